@@ -1,0 +1,138 @@
+"""The catalogue of networks: a list that can be read. It imports no torch; `alexlab.networks.building` builds.
+
+To add a network: write its function, add its entry here, and its row to the table in tests/networks.
+"""
+
+from dataclasses import dataclass
+
+from alexlab.errors import unknown
+
+
+@dataclass(frozen=True)
+class Network:
+    """Facts of one network.
+
+    Attributes:
+        name: as the command line takes it.
+        title: one line for a list.
+        builder: "module:function" of a callable (classes, input) that returns an nn.Module.
+        input: channels, height, width that its source feeds it.
+        classes: as in its source.
+        parameters: exact count of trainable parameters at `input` and `classes`.
+        source: where the definition comes from.
+        differences: what departs from that source, or "none".
+        initialisation: how its source starts its weights (a name of networks.initialisation).
+        fit: how its source brings an image to the input's shape: "stretch", "crop" or "pad".
+    """
+
+    name: str
+    title: str
+    builder: str
+    input: tuple[int, int, int]
+    classes: int
+    parameters: int
+    source: str
+    differences: str = "none"
+    initialisation: str = "pytorch"
+    fit: str = "stretch"
+
+
+NETWORKS: tuple[Network, ...] = (
+    Network(
+        name="mlp",
+        title="fully connected baseline, 784-256-10, ReLU",
+        builder="alexlab.networks.mlp:mlp",
+        input=(1, 28, 28),
+        classes=10,
+        parameters=203_530,
+        source="Dive into Deep Learning, chapter Multilayer Perceptrons",
+        differences="PyTorch's initial weights instead of N(0, 0.01)",
+    ),
+    Network(
+        name="lenet5",
+        title="textbook LeNet: sigmoid, average pooling, padding 2 in conv1",
+        builder="alexlab.networks.lenet:lenet5",
+        input=(1, 28, 28),
+        classes=10,
+        parameters=61_706,
+        source="Dive into Deep Learning, chapter Convolutional Neural Networks (LeNet)",
+    ),
+    Network(
+        name="lenet-relu",
+        title="tutorial LeNet for MNIST: ReLU, max pooling, 256-120-84-10",
+        builder="alexlab.networks.lenet:lenet_relu",
+        input=(1, 28, 28),
+        classes=10,
+        parameters=44_426,
+        source="a LeNet tutorial in PyTorch, for MNIST",
+        differences="logits: the source ends in softmax although its loss applies softmax again",
+    ),
+    Network(
+        name="lenet-sigmoid-max",
+        title="tutorial LeNet for Fashion-MNIST at 96: sigmoid, max pooling, 7056-120-84-10",
+        builder="alexlab.networks.lenet:lenet_sigmoid_max",
+        input=(1, 96, 96),
+        classes=10,
+        parameters=860_426,
+        source="the same tutorial, in MXNet, for Fashion-MNIST",
+    ),
+    Network(
+        name="alexnet-textbook",
+        title="Dive into Deep Learning's AlexNet, grey, padding 1 in conv1",
+        builder="alexlab.networks.alexnet:alexnet_textbook",
+        input=(1, 224, 224),
+        classes=10,
+        parameters=46_764_746,
+        source="Dive into Deep Learning, chapter Deep Convolutional Neural Networks (AlexNet)",
+    ),
+    Network(
+        name="alexnet-227",
+        title="paper-reading tutorial's AlexNet, grey, 227, extra 1000-10 head",
+        builder="alexlab.networks.alexnet:alexnet_227",
+        input=(1, 227, 227),
+        classes=10,
+        parameters=62_365_122,
+        source="a blog that reads the paper, its Sequential listing",
+        differences="its RGB class listing is this network with 3 channels once three mistakes are mended",
+    ),
+    Network(
+        name="alexnet-torchvision",
+        title="torchvision's AlexNet (2014 variant, one tower, 64-192-384-256-256)",
+        builder="alexlab.networks.alexnet:AlexNetTorchvision",
+        input=(3, 224, 224),
+        classes=1000,
+        parameters=61_100_840,
+        source="torchvision.models.alexnet, after One weird trick (Krizhevsky 2014)",
+        fit="crop",
+    ),
+    Network(
+        name="alexnet-keras",
+        title="Keras tutorial's AlexNet: zeros left and top, LRN before ReLU",
+        builder="alexlab.networks.alexnet:alexnet_keras",
+        input=(3, 224, 224),
+        classes=1000,
+        parameters=62_378_344,
+        source="a blog that explains AlexNet at length, its Keras listing",
+        differences="the listing breaks off in conv3; the rest follows the paper, in one tower",
+        initialisation="normal",
+    ),
+    Network(
+        name="alexnet8",
+        title="AlexNet8 for CIFAR-10: 3x3 filters, batch normalisation",
+        builder="alexlab.networks.alexnet:alexnet8",
+        input=(3, 32, 32),
+        classes=10,
+        parameters=9_638_474,
+        source="a blog with Keras, AlexNet8",
+        differences="logits instead of softmax; running variance with Bessel's correction",
+        initialisation="keras",
+    ),
+)
+
+
+def find(name: str) -> Network:
+    """The catalogue's entry for `name`. Raises UserError with the nearest name where there is none."""
+    for network in NETWORKS:
+        if network.name == name:
+            return network
+    raise unknown("network", name, (network.name for network in NETWORKS), "alexlab networks")
