@@ -1,0 +1,85 @@
+"""Fetching published files: with progress, resumed where it broke off, checked, and renamed only when whole."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import urllib3
+
+from alexlab.data.catalogue import File
+from alexlab.errors import UserError
+
+Progress = Callable[[str, int, int], None]
+"""Called with the file's name, the bytes so far and the bytes in all."""
+
+CHUNK = 1 << 18
+TRIES = 5
+TIMEOUT = urllib3.Timeout(connect=10, read=30)
+
+
+def fetch(file: File, folder: Path, progress: Progress | None = None) -> Path:
+    """Fetch `file` into `folder`, and return its path there. What an earlier try left is carried on with.
+
+    Raises:
+        UserError: the publisher cannot be reached, or what it sends is not the published file. Nothing that looks whole stays
+            behind; a part that can be carried on with stays as `NAME.part`.
+    """
+    whole, part = folder / file.name, folder / (file.name + ".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        problem: Exception | None = None
+        for _ in range(TRIES):
+            try:
+                _carry_on(file, part, progress)
+            except urllib3.exceptions.HTTPError as error:
+                problem = error
+                continue
+            if part.stat().st_size >= file.size:
+                break
+            problem = OSError("the connection ended early")
+        else:
+            raise UserError(
+                f"fetching {file.url}{file.name} failed after {TRIES} tries ({_short(problem)}). "
+                f"Try again (it carries on where it stopped), or put the file into {folder} by hand."
+            )
+        found = hashlib.md5(part.read_bytes(), usedforsecurity=False).hexdigest()
+        if found != file.md5:
+            part.unlink()
+            raise UserError(
+                f"{file.url}{file.name} sent a file with the MD5 sum {found}, expected {file.md5}; it was deleted. "
+                "A proxy may have answered in the publisher's place."
+            )
+        part.replace(whole)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot hold {file.name} ({error.strerror or error}).") from error
+    return whole
+
+
+def _carry_on(file: File, part: Path, progress: Progress | None) -> None:
+    """Append to `part` what the publisher sends from where it ends."""
+    have = part.stat().st_size if part.exists() else 0
+    if have >= file.size:
+        return
+    retries = urllib3.Retry(total=0, redirect=5)
+    with urllib3.PoolManager(timeout=TIMEOUT, retries=retries) as pool:
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with pool.request("GET", file.url + file.name, headers=headers, preload_content=False) as response:
+            if response.status not in (200, 206):
+                raise urllib3.exceptions.HTTPError(f"the server answered {response.status}")
+            if response.status == 200:
+                have = 0  # the server does not resume: start over
+            with part.open("r+b" if part.exists() else "wb") as out:
+                out.truncate(have)
+                out.seek(have)
+                for piece in response.stream(CHUNK):
+                    have += len(piece)
+                    if have > file.size:
+                        out.truncate(0)
+                        raise urllib3.exceptions.HTTPError(f"the server sent more than {file.size:,} bytes")
+                    out.write(piece)
+                    if progress:
+                        progress(file.name, have, file.size)
+
+
+def _short(problem: Exception | None) -> str:
+    return str(problem).split("Caused by ")[-1][:200]

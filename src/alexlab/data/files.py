@@ -1,0 +1,133 @@
+"""Files by name, in a folder or in a tar archive, read as bytes without unpacking anything by hand."""
+
+import bz2
+import contextlib
+import gzip
+import lzma
+import os
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from alexlab.errors import UserError
+
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+LARGEST_RATIO = 200  # of unpacked to packed bytes: images hardly compress; a bomb reaches thousands
+SMALLEST_LIMIT = 1 << 30
+
+
+@dataclass(frozen=True)
+class Files:
+    """Named files. `names` are relative POSIX paths, sorted; `folders` are the folders seen, empty ones included."""
+
+    root: Path
+    names: tuple[str, ...]
+    folders: frozenset[str]
+    read: Callable[[str], bytes]
+
+
+def is_archive(path: Path) -> bool:
+    return path.name.lower().endswith(ARCHIVES)
+
+
+def open_files(path: Path) -> Files:
+    """The files under the folder `path`, or in the tar archive `path`. Raises UserError where it is neither."""
+    if path.is_dir():
+        return _folder(path)
+    if path.is_file() and is_archive(path):
+        return _archive(path)
+    if path.exists():
+        raise UserError(f"{path}: found a file; expected a folder or an archive ({', '.join(ARCHIVES)}).")
+    raise UserError(f"{path}: no such folder or archive.")
+
+
+def _folder(root: Path) -> Files:
+    names, folders = [], set()
+    for where, below, files in os.walk(root, followlinks=True):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        relative = Path(where).relative_to(root)
+        if relative.parts:
+            folders.add(relative.as_posix())
+        names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
+
+    def read(name: str) -> bytes:
+        try:
+            return (root / name).read_bytes()
+        except OSError as error:
+            raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
+
+    return Files(root, tuple(sorted(names)), frozenset(folders), read)
+
+
+def _archive(path: Path) -> Files:
+    """The regular files of a tar. A compressed one is unpacked once into an unnamed temporary file."""
+    try:
+        plain = _uncompressed(path)
+        os.lseek(plain, 0, os.SEEK_SET)
+        members, folders = {}, set()
+        with tarfile.open(fileobj=os.fdopen(os.dup(plain), "rb"), mode="r:") as archive:
+            for member in archive:
+                name = _safe(member, path)
+                if member.isdir():
+                    folders.add(name)
+                elif member.isfile() and not PurePosixPath(name).name.startswith("."):
+                    members[name] = (member.offset_data, member.size)
+                    folders.update(parent.as_posix() for parent in PurePosixPath(name).parents[:-1])
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise UserError(f"{path}: the archive is damaged or is no tar ({error}). Fetch it again.") from error
+
+    def read(name: str) -> bytes:
+        offset, size = members[name]
+        data = os.pread(plain, size, offset)  # safe from several threads
+        if len(data) != size:
+            raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
+        return data
+
+    return Files(path, tuple(sorted(members)), frozenset(folders - {"."}), read)
+
+
+def _uncompressed(path: Path) -> int:
+    """A file descriptor of the plain tar, which stays open for the life of the process."""
+    if path.name.lower().endswith(".tar"):
+        return os.open(path, os.O_RDONLY)
+    limit = max(SMALLEST_LIMIT, LARGEST_RATIO * path.stat().st_size)
+    with tempfile.TemporaryFile(prefix="alexlab-") as plain, _unpacking(path) as packed:
+        try:
+            while piece := packed.read(1 << 20):
+                plain.write(piece)
+                if plain.tell() > limit:
+                    raise UserError(f"{path}: unpacks to more than {limit:,} bytes, as an archive bomb does; refused.")
+            plain.flush()
+        except lzma.LZMAError as error:
+            raise EOFError(str(error)) from error
+        except OSError as error:
+            if error.errno is not None and shutil.disk_usage(tempfile.gettempdir()).free < 1 << 20:
+                raise UserError(f"{path}: no room to unpack it in {tempfile.gettempdir()}. Set TMPDIR.") from error
+            raise
+        return os.dup(plain.fileno())
+
+
+def _unpacking(path: Path) -> BinaryIO:
+    ending = path.name.lower().rsplit(".", 1)[1]
+    if ending == "bz2":
+        return cast(BinaryIO, bz2.open(path, "rb"))
+    return cast(BinaryIO, lzma.open(path, "rb") if ending == "xz" else gzip.open(path, "rb"))
+
+
+def _safe(member: tarfile.TarInfo, archive: Path) -> str:
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts:
+        raise UserError(
+            f"{archive}: the member {member.name!r} escapes from the archive's folder; the archive is refused."
+        )
+    if not (member.isfile() or member.isdir()):
+        kind = "link" if member.issym() or member.islnk() else "device or pipe"
+        raise UserError(f"{archive}: the member {member.name!r} is a {kind}; only files and folders are read. Refused.")
+    with contextlib.suppress(ValueError):
+        return path.relative_to(".").as_posix()
+    return path.as_posix()

@@ -1,0 +1,62 @@
+"""IDX, the format of MNIST and Fashion-MNIST: images and labels, plain or gzipped.
+
+Source: http://yann.lecun.com/exdb/mnist ("FILE FORMATS FOR THE MNIST DATABASE"). Big-endian: two zero bytes, a type
+(0x08, unsigned byte), the number of dimensions, each dimension as 32 bits, then the values.
+"""
+
+import gzip
+import zlib
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexlab.errors import UserError
+
+UNSIGNED_BYTE = 0x08
+CHUNK = 1 << 20
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """The array in `path`, of shape (N, H, W) for images (`dimensions` 3) or (N,) for labels (`dimensions` 1).
+
+    Raises:
+        UserError: not an IDX file, the other kind of IDX file, or one whose length disagrees with its header.
+    """
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            with gzip.GzipFile(fileobj=raw) if zipped else raw as file:
+                header = file.read(4 + 4 * dimensions)
+                shape = _shape(header, dimensions, path)
+                values = bytearray()
+                # Never more than the header claims, in pieces: a header that lies costs no memory.
+                while len(values) <= prod(shape) and (piece := file.read(min(CHUNK, prod(shape) + 1 - len(values)))):
+                    values += piece
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: the gzip file is damaged ({error}). Delete it and fetch it again.") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    if len(values) != prod(shape):
+        found = "more" if len(values) > prod(shape) else f"{len(values):,}"
+        raise UserError(
+            f"{path}: found {found} bytes of values where its header promises {prod(shape):,} "
+            f"({' x '.join(map(str, shape))}). The file is truncated or mislabelled; fetch it again."
+        )
+    return np.frombuffer(values, dtype=np.uint8).reshape(shape)
+
+
+def _shape(header: bytes, dimensions: int, path: Path) -> tuple[int, ...]:
+    kind = {1: "labels", 3: "images"}
+    if len(header) < 4 or header[:2] != b"\0\0" or header[2] != UNSIGNED_BYTE:
+        raise UserError(f"{path}: not an IDX file of unsigned bytes (it starts with {header[:4].hex() or 'nothing'}).")
+    if header[3] != dimensions:
+        raise UserError(
+            f"{path}: found an IDX file of {header[3]} dimensions ({kind.get(header[3], 'neither images nor labels')}); "
+            f"expected {dimensions} ({kind[dimensions]}). Were the files mixed up?"
+        )
+    if len(header) < 4 + 4 * dimensions:
+        raise UserError(f"{path}: the IDX header is cut off. Fetch the file again.")
+    return tuple(int.from_bytes(header[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions))

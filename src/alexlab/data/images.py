@@ -1,0 +1,110 @@
+"""Images of a split with their labels, as their source holds them: an array, or files not yet decoded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from alexlab.data.decode import Pixels, decode
+from alexlab.data.files import Files
+
+Shape = tuple[int, int, int]
+
+
+class Images(Protocol):
+    """Images in a fixed order."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """A name for each, unique within the split: for files the path, else the number."""
+
+    @property
+    def shape(self) -> Shape | None:
+        """Channels, height and width, where all are alike without looking; else None."""
+
+    def picture(self, index: int) -> Image.Image:
+        """One image in mode "L" or "RGB". Raises UserError where it cannot be decoded."""
+
+    def select(self, indices: NDArray[np.int64]) -> "Images":
+        """These of the images, in this order."""
+
+
+@dataclass(frozen=True)
+class ArrayImages:
+    """Images held as one uint8 array of shape (N, C, H, W)."""
+
+    pixels_NCHW: Pixels
+    names: Sequence[str]
+
+    @property
+    def shape(self) -> Shape:
+        _, channels, height, width = self.pixels_NCHW.shape
+        return channels, height, width
+
+    def picture(self, index: int) -> Image.Image:
+        pixels = self.pixels_NCHW[index]
+        return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+
+    def select(self, indices: NDArray[np.int64]) -> "ArrayImages":
+        return ArrayImages(self.pixels_NCHW[indices], [self.names[i] for i in indices])
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Images in files, decoded when asked for. `shape` is told by the catalogue where a dataset's files are all alike."""
+
+    files: Files
+    names: Sequence[str]
+    shape: Shape | None = None
+
+    def picture(self, index: int) -> Image.Image:
+        name = self.names[index]
+        return decode(self.files.read(name), f"{self.files.root}/{name}")
+
+    def select(self, indices: NDArray[np.int64]) -> "FileImages":
+        return FileImages(self.files, [self.names[i] for i in indices], self.shape)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their labels (int64, of shape (N,), values 0 to classes - 1)."""
+
+    images: Images
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, indices: NDArray[np.int64]) -> "Split":
+        return Split(self.images.select(indices), self.labels[indices])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset that has been found.
+
+    Attributes:
+        name: as the command line takes it.
+        title: as a table should call it; says so where the pixels are not the published ones.
+        classes: their names, in the order of the labels.
+        train, validation, test: `validation` and `test` are None where the dataset has none.
+        shape: channels, height, width of every image where they are alike, else None.
+        mean, std: of the training pixels at 0 to 1, by channel, where the catalogue knows them.
+        augment: what may be done to an image without changing its label (words of data.preparation).
+        found: the folder or file it was read from.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split | None
+    test: Split | None
+    shape: Shape | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    augment: tuple[str, ...]
+    found: str

@@ -1,0 +1,211 @@
+"""From a name to a dataset: found in the data folders, or fetched, or one clear error."""
+
+import os
+from dataclasses import replace
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from alexlab.data.catalogue import Entry, File, find
+from alexlab.data.cifar import read_cifar10
+from alexlab.data.fetch import Progress, fetch
+from alexlab.data.files import ARCHIVES
+from alexlab.data.folder import read_folder, read_list
+from alexlab.data.idx import read_idx
+from alexlab.data.images import ArrayImages, Dataset, Shape, Split
+from alexlab.data.split import divide, held_out
+from alexlab.errors import UserError
+
+TEST_FRACTION = 0.2  # held out of a folder that does not say what is its test
+
+
+def data_folders(data_dir: Path | None = None) -> list[Path]:
+    """Where datasets are looked for, in this order: `data_dir`, $ALEXLAB_DATA, the user's cache."""
+    named = [data_dir] if data_dir else []
+    environment = [Path(os.environ["ALEXLAB_DATA"])] if os.environ.get("ALEXLAB_DATA") else []
+    return [*named, *environment, cache_folder()]
+
+
+def cache_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("alexlab")) / "data"
+
+
+def open_dataset(
+    name: str,
+    data_dir: Path | None = None,
+    seed: int = 0,
+    download: bool = True,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The dataset called `name`: of the catalogue, `folder:PATH` or `list:FILE.csv`.
+
+    Args:
+        seed: decides, with the images' names, which of them are the test where the source does not say.
+        download: fetch a dataset of the catalogue that is not found.
+
+    Raises:
+        UserError: not found, or not as it should be; the message names the files wanted and every place looked at.
+    """
+    kind, colon, where = name.partition(":")
+    if colon and kind in ("folder", "list"):
+        return _own(name, kind, where, data_dir, seed)
+    entry = find(name)
+    if found := locate(entry, data_dir):
+        return _read(entry, found)
+    folders = data_folders(data_dir)
+    if download and entry.files:
+        try:
+            for file in entry.files:
+                fetch(file, cache_folder() / entry.folders[0], progress)
+        except UserError as error:
+            raise UserError(f"{_not_found(entry, folders)} {error}") from error
+        if found := locate(entry, data_dir):
+            return _read(entry, found)
+    raise UserError(_not_found(entry, folders))
+
+
+def locate(entry: Entry, data_dir: Path | None = None) -> Path | None:
+    """Where the dataset `entry` lies, or None."""
+    if not entry.files:
+        return Path(str(package_files("alexlab.data") / entry.name))
+    for folder in data_folders(data_dir):
+        for place in _places(entry, folder):
+            if entry.format == "idx" and all(_idx(place, file) for file in entry.files):
+                return place
+            if entry.format == "cifar10" and place.exists():
+                return place
+    return None
+
+
+def _places(entry: Entry, folder: Path) -> list[Path]:
+    below = [folder / name for name in entry.folders]
+    if entry.format == "idx":
+        return [*below, folder]
+    archives = [folder / "cifar-10-binary.tar.gz", folder / "cifar-10-python.tar.gz"]
+    archives += [folder / f"{entry.name}{ending}" for ending in ARCHIVES]
+    return [*archives, *(place / archives[0].name for place in below), *(p for p in below if p.is_dir())]
+
+
+def _idx(folder: Path, file: File) -> Path | None:
+    """An IDX file, gzipped or plain, as published (`train-images-idx3-ubyte`) or as some unpackers name it (`...images.idx3-ubyte`)."""
+    plain = file.name.removesuffix(".gz")
+    for name in (file.name, plain, plain.replace("-idx", ".idx"), file.name.replace("-idx", ".idx")):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+def _not_found(entry: Entry, folders: list[Path]) -> str:
+    wanted = ", ".join(file.name for file in entry.files)
+    places = ", ".join(str(folder) for folder in folders)
+    below = " or ".join(f"{name}/" for name in entry.folders)
+    return (
+        f"dataset {entry.name!r} was not found. Wanted: {wanted}. Looked in: {places} (and there in {below}). "
+        "Name the folder with --data-dir or ALEXLAB_DATA."
+    )
+
+
+def _read(entry: Entry, found: Path) -> Dataset:
+    title = entry.title
+    if entry.format == "idx":
+        splits = {split: _read_idx(entry, found, prefix) for split, prefix in (("train", "train"), ("test", "t10k"))}
+    elif _is_published_cifar(found):
+        splits = read_cifar10(found)
+    else:
+        splits, classes = read_folder(found, entry.shape)
+        if set(splits) != {"train", "test"} or classes != entry.classes:
+            raise UserError(
+                f"{found}: is no {entry.title} image folder; expected train/CLASS and test/CLASS, {len(entry.classes)} classes."
+            )
+        first = str(splits["train"].images.names[0]).lower()
+        title += " (JPEG)" if first.endswith((".jpg", ".jpeg")) else ""
+    for split, count in (("train", entry.train), ("test", entry.test)):
+        if len(splits[split]) != count:
+            raise UserError(
+                f"{found}: found {len(splits[split]):,} {split} images of {entry.title}, expected {count:,}. Were the files mixed up?"
+            )
+    return Dataset(
+        name=entry.name,
+        title=title,
+        classes=entry.classes,
+        train=splits["train"],
+        validation=None,
+        test=splits["test"],
+        shape=entry.shape,
+        mean=entry.mean,
+        std=entry.std,
+        augment=entry.augment,
+        found=str(found),
+    )
+
+
+def _is_published_cifar(found: Path) -> bool:
+    if found.is_dir():
+        return any((found / batch).is_file() for batch in ("data_batch_1", "data_batch_1.bin"))
+    return found.name.startswith("cifar-10-")
+
+
+def _read_idx(entry: Entry, folder: Path, prefix: str) -> Split:
+    def path(kind: str) -> Path:
+        name = f"{prefix}-{kind}-ubyte.gz"
+        found = _idx(folder, File(name, 0, "", ""))
+        assert found is not None
+        return found
+
+    images, labels = read_idx(path("images-idx3"), 3), read_idx(path("labels-idx1"), 1)
+    if len(images) != len(labels):
+        raise UserError(
+            f"{folder}: {len(images):,} {prefix} images but {len(labels):,} labels. Were the files mixed up?"
+        )
+    if images.shape[1:] != entry.shape[1:]:
+        raise UserError(
+            f"{path('images-idx3')}: found images of {images.shape[1]}x{images.shape[2]}, expected {entry.shape[1]}x{entry.shape[2]}."
+        )
+    if len(labels) and labels.max() >= len(entry.classes):
+        raise UserError(
+            f"{path('labels-idx1')}: found the label {labels.max()}, expected 0 to {len(entry.classes) - 1}."
+        )
+    names = [f"{prefix}/{i:05}" for i in range(len(labels))]
+    return Split(ArrayImages(images[:, None], names), labels.astype(np.int64))
+
+
+def _own(name: str, kind: str, where: str, data_dir: Path | None, seed: int) -> Dataset:
+    path = _own_path(where, kind, data_dir)
+    splits, classes = read_list(path) if kind == "list" else read_folder(path)
+    dataset = Dataset(
+        name=name,
+        title=path.name,
+        classes=classes,
+        train=splits.get("train") or splits["all"],
+        validation=splits.get("val"),
+        test=splits.get("test"),
+        shape=None,
+        mean=None,
+        std=None,
+        augment=("mirror",),
+        found=str(path),
+    )
+    if "all" in splits:
+        train, test = divide(dataset.train, held_out(dataset.train, TEST_FRACTION, seed, "test", classes))
+        dataset = replace(dataset, train=train, test=test)
+    return dataset
+
+
+def _own_path(where: str, kind: str, data_dir: Path | None) -> Path:
+    """The path as it stands, or below a data folder, there as an archive too."""
+    places = [Path(where).expanduser()]
+    if not places[0].is_absolute():
+        for folder in data_folders(data_dir):
+            places += [folder / where, *(folder / f"{where}{ending}" for ending in ARCHIVES if kind == "folder")]
+    for place in places:
+        if place.exists():
+            return place
+    looked = ", ".join(str(place.parent.resolve()) for place in places[:2])
+    raise UserError(f"{kind}:{where} was not found. Looked for {where!r} in {looked} and the data folders.")
+
+
+def native_shape(dataset: Dataset) -> Shape | None:
+    """Channels, height and width of the images where they are all alike without looking."""
+    return dataset.shape or dataset.train.images.shape

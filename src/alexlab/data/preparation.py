@@ -1,0 +1,144 @@
+"""The one path from an image to a network's input, shared by training, evaluation, prediction and serving.
+
+picture -> uint8 pixels of the store size          (once an image, on the CPU: `stored`)
+        -> a batch on the device
+        -> augmented (in training only), brought to the input's size, normalised          (`Preparation.__call__`)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from alexlab.data.decode import Pixels, fit
+from alexlab.data.images import Shape
+
+AUGMENTATIONS = {
+    "mirror": "left and right swapped, for half of the images",
+    "shift": "moved by up to an eighth of the side each way; what moves in is 0",
+    "crop": "a random window of the input's size from the stored image",
+    "random-resized-crop": "a window of 8 to 100 % of the area and proportions 3/4 to 4/3, scaled to the input's size",
+}
+VIEWS = {
+    "resize": "the whole stored image is scaled to the input's size",
+    "centre": "the centre of the stored image, of the input's size",
+}
+GEOMETRIC = ("shift", "crop", "random-resized-crop")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to every image. Everything here is part of a recipe and stored in the run.
+
+    Attributes:
+        store: channels, height, width of the stored uint8 image.
+        fit: how a picture of another shape is brought to `store`: "stretch", "crop" or "pad".
+        input: channels, height, width of the network's input.
+        view: how a stored image becomes the input where it is not augmented, a name of VIEWS.
+        mean, std: subtracted from and divided into pixels at 0 to 1, by channel; none where empty.
+        augment: names of AUGMENTATIONS, used in training.
+    """
+
+    store: Shape
+    fit: str
+    input: Shape
+    view: str = "resize"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    augment: tuple[str, ...] = ()
+
+    def stored(self, picture: Image.Image) -> Pixels:
+        """The picture as uint8 of shape `store`."""
+        return fit(picture, self.store[0], self.store[1:], self.fit)
+
+    def __call__(self, images_NCHW: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+        """The network's input, float32 of shape (N, *input), from stored images, uint8 of shape (N, *store).
+
+        With a `generator` (on the CPU, whatever the device, so that every device draws the same) the images are augmented.
+        """
+        augment = self.augment if generator is not None else ()
+        size = self.input[1:]
+        if "shift" in augment:
+            images_NCHW = _shifted(images_NCHW, generator)
+        if "crop" in augment:
+            images_NCHW = _random_windows(images_NCHW, size, generator)
+        if "random-resized-crop" in augment:
+            images_NCHW = _random_resized(images_NCHW, size, generator)
+        elif self.view == "centre":
+            images_NCHW = _centre(images_NCHW, size)
+        if "mirror" in augment:
+            images_NCHW = _mirrored(images_NCHW, generator)
+        return self._normalised(resized(images_NCHW, size))
+
+    def _normalised(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
+        scaled = pixels_NCHW / 255
+        if self.mean:
+            scaled -= torch.tensor(self.mean, device=scaled.device).view(-1, 1, 1)
+        if self.std:
+            scaled /= torch.tensor(self.std, device=scaled.device).view(-1, 1, 1)
+        return scaled
+
+
+def resized(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Images at 0 to 255, float32 of the given height and width: bilinear as Pillow's, which rounds to whole numbers besides."""
+    images_NCHW = images_NCHW.float()
+    if tuple(images_NCHW.shape[2:]) == size:
+        return images_NCHW
+    return F.interpolate(images_NCHW, size=size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def _windows(
+    images_NCHW: torch.Tensor, top_N: torch.Tensor, left_N: torch.Tensor, size: tuple[int, int]
+) -> torch.Tensor:
+    """From each image the window of `size` whose upper left corner is given."""
+    device = images_NCHW.device
+    count, channels = images_NCHW.shape[:2]
+    rows = top_N.to(device)[:, None] + torch.arange(size[0], device=device)
+    columns = left_N.to(device)[:, None] + torch.arange(size[1], device=device)
+    image = torch.arange(count, device=device)[:, None, None, None]
+    channel = torch.arange(channels, device=device)[None, :, None, None]
+    return images_NCHW[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def _random_windows(
+    images_NCHW: torch.Tensor, size: tuple[int, int], generator: torch.Generator | None
+) -> torch.Tensor:
+    count, _, height, width = images_NCHW.shape
+    top = torch.randint(height - size[0] + 1, (count,), generator=generator)
+    left = torch.randint(width - size[1] + 1, (count,), generator=generator)
+    return _windows(images_NCHW, top, left, size)
+
+
+def _shifted(images_NCHW: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    height, width = images_NCHW.shape[2:]
+    up, side = max(1, height // 8), max(1, width // 8)
+    return _random_windows(F.pad(images_NCHW, (side, side, up, up)), (height, width), generator)
+
+
+def _centre(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    top, left = ((have - want) // 2 for have, want in zip(images_NCHW.shape[2:], size, strict=True))
+    return images_NCHW[:, :, top : top + size[0], left : left + size[1]]
+
+
+def _mirrored(images_NCHW: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    swap = torch.rand(len(images_NCHW), generator=generator) < 0.5
+    return torch.where(swap.to(images_NCHW.device)[:, None, None, None], images_NCHW.flip(3), images_NCHW)
+
+
+def _random_resized(
+    images_NCHW: torch.Tensor, size: tuple[int, int], generator: torch.Generator | None
+) -> torch.Tensor:
+    """Windows as in "Going Deeper with Convolutions" (Szegedy et al. 2014, section 6), sampled bilinearly."""
+    count = len(images_NCHW)
+    area, proportion, x, y = torch.rand(4, count, generator=generator)
+    area = 0.08 + 0.92 * area
+    proportion = torch.exp(np.log(3 / 4) + proportion * (np.log(4 / 3) - np.log(3 / 4)))
+    wide, high = (area * proportion).sqrt().clamp(max=1), (area / proportion).sqrt().clamp(max=1)
+    affine = torch.zeros(count, 2, 3)
+    affine[:, 0, 0], affine[:, 1, 1] = wide, high
+    affine[:, 0, 2], affine[:, 1, 2] = (2 * x - 1) * (1 - wide), (2 * y - 1) * (1 - high)
+    channels = images_NCHW.shape[1]
+    grid = F.affine_grid(affine.to(images_NCHW.device), [count, channels, *size], align_corners=False)
+    return F.grid_sample(images_NCHW.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=False)

@@ -1,0 +1,41 @@
+"""Stratified splits that depend on the images' names and a seed alone, not on their order or on the machine."""
+
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexlab.data.images import Split
+from alexlab.errors import UserError
+
+
+def held_out(split: Split, fraction: float, seed: int, what: str, classes: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Which images of `split` to hold out: in every class the same fraction, those whose hashed names come first.
+
+    Args:
+        fraction: share of each class to hold out, at least one image.
+        what: what the images are held out for; splits for different ends are independent.
+
+    Returns:
+        A boolean for each image.
+
+    Raises:
+        UserError: a class is too small to be divided.
+    """
+    salt = f"{seed} {what} ".encode()
+    key = [blake2b(salt + name.encode(errors="surrogateescape"), digest_size=8).digest() for name in split.images.names]
+    out = np.zeros(len(split), dtype=bool)
+    for label, name in enumerate(classes):
+        members = sorted(np.flatnonzero(split.labels == label), key=key.__getitem__)
+        if len(members) < 2:
+            raise UserError(
+                f"class {name!r} has {len(members)} image{'s' * (len(members) != 1)} to divide; "
+                f"holding out for {what} needs at least 2 a class."
+            )
+        out[members[: max(1, round(fraction * len(members)))]] = True
+    return out
+
+
+def divide(split: Split, out: NDArray[np.bool_]) -> tuple[Split, Split]:
+    """The images that stay, and those held out, each in the order that they had."""
+    return split.select(np.flatnonzero(~out)), split.select(np.flatnonzero(out))
