@@ -5,7 +5,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from alexlab.data.images import Split
+from alexlab.data.images import FileImages, Split
 from alexlab.errors import UserError
 
 
@@ -39,3 +39,13 @@ def held_out(split: Split, fraction: float, seed: int, what: str, classes: tuple
 def divide(split: Split, out: NDArray[np.bool_]) -> tuple[Split, Split]:
     """The images that stay, and those held out, each in the order that they had."""
     return split.select(np.flatnonzero(~out)), split.select(np.flatnonzero(out))
+
+
+def joined(splits: list[Split]) -> Split:
+    """One split of all images, which must be files of the same source."""
+    images = [split.images for split in splits]
+    files = [each for each in images if isinstance(each, FileImages)]
+    if len(files) < len(images):
+        raise UserError("the images of the run are not those of this dataset.")
+    names = [name for each in files for name in each.names]
+    return Split(FileImages(files[0].files, names, files[0].shape), np.concatenate([split.labels for split in splits]))

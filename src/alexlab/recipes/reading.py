@@ -1,0 +1,86 @@
+"""Recipes from TOML: the presets, the user's own files, and values given on the command line."""
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from alexlab.errors import UserError, unknown
+from alexlab.recipes.schema import Recipe
+
+PRESETS = (
+    "quick",
+    "textbook-lenet",
+    "textbook-alexnet",
+    "tutorial-lenet-mnist",
+    "tutorial-lenet-fashion",
+    "tutorial-alexnet8",
+)
+
+
+def preset_text(name: str) -> str:
+    """The TOML text of a preset. Raises UserError with the nearest name where there is none."""
+    if name not in PRESETS:
+        raise unknown("recipe", name, [*PRESETS, "FILE.toml"], "alexlab recipes")
+    return files("alexlab.recipes").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
+
+
+def read_recipe(name: str) -> Recipe:
+    """The preset `name`, or the recipe in the file `name` where it ends in .toml.
+
+    Raises:
+        UserError: no such recipe, no TOML, an unknown key (with the nearest known one) or a value that does not fit.
+    """
+    if not name.endswith(".toml"):
+        return _parsed(preset_text(name), name)
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"recipe {name}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    return _parsed(text, name)
+
+
+def _parsed(text: str, where: str) -> Recipe:
+    try:
+        return _validated(tomllib.loads(text), f"recipe {where}")
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"recipe {where}: not TOML ({error}).") from error
+
+
+def overridden(recipe: Recipe, values: Mapping[str, Any], where: str = "--set") -> Recipe:
+    """The recipe with some values replaced. Raises UserError as `read_recipe` does."""
+    return _validated({**recipe.model_dump(), **values}, where)
+
+
+def parse_setting(setting: str) -> tuple[str, Any]:
+    """Key and value of a `key=value`, the value in TOML; a bare word is a string."""
+    key, equals, value = setting.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {setting}: expected key=value, such as --set rate=0.05.")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    return key.strip(), parsed
+
+
+def _validated(values: Mapping[str, Any], where: str) -> Recipe:
+    for key in values:
+        if key not in Recipe.model_fields:
+            raise UserError(f"{where}: {unknown('key', key, Recipe.model_fields, 'alexlab recipes show quick')}")
+    try:
+        return Recipe.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        expected = "; or ".join(
+            dict.fromkeys(_expected(each["msg"]) for each in error.errors() if each["loc"][0] == key)
+        )
+        raise UserError(f"{where}: {key} = {values[key]!r} does not fit; expected: {expected}.") from None
+
+
+def _expected(message: str) -> str:
+    return message.removeprefix("Input should be ").removeprefix("a valid ")

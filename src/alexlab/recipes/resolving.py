@@ -1,0 +1,87 @@
+"""From a recipe as written to one that leaves nothing to the network or the dataset."""
+
+from alexlab.data.images import Dataset, Shape
+from alexlab.data.opening import native_shape
+from alexlab.data.preparation import AUGMENTATIONS, Preparation
+from alexlab.errors import UserError, unknown
+from alexlab.networks.building import is_own
+from alexlab.networks.catalogue import find
+from alexlab.recipes.reading import overridden
+from alexlab.recipes.schema import Recipe
+
+
+def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe with every value filled in, except `mean` and `std` where they are to be measured on the stored images.
+
+    Raises:
+        UserError: values that contradict each other, the network or the dataset.
+    """
+    classes = len(dataset.classes) if recipe.classes == "dataset" else recipe.classes
+    if classes != len(dataset.classes):
+        raise UserError(f"the recipe says {classes} classes, but {dataset.title} has {len(dataset.classes)}.")
+    input = _input(recipe, dataset)
+    store = _store(recipe, dataset, input)
+    fit = recipe.fit
+    if fit == "network":
+        fit = "crop" if is_own(recipe.network) else find(recipe.network).fit  # type: ignore[assignment]
+    augment = dataset.augment if recipe.augment == "dataset" else recipe.augment
+    _check_augment(augment, recipe.view, store, input)
+    known = dataset.mean is not None and dataset.shape is not None and dataset.shape[0] == input[0]
+    mean = dataset.mean if recipe.mean == "dataset" and known else recipe.mean
+    std = dataset.std if recipe.std == "dataset" and known else recipe.std
+    for key, values in (("mean", mean), ("std", std)):
+        if values != "dataset" and values is not None and len(values) not in (0, 1, input[0]):
+            raise UserError(f"{key} has {len(values)} values; expected one, or one for each of {input[0]} channels.")
+    filled = {"classes": classes, "input": input, "store": store, "fit": fit, "mean": mean, "std": std}
+    return overridden(recipe, {**filled, "augment": augment}, "resolved recipe")
+
+
+def _input(recipe: Recipe, dataset: Dataset) -> Shape:
+    if isinstance(recipe.input, tuple):
+        return recipe.input
+    native = native_shape(dataset)
+    if is_own(recipe.network):
+        if recipe.input == "network" and native is None:
+            raise UserError(f"{recipe.network}: which input does it take? Say --set input=[3,224,224], for instance.")
+        channels, height, width = native or (3, 0, 0)
+    else:
+        channels, height, width = find(recipe.network).input
+    return (channels, recipe.input, recipe.input) if isinstance(recipe.input, int) else (channels, height, width)
+
+
+def _store(recipe: Recipe, dataset: Dataset, input: Shape) -> Shape:
+    """Images that are all alike are stored as they are; others at the input's size, unless the recipe says another."""
+    if isinstance(recipe.store, tuple):
+        return recipe.store
+    if isinstance(recipe.store, int):
+        return input[0], recipe.store, recipe.store
+    native = native_shape(dataset)
+    return (input[0], *native[1:]) if native else input
+
+
+def _check_augment(augment: tuple[str, ...], view: str, store: Shape, input: Shape) -> None:
+    for word in augment:
+        if word not in AUGMENTATIONS:
+            raise unknown("augmentation", word, AUGMENTATIONS)
+    if "crop" in augment and "random-resized-crop" in augment:
+        raise UserError("augment has both crop and random-resized-crop; choose one.")
+    if (view == "centre" or "crop" in augment) and (store[1] < input[1] or store[2] < input[2]):
+        raise UserError(
+            f"a window of {input[1]}x{input[2]} does not fit into stored images of {store[1]}x{store[2]}; "
+            f'set store to more than {max(input[1:])}, or do without crop and view = "centre".'
+        )
+
+
+def preparation(recipe: Recipe) -> Preparation:
+    """The path from an image to the input that a resolved recipe describes."""
+    assert isinstance(recipe.store, tuple) and isinstance(recipe.input, tuple)
+    assert isinstance(recipe.mean, tuple) and isinstance(recipe.std, tuple) and isinstance(recipe.augment, tuple)
+    return Preparation(
+        store=recipe.store,
+        fit=recipe.fit,
+        input=recipe.input,
+        view=recipe.view,
+        mean=recipe.mean,
+        std=recipe.std,
+        augment=recipe.augment,
+    )

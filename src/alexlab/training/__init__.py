@@ -1,0 +1,1 @@
+"""The training loop, what it measures, and the run folder that keeps it."""

@@ -1,0 +1,78 @@
+"""Which device computes, and what is said about it."""
+
+import contextlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from alexlab.errors import UserError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """The device called `wanted`, or the best there is. Raises UserError where this machine lacks it."""
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    kind = wanted.partition(":")[0]
+    if wanted == "auto":
+        return torch.device("cuda" if present["cuda"] else "mps" if present["mps"] else "cpu")
+    if kind not in present:
+        raise UserError(f"unknown device {wanted!r}; expected {', '.join(DEVICES)}.")
+    if not present[kind]:
+        has = ", ".join(name for name, here in present.items() if here)
+        raise UserError(f"this machine has no {wanted} device for PyTorch {torch.__version__}; it has {has}.")
+    return torch.device(wanted)
+
+
+def describe_device(device: torch.device) -> str:
+    """One line for people: "cpu, 2 threads" or "cuda, NVIDIA H200"."""
+    if device.type == "cuda":
+        return f"cuda, {torch.cuda.get_device_name(device)}"
+    return f"{device.type}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What a run was made with."""
+    return {
+        "alexlab": version("alexlab"),
+        "python": platform.python_version(),
+        **{library: version(library) for library in LIBRARIES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": describe_device(device),
+        "command": " ".join(sys.argv),
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:  # noqa: PTH123
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+@contextlib.contextmanager
+def exact() -> Iterator[None]:
+    """Float32 that is float32, and the same result each time, while the block runs; the caller's settings come back after."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else []
+    try:
+        with (
+            torch.random.fork_rng(devices=devices),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+        ):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

@@ -1,0 +1,119 @@
+"""How good a network is on labelled images."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from alexlab.data.preparation import Preparation
+from alexlab.data.store import Store
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of one network on one set of images.
+
+    Attributes:
+        on: what it was evaluated on.
+        top1, top5: shares of the images whose class is the first, or among the first five, of the network's answers.
+        loss: mean cross-entropy, in nats.
+        images: how many.
+        classes: their names.
+        confusion_TP: images by true class and predicted class, int64 of shape (classes, classes).
+        predicted_N, confidence_N: for each image the predicted class and its probability.
+        labels_N: the true classes.
+    """
+
+    on: str
+    top1: float
+    top5: float
+    loss: float
+    images: int
+    classes: tuple[str, ...]
+    confusion_TP: NDArray[np.int64]
+    predicted_N: NDArray[np.int64]
+    confidence_N: NDArray[np.float32]
+    labels_N: NDArray[np.int64]
+
+    @property
+    def recall(self) -> list[float | None]:
+        """Of the images of each class, the share that was recognised; None where there are none."""
+        return _shares(self.confusion_TP, axis=1)
+
+    @property
+    def precision(self) -> list[float | None]:
+        """Of the images taken for each class, the share that are of it; None where none was."""
+        return _shares(self.confusion_TP, axis=0)
+
+    def facts(self) -> dict[str, Any]:
+        """What `evaluate --json` prints."""
+        return {
+            "on": self.on,
+            "images": self.images,
+            "top1": self.top1,
+            "top5": self.top5,
+            "loss": self.loss,
+            "classes": [
+                {"class": name, "images": int(self.confusion_TP[i].sum()), "precision": precision, "recall": recall}
+                for i, (name, precision, recall) in enumerate(
+                    zip(self.classes, self.precision, self.recall, strict=True)
+                )
+            ],
+            "confusion": self.confusion_TP.tolist(),
+        }
+
+
+def _shares(confusion_TP: NDArray[np.int64], axis: int) -> list[float | None]:
+    right, all_of = np.diag(confusion_TP), confusion_TP.sum(axis=axis)
+    return [float(r / a) if a else None for r, a in zip(right, all_of, strict=True)]
+
+
+def evaluate(
+    network: nn.Module,
+    store: Store,
+    preparation: Preparation,
+    device: torch.device,
+    on: str,
+    classes: tuple[str, ...],
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Evaluate `network` on the stored images, in float32 and evaluation mode; the mode that it was in comes back."""
+    was_training = network.training
+    network.eval()
+    logits = []
+    try:
+        with torch.inference_mode():
+            for images, _ in store.batches(np.arange(len(store)), BATCH):
+                logits.append(network(preparation(images.to(device))).float().cpu())
+                if progress:
+                    progress(min(len(logits) * BATCH, len(store)), len(store))
+    finally:
+        network.train(was_training)
+    logits_NK = torch.cat(logits)
+    return from_logits(logits_NK, store.labels, on, classes)
+
+
+def from_logits(logits_NK: torch.Tensor, labels_N: torch.Tensor, on: str, classes: tuple[str, ...]) -> Evaluation:
+    """The figures of logits (N, classes) against labels (N,)."""
+    k = len(classes)
+    confidence, predicted = F.softmax(logits_NK, dim=1).max(dim=1)
+    top5 = logits_NK.topk(min(5, k), dim=1).indices.eq(labels_N[:, None]).any(dim=1)
+    return Evaluation(
+        on=on,
+        top1=predicted.eq(labels_N).double().mean().item(),
+        top5=top5.double().mean().item(),
+        loss=F.cross_entropy(logits_NK.double(), labels_N).item(),
+        images=len(labels_N),
+        classes=classes,
+        confusion_TP=torch.bincount(labels_N * k + predicted, minlength=k * k).view(k, k).numpy(),
+        predicted_N=predicted.numpy(),
+        confidence_N=confidence.numpy(),
+        labels_N=labels_N.numpy(),
+    )

@@ -1,0 +1,34 @@
+"""The update: an optimiser made from a recipe, and its learning rate at each step."""
+
+import math
+
+import torch
+from torch import nn
+
+from alexlab.recipes.schema import Recipe
+
+
+def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """PyTorch's optimiser for `network`. Weight decay spares biases and the parameters of normalisation layers."""
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum)
+    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    return kind(groups, lr=recipe.rate, betas=recipe.betas, eps=recipe.epsilon)
+
+
+def rate_at(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate of update number `step` (from 0) of `steps`: a linear rise during the warm-up, then the schedule."""
+    rising = round(recipe.warmup * steps)
+    if step < rising:
+        return recipe.rate * (step + 1) / rising
+    if recipe.schedule == "constant":
+        return recipe.rate
+    done = (step - rising) / max(1, steps - rising)
+    falling = 1 - done if recipe.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
+    return recipe.rate * falling

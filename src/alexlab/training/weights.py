@@ -1,0 +1,80 @@
+"""Weight files: safetensors, written whole or not at all, and read with every tensor checked."""
+
+import errno
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from alexlab.errors import UserError
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write `data` beside `path`, sync it, and rename it: `path` holds all of it or what it held before.
+
+    Raises:
+        UserError: the folder cannot be written to, or the disk is full.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            raise UserError(f"{path}: no room on the disk for {len(data):,} bytes; nothing was overwritten.") from error
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}).") from error
+
+
+def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors and facts (which JSON can hold) to a safetensors file."""
+    data = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    write_file(path, save(data, {key: json.dumps(value) for key, value in facts.items()}))
+
+
+def load_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Tensors and facts of a safetensors file. Raises UserError where it is missing or damaged."""
+    try:
+        with safe_open(path, framework="pt", device=device) as file:
+            facts = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a whole safetensors file ({error}).") from error
+
+
+def load_into(network: nn.Module, path: Path) -> None:
+    """Load the weights at `path` into `network`.
+
+    Raises:
+        UserError: tensors are missing, extra, of another shape, or not finite; each is named.
+    """
+    found, _ = load_tensors(path)
+    check_tensors(network.state_dict(), found, str(path))
+    network.load_state_dict(found)
+
+
+def check_tensors(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], where: str) -> None:
+    """Raise UserError unless `found` holds what `expected` does: the same names, shapes and finite values."""
+    problems = [f"{name} is missing" for name in expected if name not in found]
+    problems += [f"{name} is not part of this network" for name in found if name not in expected]
+    for name, tensor in found.items():
+        if name in expected and tensor.shape != expected[name].shape:
+            problems.append(f"{name} has shape {_shape(tensor)}, expected {_shape(expected[name])}")
+        elif tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            problems.append(f"{name} holds values that are not finite")
+    if problems:
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise UserError(f"{where}: these weights do not fit the network: {'; '.join(problems[:5])}{more}.")
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "()"
