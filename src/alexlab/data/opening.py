@@ -37,6 +37,7 @@ def open_dataset(
     data_dir: Path | None = None,
     seed: int = 0,
     download: bool = True,
+    whole: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
     """The dataset called `name`: of the catalogue, `folder:PATH` or `list:FILE.csv`.
@@ -44,13 +45,14 @@ def open_dataset(
     Args:
         seed: decides, with the images' names, which of them are the test where the source does not say.
         download: fetch a dataset of the catalogue that is not found.
+        whole: keep all images of a source that does not divide them as `train`, with no test.
 
     Raises:
         UserError: not found, or not as it should be; the message names the files wanted and every place looked at.
     """
     kind, colon, where = name.partition(":")
     if colon and kind in ("folder", "list"):
-        return _own(name, kind, where, data_dir, seed)
+        return _own(name, kind, where, data_dir, None if whole else seed)
     entry = find(name)
     if found := locate(entry, data_dir):
         return _read(entry, found)
@@ -171,7 +173,7 @@ def _read_idx(entry: Entry, folder: Path, prefix: str) -> Split:
     return Split(ArrayImages(images[:, None], names), labels.astype(np.int64))
 
 
-def _own(name: str, kind: str, where: str, data_dir: Path | None, seed: int) -> Dataset:
+def _own(name: str, kind: str, where: str, data_dir: Path | None, seed: int | None) -> Dataset:
     path = _own_path(where, kind, data_dir)
     splits, classes = read_list(path) if kind == "list" else read_folder(path)
     dataset = Dataset(
@@ -187,7 +189,7 @@ def _own(name: str, kind: str, where: str, data_dir: Path | None, seed: int) -> 
         augment=("mirror",),
         found=str(path),
     )
-    if "all" in splits:
+    if "all" in splits and seed is not None:
         train, test = divide(dataset.train, held_out(dataset.train, TEST_FRACTION, seed, "test", classes))
         dataset = replace(dataset, train=train, test=test)
     return dataset

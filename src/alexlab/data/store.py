@@ -41,6 +41,7 @@ class Store:
         Raises:
             UserError: images that cannot be decoded; it names the first of them.
         """
+        self.names = tuple(split.images.names)
         self.labels = torch.from_numpy(split.labels)
         self._images: Images = split.images
         self._preparation = preparation

@@ -80,5 +80,5 @@ def load_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.Optim
 
 
 def _standing(facts: dict[str, Any]) -> Standing:
-    sums = {name: Sums(**facts.pop(name)) for name in ("since_epoch", "since_point")}
-    return Standing(**facts, **sums)
+    since_epoch, since_point = Sums(**facts.pop("since_epoch")), Sums(**facts.pop("since_point"))
+    return Standing(**facts, since_epoch=since_epoch, since_point=since_point)

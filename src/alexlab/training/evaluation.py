@@ -1,5 +1,7 @@
 """How good a network is on labelled images."""
 
+import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +31,7 @@ class Evaluation:
         confusion_TP: images by true class and predicted class, int64 of shape (classes, classes).
         predicted_N, confidence_N: for each image the predicted class and its probability.
         labels_N: the true classes.
+        names: of the images.
     """
 
     on: str
@@ -41,6 +44,7 @@ class Evaluation:
     predicted_N: NDArray[np.int64]
     confidence_N: NDArray[np.float32]
     labels_N: NDArray[np.int64]
+    names: tuple[str, ...]
 
     @property
     def recall(self) -> list[float | None]:
@@ -68,6 +72,15 @@ class Evaluation:
             ],
             "confusion": self.confusion_TP.tolist(),
         }
+
+    def table(self) -> str:
+        """Every image in CSV: its name, its class, what it was taken for, and with what probability."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(("image", "class", "predicted", "probability"))
+        rows = zip(self.names, self.labels_N, self.predicted_N, self.confidence_N.tolist(), strict=True)
+        writer.writerows((name, self.classes[i], self.classes[j], round(p, 6)) for name, i, j, p in rows)
+        return text.getvalue()
 
 
 def _shares(confusion_TP: NDArray[np.int64], axis: int) -> list[float | None]:
@@ -97,10 +110,12 @@ def evaluate(
     finally:
         network.train(was_training)
     logits_NK = torch.cat(logits)
-    return from_logits(logits_NK, store.labels, on, classes)
+    return from_logits(logits_NK, store.labels, on, classes, store.names)
 
 
-def from_logits(logits_NK: torch.Tensor, labels_N: torch.Tensor, on: str, classes: tuple[str, ...]) -> Evaluation:
+def from_logits(
+    logits_NK: torch.Tensor, labels_N: torch.Tensor, on: str, classes: tuple[str, ...], names: tuple[str, ...]
+) -> Evaluation:
     """The figures of logits (N, classes) against labels (N,)."""
     k = len(classes)
     confidence, predicted = F.softmax(logits_NK, dim=1).max(dim=1)
@@ -116,4 +131,5 @@ def from_logits(logits_NK: torch.Tensor, labels_N: torch.Tensor, on: str, classe
         predicted_N=predicted.numpy(),
         confidence_N=confidence.numpy(),
         labels_N=labels_N.numpy(),
+        names=names,
     )

@@ -18,7 +18,7 @@ import tomli_w
 
 from alexlab.errors import UserError
 from alexlab.recipes.schema import Recipe
-from alexlab.training.weights import write_file
+from alexlab.training.writing import write_file
 
 FORMAT = 1
 RUNS = Path("runs")

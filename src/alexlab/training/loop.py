@@ -37,6 +37,10 @@ class Watcher(Protocol):
     def recorded(self, facts: dict[str, Any]) -> None: ...
 
 
+class Interrupted(Exception):
+    """Somebody asked to stop, in the middle of an evaluation."""
+
+
 @dataclass
 class Interruption:
     """Whether somebody asked the training to stop."""
@@ -213,7 +217,7 @@ class Loop:
         standing, watch = self.standing, self.recipe.watch
         try:
             found = self._evaluate()
-        except StopIteration:
+        except Interrupted:
             return None
         self.last_evaluation = found
         loss, accuracy = standing.since_epoch.means()
@@ -238,7 +242,7 @@ class Loop:
     def _evaluate(self) -> Evaluation:
         def progress(done: int, total: int) -> None:
             if self.stop.asked and done < total:
-                raise StopIteration
+                raise Interrupted
             self.watcher.preparing(f"evaluating on {self.recipe.watch}", done, total)
 
         return evaluate(

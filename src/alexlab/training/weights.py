@@ -1,8 +1,6 @@
 """Weight files: safetensors, written whole or not at all, and read with every tensor checked."""
 
-import errno
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,26 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from alexlab.errors import UserError
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write `data` beside `path`, sync it, and rename it: `path` holds all of it or what it held before.
-
-    Raises:
-        UserError: the folder cannot be written to, or the disk is full.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            raise UserError(f"{path}: no room on the disk for {len(data):,} bytes; nothing was overwritten.") from error
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}).") from error
+from alexlab.training.writing import write_file
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:

@@ -1,0 +1,70 @@
+"""The commands. Each is a module of its own that is imported when it is called: `alexlab --help` imports no torch."""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from alexlab import __version__
+from alexlab.errors import UserError, unknown
+
+COMMANDS = {
+    "networks": "list the networks",
+    "datasets": "list the datasets; `datasets show NAME` draws examples",
+    "recipes": "list the recipes; `recipes show NAME` prints one",
+    "train": "train a network on a dataset",
+    "evaluate": "measure a run on test images",
+    "predict": "classify images with a run",
+}
+"""Name and one line of each command, in the order of --help. `alexlab.cli.NAME` holds the command NAME."""
+
+
+class Commands(click.Group):
+    """The commands, loaded when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            raise unknown("command", name, COMMANDS, "alexlab --help")
+        command: click.Command = getattr(importlib.import_module(f"alexlab.cli.{name}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Start with: alexlab train lenet-relu digits --epochs 20",
+)
+@click.version_option(__version__, prog_name="alexlab")
+def alexlab() -> None:
+    """LeNet to AlexNet: trained, evaluated and used on your images.
+
+    `alexlab COMMAND --help` explains a command.
+    """
+
+
+def main() -> Any:
+    """Run the command line. A mistake of the user's is one line on standard error and exit code 2."""
+    try:
+        alexlab(standalone_mode=False)
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader has gone, as `| head` does: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

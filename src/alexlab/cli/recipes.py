@@ -1,0 +1,41 @@
+"""`alexlab recipes` and `alexlab recipes show`"""
+
+import click
+
+from alexlab.cli import options
+
+
+@click.group("recipes", invoke_without_command=True)
+@options.as_json
+@click.pass_context
+def recipes(ctx: click.Context, as_json: bool) -> None:
+    """List the recipes."""
+    if ctx.invoked_subcommand:
+        return
+    import json
+
+    from alexlab.recipes import PRESETS, preset_text, read_recipe
+
+    facts = []
+    for name in PRESETS:
+        about = preset_text(name).partition("\n")[0].removeprefix(f"# {name}: ")
+        facts.append({"name": name, "about": about, **read_recipe(name).model_dump(mode="json")})
+    if as_json:
+        click.echo(json.dumps(facts, indent=1))
+        return
+    from alexlab.cli.tables import print_table
+
+    rows = [(f["name"], f["network"] or "any", f["dataset"] or "any", str(f["epochs"]), f["about"]) for f in facts]
+    print_table(("name", "network", "dataset", "epochs", "what"), rows, right=(3,))
+    click.echo(
+        "`alexlab recipes show NAME` prints one to start from; a file of your own is named where a recipe's name is."
+    )
+
+
+@recipes.command("show")
+@click.argument("name")
+def show(name: str) -> None:
+    """Print the recipe NAME: `alexlab recipes show quick > mine.toml` is a start."""
+    from alexlab.recipes import preset_text
+
+    click.echo(preset_text(name), nl=False)

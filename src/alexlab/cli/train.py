@@ -1,0 +1,86 @@
+"""`alexlab train`"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alexlab.cli import options
+
+
+@click.command("train")
+@click.argument("network", required=False)
+@click.argument("dataset", required=False)
+@click.option("--recipe", default="quick", show_default=True, help="A name of `alexlab recipes`, or a TOML file.")
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe; repeatable."
+)
+@click.option("--steps", type=click.IntRange(1), help="Stop after so many updates.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one below runs/.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Carry on with a run that stopped.")
+@click.option(
+    "--memory", type=click.FloatRange(0), metavar="GIB", help="For decoded images; by default half of the machine's."
+)
+@click.option("--tensorboard", is_flag=True, help="Also write TensorBoard events into the run (alexlab[tensorboard]).")
+@options.device
+@options.data_dir
+@options.as_json
+def train(
+    network: str | None,
+    dataset: str | None,
+    recipe: str,
+    epochs: int | None,
+    seed: int | None,
+    settings: tuple[str, ...],
+    steps: int | None,
+    out: Path | None,
+    resume: Path | None,
+    memory: float | None,
+    tensorboard: bool,
+    device: str,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Train NETWORK on DATASET, and write a run folder with the weights, the figures and a report.
+
+    A recipe that names its network and dataset needs neither: alexlab train --recipe textbook-lenet
+    """
+    import json
+    import sys
+
+    from alexlab import api
+    from alexlab.cli.progress import Shown
+    from alexlab.errors import UserError
+    from alexlab.recipes.reading import parse_setting
+
+    values: dict[str, Any] = dict(parse_setting(setting) for setting in settings)
+    values |= {key: value for key, value in (("epochs", epochs), ("seed", seed)) if value is not None}
+    how: dict[str, Any] = {"device": device, "data_dir": data_dir, "steps": steps, "tensorboard": tensorboard}
+    how["memory"] = None if memory is None else int(memory * 2**30)
+    with Shown() as watcher:
+        if resume:
+            if network or values or out:
+                raise UserError("--resume carries on with a run as it is; it takes no network, recipe or values.")
+            run = api.resume(resume, **how, watcher=watcher)
+        else:
+            run = api.train(network, dataset, recipe, out=out, **how, **values, watcher=watcher)
+    result = run.result
+    if as_json:
+        click.echo(json.dumps({"run": str(run.folder), **result}))
+    else:
+        _say(run, result)
+    if result["state"] == "interrupted":
+        sys.exit(130)
+
+
+def _say(run: Any, result: dict[str, Any]) -> None:
+    click.echo(f"run: {run.folder} ({result['state']}, {result['steps']:,} updates, {result['seconds']:.0f} s)")
+    if run.final:
+        click.echo(f"accuracy on {run.final['on']}: {run.final['top1']:.4f} ({run.final['images']:,} images)")
+    click.echo(f"report: {run.folder / 'report.html'}")
+    if result["state"] == "finished":
+        click.echo(f"next: alexlab predict {run.folder} IMAGE...")
+    else:
+        click.echo(f"carry on: alexlab train --resume {run.folder}")

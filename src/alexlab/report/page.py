@@ -1,0 +1,78 @@
+"""A run's report: one HTML file that holds everything, and the pictures beside it."""
+
+import base64
+import csv
+import io
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jinja2 import Environment, Template
+
+from alexlab.report import figures, sheets
+from alexlab.training import folder as run_folder
+from alexlab.training.parts import as_recorded
+from alexlab.training.writing import write_file
+
+if TYPE_CHECKING:
+    from alexlab.training.run import Run
+
+
+def write_report(run: "Run") -> None:
+    """Write curves.png, confusion.png, mistakes.png (as far as the run has got) and report.html into the run's folder."""
+    pictures = {"curves.png": figures.png(figures.curves(run.metrics(), run.recipe.watch))}
+    evaluation = run.final
+    if evaluation:
+        matrix = np.array(evaluation["confusion"])
+        pictures["confusion.png"] = figures.png(figures.confusion(matrix, run.classes, evaluation["on"]))
+        pictures["mistakes.png"] = _mistakes(run)
+    for name, data in pictures.items():
+        write_file(run.folder / name, data)
+    write_file(run.folder / "report.html", _page(run, evaluation, pictures).encode())
+
+
+def run_html(run: "Run") -> str:
+    """Epochs as a table, and the curves, for a notebook."""
+    picture = _inline(figures.png(figures.curves(run.metrics(), run.recipe.watch)))
+    return _template().module.fragment(_facts(run, run.final), picture)  # type: ignore[attr-defined,no-any-return]
+
+
+def _mistakes(run: "Run") -> bytes:
+    recorded = run_folder.read_json(run.folder / "split.json")
+    split = as_recorded(run.dataset(), recorded, "test" if "test" in recorded else "watched")
+    with io.StringIO((run.folder / "predictions.csv").read_text(encoding="utf-8")) as text:
+        rows = list(csv.DictReader(text))
+    wrong = [
+        (i, row["class"], row["predicted"], float(row["probability"]))
+        for i, row in enumerate(rows)
+        if row["class"] != row["predicted"]
+    ]
+    return figures.png(sheets.mistakes(split, wrong, len(rows)))
+
+
+def _facts(run: "Run", evaluation: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "run": run,
+        "recipe": run.recipe.model_dump(mode="json"),
+        "facts": run.facts,
+        "result": run.result,
+        "epochs": run.metrics("epoch"),
+        "evaluation": evaluation,
+        "watch": run.recipe.watch,
+    }
+
+
+def _page(run: "Run", evaluation: dict[str, Any] | None, pictures: dict[str, bytes]) -> str:
+    inline = {name.removesuffix(".png"): _inline(data) for name, data in pictures.items()}
+    return _template().render(**_facts(run, evaluation), pictures=inline)
+
+
+def _inline(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+@cache
+def _template() -> Template:
+    text = files("alexlab.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
+    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)

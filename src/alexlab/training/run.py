@@ -1,0 +1,200 @@
+"""A run: a folder that training made, and what can be done with it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from alexlab.data.decode import ImageError, decode
+from alexlab.data.images import Dataset, Split
+from alexlab.data.opening import open_dataset
+from alexlab.data.store import Store
+from alexlab.errors import UserError
+from alexlab.networks.building import build
+from alexlab.recipes.reading import read_recipe
+from alexlab.recipes.resolving import preparation
+from alexlab.training import folder as run_folder
+from alexlab.training.device import choose_device, exact
+from alexlab.training.evaluation import Evaluation, evaluate
+from alexlab.training.parts import as_recorded
+from alexlab.training.prediction import Prediction, predict
+from alexlab.training.weights import load_into
+
+Picture = str | Path | Image.Image | NDArray[np.uint8]
+
+
+class Run:
+    """A run folder, opened.
+
+    Attributes:
+        folder: where it is.
+        recipe: the resolved recipe.
+        facts: run.json: dataset, classes, environment.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        """Open the run in `folder`. Raises UserError where that is no run of alexlab, or one of a newer format."""
+        self.folder = Path(folder)
+        if not (self.folder / "run.json").is_file() or not (self.folder / "recipe.toml").is_file():
+            what = "not a run's folder (no run.json and recipe.toml)" if self.folder.is_dir() else "no such folder"
+            raise UserError(f"{folder}: {what}; expected one that `alexlab train` made.")
+        self.facts: dict[str, Any] = run_folder.read_json(self.folder / "run.json")
+        if self.facts.get("format") != run_folder.FORMAT:
+            raise UserError(
+                f"{folder}: a run of format {self.facts.get('format')}; this alexlab reads {run_folder.FORMAT}."
+            )
+        self.recipe = read_recipe(str(self.folder / "recipe.toml"))
+        self.classes: tuple[str, ...] = tuple(self.facts["classes"])
+        self._network: nn.Module | None = None
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """How the training ended (result.json); {"state": "unfinished"} where it did not."""
+        path = self.folder / "result.json"
+        result: dict[str, Any] = run_folder.read_json(path) if path.exists() else {"state": "unfinished"}
+        return result
+
+    @property
+    def final(self) -> dict[str, Any] | None:
+        """The final figures (evaluation.json), or None where the training is not finished."""
+        path = self.folder / "evaluation.json"
+        found: dict[str, Any] | None = run_folder.read_json(path) if path.exists() else None
+        return found
+
+    def metrics(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl: points within epochs ("point"), or epochs ("epoch"), or both."""
+        lines = run_folder.read_lines(self.folder / "metrics.jsonl")
+        return [line for line in lines if kind is None or line["kind"] == kind]
+
+    @property
+    def weights(self) -> Path:
+        """The weight file that the run uses: the best or the last, as the recipe says; the last where training is not done.
+
+        Raises:
+            UserError: there are none yet.
+        """
+        for name in (self.recipe.select, "best", "last"):
+            if (path := self.folder / f"{name}.safetensors").exists():
+                return path
+        raise UserError(f"{self.folder}: holds no weights yet; carry on with `alexlab train --resume {self.folder}`.")
+
+    def network(self, device: torch.device | None = None) -> nn.Module:
+        """The trained network, in evaluation mode."""
+        if self._network is None:
+            classes, input = self.recipe.classes, self.recipe.input
+            assert isinstance(classes, int) and isinstance(input, tuple)
+            network = build(self.recipe.network, classes, input)
+            load_into(network, self.weights)
+            self._network = network.eval()
+        return self._network.to(device or torch.device("cpu"))
+
+    def evaluate(
+        self,
+        on: str | None = None,
+        device: str = "auto",
+        data_dir: str | Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Evaluation:
+        """Evaluate on the run's own test images (validation images where it has no test), or on another dataset.
+
+        Args:
+            on: a dataset's name, or an image folder; its classes must be among the run's.
+
+        Raises:
+            UserError: the dataset is not to be had, or has classes that the run does not know.
+        """
+        directory = Path(data_dir) if data_dir else self._data_dir()
+        name, split = self._own_images(directory) if on is None else self._images_of(on, directory)
+        chosen = choose_device(device)
+        with exact():
+            ready = preparation(self.recipe)
+            return evaluate(self.network(chosen), Store(split, ready), ready, chosen, name, self.classes, progress)
+
+    def dataset(self, data_dir: str | Path | None = None) -> Dataset:
+        """The dataset that the run was trained on."""
+        return open_dataset(self.recipe.dataset, Path(data_dir) if data_dir else self._data_dir(), self.recipe.seed)
+
+    def predict(self, image: Picture | list[Picture], top: int = 5, device: str = "auto") -> Any:
+        """The most probable classes of an image (a path, a picture, or uint8 pixels of shape (H, W) or (H, W, 3)).
+
+        Returns:
+            A Prediction; for a list, a list of them.
+
+        Raises:
+            UserError: an image cannot be read.
+        """
+        images = image if isinstance(image, list) else [image]
+        found = list(self.predictions(((_name(each), _picture(each)) for each in images), top, device))
+        return found if isinstance(image, list) else found[0]
+
+    def predictions(
+        self, pictures: Iterable[tuple[str, Image.Image | str]], top: int = 5, device: str = "auto"
+    ) -> Iterator[Prediction]:
+        """As `training.prediction.predict`, with this run's network."""
+        chosen = choose_device(device)
+        return predict(self.network(chosen), pictures, preparation(self.recipe), self.classes, top, chosen)
+
+    def _data_dir(self) -> Path | None:
+        recorded = self.facts.get("data_dir")
+        return Path(recorded) if recorded else None
+
+    def _own_images(self, data_dir: Path | None) -> tuple[str, Split]:
+        recorded = run_folder.read_json(self.folder / "split.json")
+        part = "test" if "test" in recorded else "watched"
+        name = "test" if part == "test" else "validation"
+        dataset = self.dataset(data_dir)
+        return f"{dataset.title}, {name}", as_recorded(dataset, recorded, part)
+
+    def _images_of(self, on: str, data_dir: Path | None) -> tuple[str, Split]:
+        name = f"folder:{on}" if ":" not in on and Path(on).exists() else on
+        dataset = open_dataset(name, data_dir, self.recipe.seed, whole=True)
+        split, part = (dataset.test, "test") if dataset.test else (dataset.validation, "validation")
+        if split is None:
+            split, part = dataset.train, "all images"
+        if unknown := sorted(set(dataset.classes) - set(self.classes)):
+            raise UserError(
+                f"{on}: has the class{'es' * (len(unknown) > 1)} {', '.join(unknown[:5])}, which the run does not know; "
+                f"it tells apart {', '.join(self.classes[:10])}{'...' if len(self.classes) > 10 else ''}."
+            )
+        number = {label: self.classes.index(each) for label, each in enumerate(dataset.classes)}
+        labels = np.array([number[label] for label in split.labels.tolist()], dtype=np.int64)
+        return f"{dataset.title}, {part}", Split(split.images, labels)
+
+    def __repr__(self) -> str:
+        result = self.result
+        best = f", best {result['best']:.4f}" if result.get("best") is not None else ""
+        return f"Run({str(self.folder)!r}: {self.recipe.network} on {self.recipe.dataset}, {result['state']}{best})"
+
+    def _repr_html_(self) -> str:
+        """A table of epochs and the curves, for a notebook."""
+        from alexlab.report.page import run_html
+
+        return run_html(self)
+
+
+def _name(image: Picture) -> str:
+    return str(image) if isinstance(image, str | Path) else "image"
+
+
+def _picture(image: Picture) -> Image.Image:
+    if isinstance(image, Image.Image):
+        import io
+
+        buffer = io.BytesIO()  # through the decoder, so that modes and orientation are handled in one place
+        image.save(buffer, "PNG")
+        return decode(buffer.getvalue(), "image")
+    if isinstance(image, np.ndarray):
+        try:
+            return Image.fromarray(image)
+        except (TypeError, ValueError) as error:
+            raise ImageError(f"an array of {image.dtype} and shape {image.shape} is no picture ({error}).") from error
+    try:
+        data = Path(image).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{image}: cannot be read ({error.strerror or error}).") from error
+    return decode(data, str(image))

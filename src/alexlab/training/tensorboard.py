@@ -1,0 +1,47 @@
+"""TensorBoard events, written beside the figures of a run (extra `alexlab[tensorboard]`)."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from alexlab.errors import UserError
+from alexlab.training.loop import Watcher
+
+
+@dataclass(frozen=True)
+class Events:
+    """A watcher that writes the recorded figures as events, and passes everything on to another watcher."""
+
+    writer: Any
+    watcher: Watcher
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        self.watcher.preparing(what, done, total)
+
+    def started(self, facts: dict[str, Any]) -> None:
+        self.watcher.started(facts)
+
+    def stepped(self, facts: dict[str, Any]) -> None:
+        self.watcher.stepped(facts)
+
+    def recorded(self, facts: dict[str, Any]) -> None:
+        kind = facts["kind"]
+        for key, value in facts.items():
+            if key not in ("kind", "epoch", "step"):
+                self.writer.add_scalar(f"{kind}/{key}", value, facts["step"])
+        self.writer.flush()
+        self.watcher.recorded(facts)
+
+
+def check_installed() -> None:
+    """Raise UserError unless the package tensorboard is there."""
+    if find_spec("tensorboard") is None:
+        raise UserError("TensorBoard is not installed; `pip install alexlab[tensorboard]` adds it.")
+
+
+def with_events(watcher: Watcher, folder: Path) -> Events:
+    """`watcher`, with events written into `folder`/tensorboard as well."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    return Events(SummaryWriter(str(folder / "tensorboard")), watcher)

@@ -1,0 +1,282 @@
+"""From names to a finished run: everything is checked before the run's folder is made."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from alexlab.data.images import Dataset
+from alexlab.data.opening import open_dataset
+from alexlab.data.preparation import Preparation
+from alexlab.data.statistics import channel_statistics
+from alexlab.data.store import Store
+from alexlab.errors import UserError
+from alexlab.networks.building import build
+from alexlab.recipes.reading import overridden, read_recipe
+from alexlab.recipes.resolving import preparation, resolved
+from alexlab.recipes.schema import Recipe
+from alexlab.training import folder as run_folder
+from alexlab.training.checkpoint import load_checkpoint
+from alexlab.training.device import choose_device, describe_device, environment, exact
+from alexlab.training.loop import Loop, Watcher, interruption
+from alexlab.training.parts import Parts, check_unchanged, parts_of, record
+from alexlab.training.run import Run
+from alexlab.training.seeds import seed_for
+from alexlab.training.tensorboard import check_installed, with_events
+from alexlab.training.writing import write_file
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A watcher that says nothing."""
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        pass
+
+    def started(self, facts: dict[str, Any]) -> None:
+        pass
+
+    def stepped(self, facts: dict[str, Any]) -> None:
+        pass
+
+    def recorded(self, facts: dict[str, Any]) -> None:
+        pass
+
+
+def train(
+    network: str | None = None,
+    dataset: str | None = None,
+    recipe: str = "quick",
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    data_dir: str | Path | None = None,
+    steps: int | None = None,
+    memory: int | None = None,
+    tensorboard: bool = False,
+    watcher: Watcher | None = None,
+    **values: Any,
+) -> Run:
+    """Train `network` on `dataset` by `recipe`, and return the run.
+
+    Args:
+        network, dataset: names, as on the command line; by default what the recipe names.
+        recipe: a preset's name or a TOML file.
+        out: the run's folder, which must not exist; by default a new one below runs/.
+        device: "auto", "cpu", "cuda" or "mps".
+        data_dir: where to look for datasets first.
+        steps: stop after so many updates; the schedule stays that of the recipe's epochs.
+        memory: bytes that stored images may take; by default half of the machine's.
+        tensorboard: write TensorBoard events into the run too.
+        values: keys of the recipe to replace, such as `epochs=3`.
+
+    Raises:
+        UserError: whatever the user can mend. Nothing is left behind, except by a training that diverges: its figures.
+    """
+    named = {key: value for key, value in (("network", network), ("dataset", dataset)) if value}
+    chosen = overridden(read_recipe(recipe), {**named, **values}, "setting")
+    for key in ("network", "dataset"):
+        if not getattr(chosen, key):
+            raise UserError(f"the recipe {recipe} names no {key}; say which: alexlab train NETWORK DATASET.")
+    directory = Path(data_dir) if data_dir else None
+    return _train(
+        chosen, directory, Path(out) if out else None, device, steps, memory, tensorboard, watcher or Quiet(), None
+    )
+
+
+def resume(
+    folder: str | Path,
+    *,
+    device: str = "auto",
+    data_dir: str | Path | None = None,
+    steps: int | None = None,
+    memory: int | None = None,
+    tensorboard: bool = False,
+    watcher: Watcher | None = None,
+) -> Run:
+    """Carry on with the training in `folder` from its checkpoint, as if it had not stopped.
+
+    Raises:
+        UserError: it is finished already, its checkpoint is missing or damaged, or its dataset has changed.
+    """
+    run = Run(folder)
+    if run.result["state"] == "finished":
+        raise UserError(f"{folder}: this training is finished; start another with `alexlab train`.")
+    if not (run.folder / "checkpoint.safetensors").exists():
+        raise UserError(f"{folder}: it stopped before its first checkpoint; start again with `alexlab train`.")
+    directory = Path(data_dir) if data_dir else run._data_dir()
+    return _train(run.recipe, directory, None, device, steps, memory, tensorboard, watcher or Quiet(), run)
+
+
+def _train(
+    recipe: Recipe,
+    data_dir: Path | None,
+    out: Path | None,
+    device: str,
+    steps: int | None,
+    memory: int | None,
+    tensorboard: bool,
+    watcher: Watcher,
+    before: Run | None,
+) -> Run:
+    chosen = choose_device(device)
+    if tensorboard:
+        check_installed()
+    dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, progress=watcher.preparing)
+    recipe = resolved(recipe, dataset)
+    parts = parts_of(dataset, recipe)
+    if before:
+        check_unchanged(parts, run_folder.read_json(before.folder / "split.json"), str(before.folder))
+    with exact():
+        network = _network(recipe, chosen)
+        recipe, ready, train_store, watched_store = _stores(recipe, parts, memory, watcher)
+        with interruption() as stop:
+            folder = before.folder if before else _start(recipe, dataset, data_dir, parts, network, chosen, out)
+            loop = Loop(
+                recipe=recipe,
+                network=network,
+                preparation=ready,
+                train=train_store,
+                watched=watched_store,
+                classes=dataset.classes,
+                device=chosen,
+                folder=folder,
+                watcher=with_events(watcher, folder) if tensorboard else watcher,
+                stop=stop,
+                steps_wanted=steps,
+            )
+            if before:
+                _go_back(loop)
+            watcher.started(_facts(recipe, dataset, parts, folder, chosen))
+            began = time.perf_counter()
+            state = "failed"
+            try:
+                state = loop.run()
+            finally:
+                run_folder.write_json(folder / "result.json", _result(loop, state, time.perf_counter() - began))
+    if state == "finished":
+        _finish(loop, folder, data_dir, device, watcher)
+        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    return Run(folder)
+
+
+def _network(recipe: Recipe, device: torch.device) -> nn.Module:
+    """The network with its initial weights, after one look whether it fits input and classes."""
+    classes, input = recipe.classes, recipe.input
+    assert isinstance(classes, int) and isinstance(input, tuple)
+    torch.manual_seed(seed_for(recipe.seed, "initialisation"))
+    network = build(recipe.network, classes, input, recipe.initialisation)
+    network.eval()
+    shown = "x".join(map(str, input))
+    try:
+        with torch.inference_mode():
+            logits = network(torch.zeros(2, *input))
+    except Exception as error:
+        raise UserError(
+            f"{recipe.network}: does not take an input of {shown} ({type(error).__name__}: {error})."
+        ) from error
+    if not isinstance(logits, torch.Tensor) or logits.shape != (2, classes):
+        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise UserError(
+            f"{recipe.network}: makes {got} of two images; expected logits of shape (2, {classes}), one a class."
+        )
+    return network.to(device)
+
+
+def _stores(
+    recipe: Recipe, parts: Parts, memory: int | None, watcher: Watcher
+) -> tuple[Recipe, Preparation, Store, Store]:
+    """The stored images, and the recipe with the statistics that it wants measured on them."""
+    unmeasured = {key: () for key in ("mean", "std") if getattr(recipe, key) == "dataset"}
+    ready = preparation(overridden(recipe, unmeasured))
+    train = Store(parts.train, ready, memory, partial(watcher.preparing, "decoding training images"))
+    if unmeasured:
+        mean, std = channel_statistics(train)
+        recipe = overridden(recipe, {key: {"mean": mean, "std": std}[key] for key in unmeasured})
+    ready = preparation(recipe)
+    watched = Store(parts.watched, ready, memory, partial(watcher.preparing, f"decoding {recipe.watch} images"))
+    return recipe, ready, train, watched
+
+
+def _start(
+    recipe: Recipe,
+    dataset: Dataset,
+    data_dir: Path | None,
+    parts: Parts,
+    network: nn.Module,
+    device: torch.device,
+    out: Path | None,
+) -> Path:
+    """Make the run's folder."""
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+    moments = {"sgd": int(recipe.momentum > 0), "adam": 2, "adamw": 2}[recipe.optimiser]
+    run_folder.check_room(out or run_folder.RUNS, weights * (2 * (1 + moments) + 3) + 10_000_000)
+    folder = run_folder.new_folder(recipe, out)
+    run_folder.write_recipe(folder / "recipe.toml", recipe)
+    run_folder.write_json(folder / "split.json", record(parts))
+    run_folder.write_json(
+        folder / "run.json",
+        {
+            "format": run_folder.FORMAT,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "dataset": dataset.title,
+            "found": dataset.found,
+            "data_dir": str(data_dir.resolve()) if data_dir else None,
+            "classes": dataset.classes,
+            "environment": environment(device),
+        },
+    )
+    return folder
+
+
+def _go_back(loop: Loop) -> None:
+    """Bring the loop to where its checkpoint was written."""
+    loop.standing = load_checkpoint(loop.folder / "checkpoint.safetensors", loop.network, loop.optimiser)
+    for name in ("metrics.jsonl", "timing.jsonl"):
+        run_folder.forget_after(loop.folder / name, loop.standing.step)
+    (loop.folder / "result.json").unlink(missing_ok=True)
+
+
+def _facts(recipe: Recipe, dataset: Dataset, parts: Parts, folder: Path, device: torch.device) -> dict[str, Any]:
+    return {
+        "run": str(folder),
+        "network": recipe.network,
+        "dataset": dataset.title,
+        "train": len(parts.train),
+        "watch": recipe.watch,
+        "watched": len(parts.watched),
+        "input": recipe.input,
+        "epochs": recipe.epochs,
+        "batch": recipe.batch,
+        "device": describe_device(device),
+        "precision": recipe.precision,
+    }
+
+
+def _result(loop: Loop, state: str, seconds: float) -> dict[str, Any]:
+    standing = loop.standing
+    return {
+        "state": state,
+        "steps": standing.step,
+        "epochs": standing.epoch,
+        "best": standing.best,
+        "best_epoch": standing.best_epoch if standing.best is not None else None,
+        "watch": loop.recipe.watch,
+        "images_per_second": standing.images / standing.seconds if standing.seconds else None,
+        "seconds": seconds,
+    }
+
+
+def _finish(loop: Loop, folder: Path, data_dir: Path | None, device: str, watcher: Watcher) -> None:
+    """The final figures. The test set is looked at once; where the recipe watches it, its last look is the final one."""
+    run = Run(folder)
+    evaluation = loop.last_evaluation
+    if evaluation is None or loop.recipe.watch == "validation" or loop.recipe.select == "best":
+        evaluation = run.evaluate(device=device, data_dir=data_dir, progress=partial(watcher.preparing, "final test"))
+    run_folder.write_json(folder / "evaluation.json", evaluation.facts())
+    write_file(folder / "predictions.csv", evaluation.table().encode())
