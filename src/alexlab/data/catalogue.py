@@ -69,7 +69,7 @@ DATASETS: tuple[Entry, ...] = (
         test=297,
         mean=(0.3052,),
         std=(0.3749,),
-        augment=(),
+        augment=("shift",),
         licence="CC BY 4.0",
         source="Alpaydin and Kaynak 1998, UCI, doi 10.24432/C50P49; embedded in the package",
     ),

@@ -1,7 +1,6 @@
 """Files by name, in a folder or in a tar archive, read as bytes without unpacking anything by hand."""
 
 import bz2
-import contextlib
 import gzip
 import lzma
 import os
@@ -11,7 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from alexlab.errors import UserError
@@ -75,9 +74,12 @@ def _archive(path: Path) -> Files:
                 name = _safe(member, path)
                 if member.isdir():
                     folders.add(name)
-                elif member.isfile() and not PurePosixPath(name).name.startswith("."):
+                elif member.isfile() and not name.rpartition("/")[2].startswith("."):
                     members[name] = (member.offset_data, member.size)
-                    folders.update(parent.as_posix() for parent in PurePosixPath(name).parents[:-1])
+                    parent = name.rpartition("/")[0]
+                    while parent and parent not in folders:
+                        folders.add(parent)
+                        parent = parent.rpartition("/")[0]
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise UserError(f"{path}: the archive is damaged or is no tar ({error}). Fetch it again.") from error
 
@@ -88,7 +90,7 @@ def _archive(path: Path) -> Files:
             raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
         return data
 
-    return Files(path, tuple(sorted(members)), frozenset(folders - {"."}), read)
+    return Files(path, tuple(sorted(members)), frozenset(folders - {""}), read)
 
 
 def _uncompressed(path: Path) -> int:
@@ -120,14 +122,13 @@ def _unpacking(path: Path) -> BinaryIO:
 
 
 def _safe(member: tarfile.TarInfo, archive: Path) -> str:
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts:
+    """The member's path, without a leading "./"; refused where it could lead out of the archive's folder."""
+    parts = member.name.split("/")
+    if member.name.startswith("/") or ".." in parts:
         raise UserError(
             f"{archive}: the member {member.name!r} escapes from the archive's folder; the archive is refused."
         )
     if not (member.isfile() or member.isdir()):
         kind = "link" if member.issym() or member.islnk() else "device or pipe"
         raise UserError(f"{archive}: the member {member.name!r} is a {kind}; only files and folders are read. Refused.")
-    with contextlib.suppress(ValueError):
-        return path.relative_to(".").as_posix()
-    return path.as_posix()
+    return "/".join(part for part in parts if part not in ("", "."))

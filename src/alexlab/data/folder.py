@@ -1,7 +1,7 @@
 """Image folders, tars of them, and CSV lists: `folder:PATH` and `list:FILE.csv`."""
 
 import csv
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -39,47 +39,38 @@ def read_folder(path: Path, shape: Shape | None = None) -> tuple[Splits, tuple[s
             f"{path}: holds no images (looked for {', '.join(IMAGE_ENDINGS)}); expected a folder per class."
         )
     top = _top(files)
-    tops = {PurePosixPath(name).relative_to(top).parts[0] for name in [*images, *_below(files.folders, top)]}
+    tops = {_first(name, top) for name in [*images, *files.folders] if name.startswith(top)}
     divided = {folder: SPLIT_FOLDERS[folder.lower()] for folder in tops if folder.lower() in SPLIT_FOLDERS}
     if "train" in divided.values() and len(divided) > 1:
-        roots = {split: top / folder for folder, split in divided.items()}
+        roots = {split: f"{top}{folder}/" for folder, split in divided.items()}
     else:
         roots = {"all": top}
     classes = _classes(files, images, roots.get("train", top), path)
     return {split: _split(files, images, root, classes, path, shape) for split, root in roots.items()}, classes
 
 
-def _top(files: Files) -> PurePosixPath:
-    """The folder below which the classes or splits lie."""
-    top = PurePosixPath()
+def _first(name: str, root: str) -> str:
+    """The first part of `name` below `root`, which is empty or ends in a slash."""
+    return name[len(root) :].partition("/")[0]
+
+
+def _top(files: Files) -> str:
+    """The folder below which the classes or splits lie: one that holds more than one folder."""
+    top = ""
     while True:
-        inside = {PurePosixPath(name).relative_to(top).parts[:2] for name in files.names if _is_below(name, top)}
-        inside |= {(*PurePosixPath(name).relative_to(top).parts[:1], "") for name in _below(files.folders, top)}
-        tops = {parts[0] for parts in inside}
-        if (
-            len(tops) != 1
-            or any(len(parts) == 1 for parts in inside)
-            or not _has_folders(files, top / next(iter(tops)))
-        ):
+        folders = {_first(name, top) for name in files.folders if name.startswith(top)}
+        beside = any("/" not in name[len(top) :] for name in files.names if name.startswith(top))
+        if len(folders) != 1 or beside:
             return top
-        top /= next(iter(tops))
+        (only,) = folders
+        if not any(name.startswith(f"{top}{only}/") for name in files.folders):
+            return top
+        top = f"{top}{only}/"
 
 
-def _is_below(name: str, top: PurePosixPath) -> bool:
-    return PurePosixPath(name).is_relative_to(top) and PurePosixPath(name) != top
-
-
-def _below(folders: frozenset[str], top: PurePosixPath) -> list[str]:
-    return [folder for folder in folders if _is_below(folder, top)]
-
-
-def _has_folders(files: Files, top: PurePosixPath) -> bool:
-    return bool(_below(files.folders, top))
-
-
-def _classes(files: Files, images: list[str], root: PurePosixPath, path: Path) -> tuple[str, ...]:
-    folders = {PurePosixPath(folder).relative_to(root).parts[0] for folder in _below(files.folders, root)}
-    filled = {parts[0] for name in images if len(parts := _parts(name, root)) > 1}
+def _classes(files: Files, images: list[str], root: str, path: Path) -> tuple[str, ...]:
+    folders = {_first(folder, root) for folder in files.folders if folder.startswith(root)}
+    filled = {_first(name, root) for name in images if name.startswith(root) and "/" in name[len(root) :]}
     if empty := sorted(folders - filled):
         raise UserError(
             f"{path}: the class{'es' * (len(empty) > 1)} {', '.join(empty[:5])} hold{'s' * (len(empty) == 1)} no images. "
@@ -91,27 +82,23 @@ def _classes(files: Files, images: list[str], root: PurePosixPath, path: Path) -
     return tuple(sorted(filled))
 
 
-def _parts(name: str, root: PurePosixPath) -> tuple[str, ...]:
-    return PurePosixPath(name).relative_to(root).parts if _is_below(name, root) else ()
-
-
 def _split(
-    files: Files, images: list[str], root: PurePosixPath, classes: tuple[str, ...], path: Path, shape: Shape | None
+    files: Files, images: list[str], root: str, classes: tuple[str, ...], path: Path, shape: Shape | None
 ) -> Split:
     number = {name: label for label, name in enumerate(classes)}
     names, labels = [], []
     for name in images:
-        parts = _parts(name, root)
-        if len(parts) < 2:
+        if not name.startswith(root) or "/" not in name[len(root) :]:
             continue  # of another split, or beside the class folders
-        if parts[0] not in number:
+        label = number.get(_first(name, root))
+        if label is None:
             raise UserError(
-                f"{path}: {root} has a class {parts[0]!r} that the training images lack: {', '.join(classes)}."
+                f"{path}: {root} has a class {_first(name, root)!r} that the training images lack: {', '.join(classes)}."
             )
         names.append(name)
-        labels.append(number[parts[0]])
+        labels.append(label)
     if not names:
-        raise UserError(f"{path}: {root} holds no images.")
+        raise UserError(f"{path}: {root or 'it'} holds no images.")
     return Split(FileImages(files, names, shape), np.array(labels, dtype=np.int64))
 
 
