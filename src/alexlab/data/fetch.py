@@ -60,7 +60,7 @@ def _carry_on(file: File, part: Path, progress: Progress | None) -> None:
     have = part.stat().st_size if part.exists() else 0
     if have >= file.size:
         return
-    retries = urllib3.Retry(total=0, redirect=5)
+    retries = urllib3.Retry(total=None, connect=0, read=0, other=0, redirect=5)
     with urllib3.PoolManager(timeout=TIMEOUT, retries=retries) as pool:
         headers = {"Range": f"bytes={have}-"} if have else {}
         with pool.request("GET", file.url + file.name, headers=headers, preload_content=False) as response:

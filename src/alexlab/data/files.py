@@ -7,6 +7,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import weakref
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,9 +68,12 @@ def _archive(path: Path) -> Files:
     """The regular files of a tar. A compressed one is unpacked once into an unnamed temporary file."""
     try:
         plain = _uncompressed(path)
+    except (EOFError, zlib.error, OSError) as error:
+        raise _damaged(path, error) from error
+    try:
         os.lseek(plain, 0, os.SEEK_SET)
         members, folders = {}, set()
-        with tarfile.open(fileobj=os.fdopen(os.dup(plain), "rb"), mode="r:") as archive:
+        with os.fdopen(plain, "rb", closefd=False) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
                 name = _safe(member, path)
                 if member.isdir():
@@ -80,8 +84,11 @@ def _archive(path: Path) -> Files:
                     while parent and parent not in folders:
                         folders.add(parent)
                         parent = parent.rpartition("/")[0]
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise UserError(f"{path}: the archive is damaged or is no tar ({error}). Fetch it again.") from error
+    except (tarfile.TarError, OSError, UserError) as error:
+        os.close(plain)
+        if isinstance(error, UserError):
+            raise
+        raise _damaged(path, error) from error
 
     def read(name: str) -> bytes:
         offset, size = members[name]
@@ -90,11 +97,17 @@ def _archive(path: Path) -> Files:
             raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
         return data
 
-    return Files(path, tuple(sorted(members)), frozenset(folders - {""}), read)
+    files = Files(path, tuple(sorted(members)), frozenset(folders - {""}), read)
+    weakref.finalize(files, os.close, plain)
+    return files
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: the archive is damaged or is no tar ({error}). Fetch it again.")
 
 
 def _uncompressed(path: Path) -> int:
-    """A file descriptor of the plain tar, which stays open for the life of the process."""
+    """A file descriptor of the plain tar."""
     if path.name.lower().endswith(".tar"):
         return os.open(path, os.O_RDONLY)
     limit = max(SMALLEST_LIMIT, LARGEST_RATIO * path.stat().st_size)

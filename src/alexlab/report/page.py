@@ -4,11 +4,10 @@ import base64
 import csv
 import io
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import Environment, Template
+from jinja2 import Environment, PackageLoader
 
 from alexlab.report import figures, sheets
 from alexlab.training import folder as run_folder
@@ -29,13 +28,13 @@ def write_report(run: "Run") -> None:
         pictures["mistakes.png"] = _mistakes(run)
     for name, data in pictures.items():
         write_file(run.folder / name, data)
-    write_file(run.folder / "report.html", _page(run, evaluation, pictures).encode())
+    write_file(run.folder / "report.html", _page("report.html", run, pictures).encode())
 
 
 def run_html(run: "Run") -> str:
     """Epochs as a table, and the curves, for a notebook."""
-    picture = _inline(figures.png(figures.curves(run.metrics(), run.recipe.watch)))
-    return _template().module.fragment(_facts(run, run.final), picture)  # type: ignore[attr-defined,no-any-return]
+    curves = figures.png(figures.curves(run.metrics(), run.recipe.watch))
+    return _page("notebook.html", run, {"curves.png": curves})
 
 
 def _mistakes(run: "Run") -> bytes:
@@ -51,21 +50,21 @@ def _mistakes(run: "Run") -> bytes:
     return figures.png(sheets.mistakes(split, wrong, len(rows)))
 
 
-def _facts(run: "Run", evaluation: dict[str, Any] | None) -> dict[str, Any]:
-    return {
-        "run": run,
-        "recipe": run.recipe.model_dump(mode="json"),
-        "facts": run.facts,
-        "result": run.result,
-        "epochs": run.metrics("epoch"),
-        "evaluation": evaluation,
-        "watch": run.recipe.watch,
-    }
-
-
-def _page(run: "Run", evaluation: dict[str, Any] | None, pictures: dict[str, bytes]) -> str:
-    inline = {name.removesuffix(".png"): _inline(data) for name, data in pictures.items()}
-    return _template().render(**_facts(run, evaluation), pictures=inline)
+def _page(name: str, run: "Run", pictures: dict[str, bytes]) -> str:
+    return (
+        _pages()
+        .get_template(name)
+        .render(
+            run=run,
+            recipe=run.recipe.model_dump(mode="json"),
+            facts=run.facts,
+            result=run.result,
+            epochs=run.metrics("epoch"),
+            evaluation=run.final,
+            watch=run.recipe.watch,
+            pictures={name.removesuffix(".png"): _inline(data) for name, data in pictures.items()},
+        )
+    )
 
 
 def _inline(data: bytes) -> str:
@@ -73,6 +72,7 @@ def _inline(data: bytes) -> str:
 
 
 @cache
-def _template() -> Template:
-    text = files("alexlab.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
+def _pages() -> Environment:
+    return Environment(
+        loader=PackageLoader("alexlab.report", "pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )

@@ -39,7 +39,8 @@ class Standing:
     epoch: int = 0
     batch: int = 0
     step: int = 0
-    best: float | None = None
+    best: float | None = None  # watched accuracy; among equals the lower loss is the better
+    best_loss: float = 0.0
     best_epoch: int = 0
     stale: int = 0
     since_epoch: Sums = field(default_factory=Sums)

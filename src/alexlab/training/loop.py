@@ -78,6 +78,7 @@ class Loop:
     preparation: Preparation
     train: Store
     watched: Store
+    watched_name: str
     classes: tuple[str, ...]
     device: torch.device
     folder: Path
@@ -221,10 +222,10 @@ class Loop:
             return None
         self.last_evaluation = found
         loss, accuracy = standing.since_epoch.means()
-        better = standing.best is None or found.top1 > standing.best
+        better = standing.best is None or (found.top1, -found.loss) > (standing.best, -standing.best_loss)
         standing.stale = 0 if better else standing.stale + 1
         if better:
-            standing.best, standing.best_epoch = found.top1, standing.epoch + 1
+            standing.best, standing.best_loss, standing.best_epoch = found.top1, found.loss, standing.epoch + 1
             if self.recipe.select == "best":
                 self._save_weights("best")
         facts = {
@@ -246,7 +247,7 @@ class Loop:
             self.watcher.preparing(f"evaluating on {self.recipe.watch}", done, total)
 
         return evaluate(
-            self.network, self.watched, self.preparation, self.device, self.recipe.watch, self.classes, progress
+            self.network, self.watched, self.preparation, self.device, self.watched_name, self.classes, progress
         )
 
     def _facts_of_step(self) -> dict[str, Any]:

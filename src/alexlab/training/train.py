@@ -143,6 +143,7 @@ def _train(
                 preparation=ready,
                 train=train_store,
                 watched=watched_store,
+                watched_name=f"{dataset.title}, {recipe.watch}",
                 classes=dataset.classes,
                 device=chosen,
                 folder=folder,

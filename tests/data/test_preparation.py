@@ -1,0 +1,137 @@
+"""The one path from an image to the input: the same for arrays and files, training and prediction, and as Pillow has it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from alexlab.data.images import ArrayImages, FileImages, Split
+from alexlab.data.opening import open_dataset
+from alexlab.data.preparation import Preparation, resized
+from alexlab.data.statistics import channel_statistics
+from alexlab.data.store import Store
+from alexlab.errors import UserError
+from tests.conftest import write_photographs
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(2, 40), st.integers(2, 40), st.integers(2, 64), st.integers(2, 64), st.integers(0, 2**31))
+def test_resize_is_pillows_within_one_level(h: int, w: int, new_h: int, new_w: int, seed: int) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (h, w), dtype=np.uint8)
+    pillow = np.asarray(Image.fromarray(pixels).resize((new_w, new_h), Image.Resampling.BILINEAR)).astype(float)
+    ours = resized(torch.from_numpy(pixels)[None, None], (new_h, new_w))[0, 0].numpy()
+    assert np.abs(pillow - np.rint(ours)).max() <= 1  # Pillow rounds twice, after rows and after columns
+
+
+def test_fashion_at_224_is_the_textbooks_within_one_level(datasets: object) -> None:
+    images = open_dataset("fashion-mnist").train.images
+    for i in range(20):
+        pillow = np.asarray(images.picture(i).resize((224, 224), Image.Resampling.BILINEAR)).astype(float)
+        ours = resized(torch.from_numpy(images.pixels_NCHW[i : i + 1]), (224, 224))[0, 0].numpy()
+        assert np.abs(pillow - np.rint(ours)).max() <= 1
+
+
+def test_photographs_of_mixed_sizes_take_one_path(tmp_path: object) -> None:
+    """What a batch holds equals the path taken by hand for each picture, whether stored in memory or decoded as needed."""
+    dataset = open_dataset(f"folder:{write_photographs(tmp_path / 'p')}")  # type: ignore[operator]
+    ready = Preparation((3, 20, 18), "crop", (3, 16, 16), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
+    held, streamed = Store(dataset.train, ready), Store(dataset.train, ready, budget=0)
+    assert held.in_memory and not streamed.in_memory
+    order = np.arange(len(held))[::-1].copy()
+    for (images, labels), (again, _) in zip(held.batches(order, 3), streamed.batches(order, 3), strict=True):
+        assert torch.equal(images, again) and images.dtype == torch.uint8 and len(labels) <= 3
+    for position, index in enumerate(order):
+        by_hand = torch.from_numpy(ready.stored(dataset.train.images.picture(int(index))).copy())[None]
+        batch = torch.cat([ready(images) for images, _ in held.batches(order, 4)])
+        torch.testing.assert_close(batch[position : position + 1], ready(by_hand))
+
+
+def test_arrays_and_files_take_the_same_path(tmp_path: object) -> None:
+    dataset = open_dataset(f"folder:{write_photographs(tmp_path / 'p', size=12)}")  # type: ignore[operator]
+    ready = Preparation((3, 12, 12), "stretch", (3, 8, 8))
+    pixels = np.stack([ready.stored(dataset.train.images.picture(i)) for i in range(len(dataset.train))])
+    as_array = Split(ArrayImages(pixels, dataset.train.images.names), dataset.train.labels)
+    one, two = Store(dataset.train, ready), Store(as_array, ready)
+    order = np.arange(len(one))
+    for (a, _), (b, _) in zip(one.batches(order, 5), two.batches(order, 5), strict=True):
+        assert torch.equal(a, b)
+    assert isinstance(dataset.train.images, FileImages)
+
+
+def test_normalisation_is_the_tutorials() -> None:
+    ready = Preparation((1, 2, 2), "stretch", (1, 2, 2), mean=(0.5,), std=(0.5,))
+    out = ready(torch.tensor([[[[0, 255], [51, 204]]]], dtype=torch.uint8))
+    torch.testing.assert_close(out, torch.tensor([[[[-1.0, 1.0], [-0.6, 0.6]]]]))
+
+
+def ramp(count: int = 3, channels: int = 1, side: int = 16) -> torch.Tensor:
+    values = torch.arange(side * side).view(1, 1, side, side) % 251
+    return values.expand(count, channels, side, side).to(torch.uint8).clone()
+
+
+def test_mirror_swaps_about_half_and_nothing_else() -> None:
+    ready = Preparation((1, 16, 16), "stretch", (1, 16, 16), augment=("mirror",))
+    images = ramp(400)
+    out = ready(images, generator()) * 255
+    same = (out - images).abs().amax(dim=(1, 2, 3)) < 0.5
+    swapped = (out - images.flip(3)).abs().amax(dim=(1, 2, 3)) < 0.5
+    assert torch.all(same ^ swapped) and 150 < int(swapped.sum()) < 250
+
+
+def test_shift_and_crop_are_windows() -> None:
+    images = ramp(50)
+    shifted = Preparation((1, 16, 16), "stretch", (1, 16, 16), augment=("shift",))(images, generator()) * 255
+    padded = torch.nn.functional.pad(images[0, 0], (2, 2, 2, 2)).float()
+    windows = [padded[y : y + 16, x : x + 16] for y in range(5) for x in range(5)]
+    assert all(any(torch.allclose(out[0], window, atol=0.5) for window in windows) for out in shifted)
+    cropped = (
+        Preparation((1, 16, 16), "stretch", (1, 12, 12), view="centre", augment=("crop",))(images, generator()) * 255
+    )
+    windows = [images[0, 0, y : y + 12, x : x + 12].float() for y in range(5) for x in range(5)]
+    assert all(any(torch.allclose(out[0], window, atol=0.5) for window in windows) for out in cropped)
+
+
+def test_random_resized_crop_has_the_size_and_stays_within_the_values() -> None:
+    ready = Preparation((3, 32, 32), "crop", (3, 24, 24), view="centre", augment=("random-resized-crop",))
+    out = ready(torch.full((20, 3, 32, 32), 200, dtype=torch.uint8), generator())
+    assert out.shape == (20, 3, 24, 24)
+    torch.testing.assert_close(out, torch.full_like(out, 200 / 255))
+
+
+def test_without_a_generator_nothing_is_augmented_and_the_centre_is_seen() -> None:
+    ready = Preparation((1, 16, 16), "stretch", (1, 12, 12), view="centre", augment=("crop", "mirror"))
+    images = ramp(2)
+    torch.testing.assert_close(ready(images) * 255, images[:, :, 2:14, 2:14].float())
+
+
+def test_the_same_generator_draws_the_same() -> None:
+    ready = Preparation((1, 16, 16), "stretch", (1, 16, 16), augment=("shift", "mirror"))
+    assert torch.equal(ready(ramp(9), generator(5)), ready(ramp(9), generator(5)))
+    assert not torch.equal(ready(ramp(9), generator(5)), ready(ramp(9), generator(6)))
+
+
+def test_channel_statistics_are_numpys() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (700, 3, 5, 4), dtype=np.uint8)
+    split = Split(ArrayImages(pixels, [str(i) for i in range(700)]), np.zeros(700, dtype=np.int64))
+    mean, std = channel_statistics(Store(split, Preparation((3, 5, 4), "stretch", (3, 5, 4))))
+    assert mean == pytest.approx((pixels / 255).mean(axis=(0, 2, 3)), abs=1e-4)
+    assert std == pytest.approx((pixels / 255).std(axis=(0, 2, 3)), abs=1e-4)
+
+
+def test_unreadable_images_are_all_named_at_once(tmp_path: object) -> None:
+    folder = write_photographs(tmp_path / "p", each=10)  # type: ignore[operator]
+    for name in ("red/0.png", "blue/1.png"):
+        (folder / name).write_text("not an image")
+    dataset = open_dataset(f"folder:{folder}")
+    split = dataset.train if len(dataset.train) else dataset.test
+    assert split is not None
+    with pytest.raises(UserError, match=r"cannot be used; remove or replace"):
+        for part in (dataset.train, dataset.test):
+            assert part is not None
+            Store(part, Preparation((3, 8, 8), "crop", (3, 8, 8)))
