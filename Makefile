@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 ALEXLAB := $(VENV)/bin/alexlab
 
-.PHONY: demo test check install clean
+.PHONY: install demo test check clean
 
 install: $(VENV)/installed
 
@@ -13,8 +13,13 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 demo: install
-	$(ALEXLAB) train lenet-relu digits --recipe demo
-	@echo
+	@run=runs/demo-$$(date +%Y%m%d-%H%M%S) && set -x && \
+	$(ALEXLAB) train lenet-relu digits --epochs 60 --out $$run && \
+	$(ALEXLAB) evaluate $$run && \
+	$(ALEXLAB) predict $$run examples/digits --top 3 && \
+	{ set +x; } 2>/dev/null && \
+	echo "report:    $$run/report.html" && \
+	echo "next step: $(ALEXLAB) train --recipe tutorial-lenet-mnist   (fetches MNIST, 12 MB, if it is not there)"
 
 test: install
 	$(PYTHON) -m pytest

@@ -144,7 +144,8 @@ def test_the_report_holds_everything_in_one_file(run: alexlab.Run) -> None:
     assert page.count("data:image/png;base64") == 3
     assert "http://" not in page and "https://" not in page and 'src="/' not in page
     for picture in ("curves.png", "confusion.png", "mistakes.png"):
-        assert Image.open(run.folder / picture).width > 300
+        with Image.open(run.folder / picture) as image:
+            assert image.width > 300
 
 
 def test_a_grown_metrics_file_that_was_cut_is_read_as_far_as_it_goes(run: alexlab.Run, tmp_path: Path) -> None:

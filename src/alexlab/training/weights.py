@@ -14,19 +14,20 @@ from alexlab.errors import UserError
 from alexlab.training.writing import write_file
 
 
-def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
+def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> None:
     """Write tensors and facts (which JSON can hold) to a safetensors file."""
     data = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_file(path, save(data, {key: json.dumps(value) for key, value in facts.items()}))
+    # One entry: safetensors orders several as it likes, and the same run is to give the same bytes.
+    write_file(path, save(data, {"alexlab": json.dumps(facts)}))
 
 
 def load_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Tensors and facts of a safetensors file. Raises UserError where it is missing or damaged."""
     try:
         with safe_open(path, framework="pt", device=device) as file:
-            facts = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            facts = json.loads((file.metadata() or {}).get("alexlab", "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error}).") from error
 
 
