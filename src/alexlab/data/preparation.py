@@ -18,6 +18,7 @@ from alexlab.data.images import Shape
 AUGMENTATIONS = {
     "mirror": "left and right swapped, for half of the images",
     "shift": "moved by up to an eighth of the side each way; what moves in is 0",
+    "turn": "turned by up to 15 degrees and scaled by up to 15 %; what moves in is 0",
     "crop": "a random window of the input's size from the stored image",
     "random-resized-crop": "a window of 8 to 100 % of the area and proportions 3/4 to 4/3, scaled to the input's size",
 }
@@ -25,7 +26,7 @@ VIEWS = {
     "resize": "the whole stored image is scaled to the input's size",
     "centre": "the centre of the stored image, of the input's size",
 }
-GEOMETRIC = ("shift", "crop", "random-resized-crop")
+MOST_TURN, MOST_SCALE = np.pi / 12, 0.15
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,10 @@ class Preparation:
             images_NCHW = _centre(images_NCHW, size)
         if "mirror" in augment:
             images_NCHW = _mirrored(images_NCHW, generator)
-        return self._normalised(resized(images_NCHW, size))
+        pixels_NCHW = resized(images_NCHW, size)
+        if "turn" in augment:
+            pixels_NCHW = _turned(pixels_NCHW, generator)
+        return self._normalised(pixels_NCHW)
 
     def _normalised(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
         scaled = pixels_NCHW / 255
@@ -142,3 +146,13 @@ def _random_resized(
     channels = images_NCHW.shape[1]
     grid = F.affine_grid(affine.to(images_NCHW.device), [count, channels, *size], align_corners=False)
     return F.grid_sample(images_NCHW.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def _turned(pixels_NCHW: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    count = len(pixels_NCHW)
+    angle, scale = torch.rand(2, count, generator=generator) * 2 - 1
+    angle, scale = angle * MOST_TURN, 1 + scale * MOST_SCALE
+    cosine, sine, zero = angle.cos() / scale, angle.sin() / scale, torch.zeros(count)
+    affine = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).view(count, 2, 3)
+    grid = F.affine_grid(affine.to(pixels_NCHW.device), list(pixels_NCHW.shape), align_corners=False)
+    return F.grid_sample(pixels_NCHW, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
