@@ -186,6 +186,9 @@ def test_networks_of_the_users_that_do_not_fit() -> None:
     )
     run = training.train(**{**SHORT, "network": "mine.py:right", "epochs": 10}, rate=0.01)
     assert run.metrics("epoch")[-1]["validation_accuracy"] > 0.7
+    Path("mine.py").rename("moved.py")  # the run keeps the code that made it
+    assert alexlab.Run(run.folder).evaluate(device="cpu").top1 == run.final["top1"]
+    Path("moved.py").rename("mine.py")
     with pytest.raises(UserError, match=r"makes \(2, 12\) of two images; expected logits of shape \(2, 10\)"):
         training.train(**{**SHORT, "network": "mine.py:wide"})
     with pytest.raises(UserError, match="does not take an input of 1x8x8 .*65"):

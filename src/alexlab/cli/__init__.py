@@ -11,7 +11,7 @@ from alexlab import __version__
 from alexlab.errors import UserError, unknown
 
 COMMANDS = {
-    "networks": "list the networks",
+    "networks": "list the networks; `networks show NAME` tells where one comes from",
     "datasets": "list the datasets; `datasets show NAME` draws examples",
     "recipes": "list the recipes; `recipes show NAME` prints one",
     "train": "train a network on a dataset",

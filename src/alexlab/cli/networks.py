@@ -5,10 +5,13 @@ import click
 from alexlab.cli import options
 
 
-@click.command("networks")
+@click.group("networks", invoke_without_command=True)
 @options.as_json
-def networks(as_json: bool) -> None:
-    """List the networks: what each is, its input, its parameters and its source."""
+@click.pass_context
+def networks(ctx: click.Context, as_json: bool) -> None:
+    """List the networks: what each is, its input and its parameters."""
+    if ctx.invoked_subcommand:
+        return
     import dataclasses
     import json
 
@@ -24,4 +27,28 @@ def networks(as_json: bool) -> None:
         for network in NETWORKS
     ]
     print_table(("name", "input", "parameters", "what"), rows, right=(2,))
-    click.echo("Your own: module.py:Class or package.module:function. Sources and differences: --json.")
+    click.echo(
+        "Your own: module.py:Class or package.module:function. `networks show NAME` tells sources and differences."
+    )
+
+
+@networks.command("show")
+@click.argument("name")
+def show(name: str) -> None:
+    """Tell where the network NAME comes from, and what departs from its source."""
+    from alexlab.networks.catalogue import find
+
+    network = find(name)
+    facts = {
+        "what": network.title,
+        "input": "x".join(map(str, network.input)),
+        "classes": f"{network.classes:,}",
+        "parameters": f"{network.parameters:,}",
+        "source": network.source,
+        "differences": network.differences,
+        "initial weights": network.initialisation,
+        "images are": {"stretch": "stretched", "crop": "cropped to the centre", "pad": "padded"}[network.fit],
+        "code": network.builder,
+    }
+    for key, value in facts.items():
+        click.echo(f"{key + ':':<17}{value}")

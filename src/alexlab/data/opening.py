@@ -38,6 +38,7 @@ def open_dataset(
     seed: int = 0,
     download: bool = True,
     whole: bool = False,
+    at: Path | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """The dataset called `name`: of the catalogue, `folder:PATH` or `list:FILE.csv`.
@@ -45,6 +46,7 @@ def open_dataset(
     Args:
         seed: decides, with the images' names, which of them are the test where the source does not say.
         download: fetch a dataset of the catalogue that is not found.
+        at: where it lay when a run was made; used if it is still there.
         whole: keep all images of a source that does not divide them as `train`, with no test.
 
     Raises:
@@ -52,9 +54,10 @@ def open_dataset(
     """
     kind, colon, where = name.partition(":")
     if colon and kind in ("folder", "list"):
-        return _own(name, kind, where, data_dir, None if whole else seed)
+        path = at if at and at.exists() else _own_path(where, kind, data_dir)
+        return _own(name, kind, path, None if whole else seed)
     entry = find(name)
-    if found := locate(entry, data_dir):
+    if found := at if at and at.exists() else locate(entry, data_dir):
         return _read(entry, found)
     folders = data_folders(data_dir)
     if download and entry.files:
@@ -139,7 +142,7 @@ def _read(entry: Entry, found: Path) -> Dataset:
         mean=entry.mean,
         std=entry.std,
         augment=entry.augment,
-        found=str(found),
+        found=str(found.resolve()),
     )
 
 
@@ -173,8 +176,7 @@ def _read_idx(entry: Entry, folder: Path, prefix: str) -> Split:
     return Split(ArrayImages(images[:, None], names), labels.astype(np.int64))
 
 
-def _own(name: str, kind: str, where: str, data_dir: Path | None, seed: int | None) -> Dataset:
-    path = _own_path(where, kind, data_dir)
+def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
     splits, classes = read_list(path) if kind == "list" else read_folder(path)
     dataset = Dataset(
         name=name,
@@ -187,7 +189,7 @@ def _own(name: str, kind: str, where: str, data_dir: Path | None, seed: int | No
         mean=None,
         std=None,
         augment=("mirror",),
-        found=str(path),
+        found=str(path.resolve()),
     )
     if "all" in splits and seed is not None:
         train, test = divide(dataset.train, held_out(dataset.train, TEST_FRACTION, seed, "test", classes))

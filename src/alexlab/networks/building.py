@@ -4,6 +4,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,9 +75,8 @@ def _import(name: str) -> Any:
         if where.endswith(".py"):
             module = _module_from_file(Path(where))
         else:
-            if "" not in sys.path:
-                sys.path.insert(0, "")
-            module = importlib.import_module(where)
+            with _on_path(Path.cwd()):
+                module = importlib.import_module(where)
     except UserError:
         raise
     except Exception as error:
@@ -93,12 +94,23 @@ def _import(name: str) -> Any:
 def _module_from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected a Python file that defines the network.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name that hides no module of Python's or the user's; dataclasses and pickles look it up.
+    spec = importlib.util.spec_from_file_location(f"alexlab_own_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    sys.modules[spec.name] = module
+    with _on_path(path.resolve().parent):  # its neighbours can be imported, as in a script
+        spec.loader.exec_module(module)
     return module
+
+
+@contextmanager
+def _on_path(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 def _call(made_by: Any, name: str, classes: int | None, input: Shape | None) -> nn.Module:

@@ -88,7 +88,7 @@ class Run:
         if self._network is None:
             classes, input = self.recipe.classes, self.recipe.input
             assert isinstance(classes, int) and isinstance(input, tuple)
-            network = build(self.recipe.network, classes, input)
+            network = build(own_code(self.recipe.network, self.folder), classes, input)
             load_into(network, self.weights)
             self._network = network.eval()
         return self._network.to(device or torch.device("cpu"))
@@ -108,7 +108,7 @@ class Run:
         Raises:
             UserError: the dataset is not to be had, or has classes that the run does not know.
         """
-        directory = Path(data_dir) if data_dir else self._data_dir()
+        directory = Path(data_dir) if data_dir else None
         name, split = self._own_images(directory) if on is None else self._images_of(on, directory)
         chosen = choose_device(device)
         with exact():
@@ -117,7 +117,9 @@ class Run:
 
     def dataset(self, data_dir: str | Path | None = None) -> Dataset:
         """The dataset that the run was trained on."""
-        return open_dataset(self.recipe.dataset, Path(data_dir) if data_dir else self._data_dir(), self.recipe.seed)
+        directory = Path(data_dir) if data_dir else None
+        at = None if data_dir else Path(self.facts["found"])
+        return open_dataset(self.recipe.dataset, directory, self.recipe.seed, at=at)
 
     def predict(self, image: Picture | list[Picture], top: int = 5, device: str = "auto") -> Any:
         """The most probable classes of an image (a path, a picture, or uint8 pixels of shape (H, W) or (H, W, 3)).
@@ -138,10 +140,6 @@ class Run:
         """As `training.prediction.predict`, with this run's network."""
         chosen = choose_device(device)
         return predict(self.network(chosen), pictures, preparation(self.recipe), self.classes, top, chosen)
-
-    def _data_dir(self) -> Path | None:
-        recorded = self.facts.get("data_dir")
-        return Path(recorded) if recorded else None
 
     def _own_images(self, data_dir: Path | None) -> tuple[str, Split]:
         recorded = run_folder.read_json(self.folder / "split.json")
@@ -175,6 +173,13 @@ class Run:
         from alexlab.report.page import run_html
 
         return run_html(self)
+
+
+def own_code(network: str, folder: Path) -> str:
+    """The name of a network of the user's, as the run in `folder` kept its file; other names as they are."""
+    file, _, attribute = network.rpartition(":")
+    kept = folder / Path(file).name
+    return f"{kept}:{attribute}" if file.endswith(".py") and kept.exists() else network
 
 
 def _name(image: Picture) -> str:

@@ -25,7 +25,7 @@ from alexlab.training.checkpoint import load_checkpoint
 from alexlab.training.device import choose_device, describe_device, environment, exact
 from alexlab.training.loop import Loop, Watcher, interruption
 from alexlab.training.parts import Parts, check_unchanged, parts_of, record
-from alexlab.training.run import Run
+from alexlab.training.run import Run, own_code
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
 from alexlab.training.writing import write_file
@@ -109,8 +109,17 @@ def resume(
         raise UserError(f"{folder}: this training is finished; start another with `alexlab train`.")
     if not (run.folder / "checkpoint.safetensors").exists():
         raise UserError(f"{folder}: it stopped before its first checkpoint; start again with `alexlab train`.")
-    directory = Path(data_dir) if data_dir else run._data_dir()
-    return _train(run.recipe, directory, None, device, steps, memory, tensorboard, watcher or Quiet(), run)
+    return _train(
+        run.recipe,
+        Path(data_dir) if data_dir else None,
+        None,
+        device,
+        steps,
+        memory,
+        tensorboard,
+        watcher or Quiet(),
+        run,
+    )
 
 
 def _train(
@@ -127,16 +136,17 @@ def _train(
     chosen = choose_device(device)
     if tensorboard:
         check_installed()
-    dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, progress=watcher.preparing)
+    at = Path(before.facts["found"]) if before and not data_dir else None
+    dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, at=at, progress=watcher.preparing)
     recipe = resolved(recipe, dataset)
     parts = parts_of(dataset, recipe)
     if before:
         check_unchanged(parts, run_folder.read_json(before.folder / "split.json"), str(before.folder))
     with exact():
-        network = _network(recipe, chosen)
+        network = _network(recipe, chosen, before.folder if before else None)
         recipe, ready, train_store, watched_store = _stores(recipe, parts, memory, watcher)
         with interruption() as stop:
-            folder = before.folder if before else _start(recipe, dataset, data_dir, parts, network, chosen, out)
+            folder = before.folder if before else _start(recipe, dataset, parts, network, chosen, out)
             loop = Loop(
                 recipe=recipe,
                 network=network,
@@ -166,12 +176,13 @@ def _train(
     return Run(folder)
 
 
-def _network(recipe: Recipe, device: torch.device) -> nn.Module:
+def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Module:
     """The network with its initial weights, after one look whether it fits input and classes."""
     classes, input = recipe.classes, recipe.input
     assert isinstance(classes, int) and isinstance(input, tuple)
     torch.manual_seed(seed_for(recipe.seed, "initialisation"))
-    network = build(recipe.network, classes, input, recipe.initialisation)
+    name = own_code(recipe.network, kept) if kept else recipe.network
+    network = build(name, classes, input, recipe.initialisation)
     network.eval()
     shown = "x".join(map(str, input))
     try:
@@ -207,7 +218,6 @@ def _stores(
 def _start(
     recipe: Recipe,
     dataset: Dataset,
-    data_dir: Path | None,
     parts: Parts,
     network: nn.Module,
     device: torch.device,
@@ -219,6 +229,8 @@ def _start(
     run_folder.check_room(out or run_folder.RUNS, weights * (2 * (1 + moments) + 3) + 10_000_000)
     folder = run_folder.new_folder(recipe, out)
     run_folder.write_recipe(folder / "recipe.toml", recipe)
+    if (file := Path(recipe.network.rpartition(":")[0])).suffix == ".py":
+        write_file(folder / file.name, file.read_bytes())  # the user's own network, as it was
     run_folder.write_json(folder / "split.json", record(parts))
     run_folder.write_json(
         folder / "run.json",
@@ -227,7 +239,6 @@ def _start(
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "dataset": dataset.title,
             "found": dataset.found,
-            "data_dir": str(data_dir.resolve()) if data_dir else None,
             "classes": dataset.classes,
             "environment": environment(device),
         },
