@@ -14,7 +14,7 @@ $(VENV)/installed: pyproject.toml
 
 demo: install
 	@run=runs/demo-$$(date +%Y%m%d-%H%M%S) && set -x && \
-	$(ALEXLAB) train lenet-relu digits --epochs 60 --out $$run && \
+	$(ALEXLAB) train --recipe digits --out $$run && \
 	$(ALEXLAB) evaluate $$run && \
 	$(ALEXLAB) predict $$run examples/digits --top 3 && \
 	{ set +x; } 2>/dev/null && \

@@ -19,10 +19,14 @@ from alexlab.cli import options
 def evaluate(run: Path, on: str | None, device: str, data_dir: Path | None, as_json: bool) -> None:
     """Measure RUN: top-1, top-5, loss, precision and recall of each class, confusion matrix."""
     import json
+    from functools import partial
 
+    from alexlab.cli.progress import Shown
     from alexlab.training.run import Run
 
-    facts = Run(run).evaluate(on, device, data_dir).facts()
+    opened = Run(run)
+    with Shown() as watcher:
+        facts = opened.evaluate(on, device, data_dir, partial(watcher.preparing, "evaluating")).facts()
     if as_json:
         click.echo(json.dumps(facts))
         return

@@ -50,6 +50,8 @@ def train(
     import json
     import sys
 
+    from click.core import ParameterSource
+
     from alexlab import api
     from alexlab.cli.progress import Shown
     from alexlab.errors import UserError
@@ -61,7 +63,8 @@ def train(
     how["memory"] = None if memory is None else int(memory * 2**30)
     with Shown() as watcher:
         if resume:
-            if network or values or out:
+            named = click.get_current_context().get_parameter_source("recipe") is ParameterSource.COMMANDLINE
+            if network or values or out or named:
                 raise UserError("--resume carries on with a run as it is; it takes no network, recipe or values.")
             run = api.resume(resume, **how, watcher=watcher)
         else:

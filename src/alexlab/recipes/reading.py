@@ -13,6 +13,7 @@ from alexlab.recipes.schema import Recipe
 
 PRESETS = (
     "quick",
+    "digits",
     "textbook-lenet",
     "textbook-alexnet",
     "tutorial-lenet-mnist",

@@ -167,12 +167,13 @@ def _train(
             began = time.perf_counter()
             state = "failed"
             try:
-                state = loop.run()
+                ended = loop.run()
+                if ended == "finished":
+                    _finish(loop, folder, data_dir, device, watcher)
+                    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+                state = ended
             finally:
                 run_folder.write_json(folder / "result.json", _result(loop, state, time.perf_counter() - began))
-    if state == "finished":
-        _finish(loop, folder, data_dir, device, watcher)
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return Run(folder)
 
 
