@@ -1,0 +1,59 @@
+"""The docs name what exists, and the two READMEs say the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alexlab.cli import COMMANDS
+from alexlab.networks.catalogue import NETWORKS
+from alexlab.recipes import PRESETS
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md")])
+
+
+def commands(text: str) -> list[str]:
+    """The command lines of a page, without their remarks."""
+    indented = re.findall(r"^    (?:\.venv/bin/)?((?:alexlab|make) .*?)(?:\s+#.*)?$", text, re.MULTILINE)
+    return [*indented, *re.findall(r"`(alexlab [a-z][^`]*)`", text)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_and_recipe_that_is_named_exists(page: Path) -> None:
+    for line in commands(page.read_text(encoding="utf-8")):
+        words = line.split()
+        if words[0] == "alexlab":
+            assert words[1] in COMMANDS, line
+        if "--recipe" in words and not (recipe := words[words.index("--recipe") + 1]).endswith(".toml"):
+            assert recipe in PRESETS, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_two_readmes_are_equal_in_what_they_show() -> None:
+    english, chinese = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md"))
+    assert commands(english) == commands(chinese)
+    for pattern in (
+        r"```python\n(.*?)```",
+        r"\]\((?!README)(\S+?)\)",
+        r"^\|.*?([\d,]{5,}) \|$",
+        r"^    ([^#\n]*\d\.\d+.*)$",
+    ):
+        found = [
+            re.findall(pattern, text, re.MULTILINE | re.DOTALL if "```" in pattern else re.MULTILINE)
+            for text in (english, chinese)
+        ]
+        if "```" in pattern:
+            found = [[re.sub(r"#.*", "", block) for block in blocks] for blocks in found]
+        assert found[0] and found[0] == found[1], pattern
+
+
+def test_the_readme_lists_every_network() -> None:
+    english = (ROOT / "README.md").read_text(encoding="utf-8")
+    for network in NETWORKS:
+        assert f"| `{network.name}` |" in english and f"{network.parameters:,}" in english
