@@ -19,7 +19,7 @@ Shape = tuple[int, ...]
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
 
 
-class ValuesNeeded(UserError):
+class ValuesNeededError(UserError):
     """The forward pass decides by the values of its tensors, and the network has none: it is on the meta device."""
 
 
@@ -55,15 +55,19 @@ def describe(network: nn.Module | str, *inputs: Shape | torch.Tensor, batch: int
     if trace.failed is None or not needs_values(trace.failed.error):
         return _description(name, watched, trace, _training(network, inputs, batch), inputs, batch)
     if any(p.is_meta for p in network.parameters()):
-        raise ValuesNeeded(
-            f"{name}: its forward pass looks at the values of tensors ({_first_line(trace.failed.error)}), and on the meta "
-            "device there are none. Make the network on the CPU."
+        raise ValuesNeededError(
+            f"{name}: its forward pass looks at the values of tensors ({_first_line(trace.failed.error)}), and on the "
+            "meta device there are none. Make the network on the CPU."
         )
     with torch.random.fork_rng(devices=[]):
         real = deepcopy(network)
         device = next((p.device for p in network.parameters()), torch.device("cpu"))
         trace = _trace(real, tuple(_tensor(given, batch, real, str(device)) for given in inputs), training=False)
-    made = _description(name, real, trace, None, inputs, batch)
+        learning = deepcopy(network)
+        training = _trace(
+            learning, tuple(_tensor(given, batch, learning, str(device)) for given in inputs), training=True
+        )
+    made = _description(name, real, trace, training if training.failed is None else None, inputs, batch)
     note = (
         "the forward pass looks at the values of tensors, so it was run with the network's weights on random pixels; "
         "other pictures may take another path"
@@ -76,7 +80,7 @@ def described(target: Target, batch: int = 1) -> Description:
     network = target.build("meta")
     try:
         made = describe(network, *target.inputs, batch=batch)
-    except ValuesNeeded:
+    except ValuesNeededError:
         made = describe(target.build("cpu"), *target.inputs, batch=batch)
     return replace(made, network=target.name, source=target.source)
 

@@ -14,7 +14,8 @@ class Layer:
         name: its dotted path in the network; "(2)" where the same layer is called again. A functional call has the
             path of the module that makes it and the function's name.
         kind: the class of the module, or the function's name.
-        role: convolution, pooling, linear, activation, normalisation, dropout, reshape, join, padding, softmax or other.
+        role: convolution, pooling, linear, activation, normalisation, dropout, softmax, reduction, reshape, join,
+            padding or other.
         settings: kernel, stride, padding, dilation, groups and the like; for an unknown module, its `extra_repr`.
         input_shape, output_shape: without the batch; of the first tensor where there are several.
         units: values in all outputs.

@@ -38,7 +38,9 @@ def failure_of(trace: Trace, network: nn.Module, inputs: tuple[tuple[int, ...], 
 
 
 def _first_weighted(trace: Trace) -> Step | None:
-    weighted = (step for step in trace.steps if step.module is not None and next(step.module.parameters(), None) is not None)
+    weighted = (
+        step for step in trace.steps if step.module is not None and next(step.module.parameters(), None) is not None
+    )
     return next(weighted, None)
 
 
@@ -56,7 +58,11 @@ def _reason(op: Op, step: Step, trace: Trace, batch: int) -> Reason:
         reason = known(op, given, trace, batch) if known is not None else None
         if reason is not None:
             return reason
-    shapes = [_text(value.shape[1:] if value.shape[:1] == (batch,) else value.shape) for value in op.inputs() if value.from_input]
+    shapes = [
+        _text(value.shape[1:] if value.shape[:1] == (batch,) else value.shape)
+        for value in op.inputs()
+        if value.from_input
+    ]
     if len(shapes) > 1:
         return (" and ".join(shapes), "shapes that fit each other", f"make the paths into {step.name} the same size")
     return (" and ".join(shapes), "", "")
@@ -107,7 +113,7 @@ def _convolution(op: Op, given: Value, trace: Trace, batch: int) -> Reason | Non
         return None
     spatial, shape = len(weight.shape) - 2, given.shape[1:]
     if len(given.shape) != len(weight.shape):
-        return _wrong_rank(given, spatial)
+        return _wrong_rank(given, spatial, trace)
     channels = _channels_asked(op)
     if channels is not None and given.shape[1] != channels:
         return (
@@ -126,19 +132,24 @@ def _channels_asked(op: Op) -> int | None:
     return weight.shape[0] if "transpose" in op.function else weight.shape[1] * groups
 
 
-def _wrong_rank(given: Value, spatial: int) -> Reason:
+def _wrong_rank(given: Value, spatial: int, trace: Trace) -> Reason:
     names = {1: "C x L", 2: "C x H x W", 3: "C x D x H x W"}.get(spatial, "C x ...")
     shape = given.shape[1:]
+    if given in trace.inputs:
+        mend = f"give an input of {spatial + 1} sizes, such as {'x'.join(['1', *['28'] * spatial])}"
+    else:
+        mend = "put it before the flattening" if len(shape) < spatial + 1 else f"make its input {names}"
     return (
-        f"{_text(shape)}, {len(shape)} dimension{'s' * (len(shape) != 1)} an image", f"{spatial + 1}: {names}",
-        "put it before the flattening" if len(shape) < spatial + 1 else f"make its input {names}",
+        f"{_text(shape)}, {len(shape)} dimension{'s' * (len(shape) != 1)} an image",
+        f"{spatial + 1} dimensions an image: {names}",
+        mend,
     )  # fmt: skip
 
 
 def _pooling(op: Op, given: Value, trace: Trace, batch: int) -> Reason | None:
     spatial = int(op.function[-2]) if op.function[-1:] == "d" else 0
     if spatial and len(given.shape) not in (spatial + 1, spatial + 2):
-        return _wrong_rank(given, spatial)
+        return _wrong_rank(given, spatial, trace)
     return _too_small(op, given)
 
 
@@ -222,5 +233,3 @@ def _shortened(error: Exception) -> str:
 
 def _text(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape)) if shape else "a single number"
-
-

@@ -49,30 +49,33 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 
 _SYNONYMS = {"concat": "cat", "concatenate": "cat", "dim": "dim", "axis": "dim"}
 
-ACTIVATIONS = frozenset(
-    "relu relu6 sigmoid tanh softplus softsign gelu silu mish elu selu celu leaky_relu prelu rrelu hardtanh hardsigmoid "
-    "hardswish logsigmoid tanhshrink hardshrink softshrink threshold clamp clamp_min clip relu_ sigmoid_ tanh_ elu_ "
-    "leaky_relu_ hardtanh_ threshold_".split()
-)
-NORMALISATIONS = frozenset("batch_norm local_response_norm layer_norm group_norm instance_norm rms_norm".split())
-DROPOUTS = frozenset("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout dropout_".split())
-RESHAPES = frozenset(
-    "flatten unflatten view reshape view_as reshape_as ravel squeeze unsqueeze permute transpose movedim swapaxes T mT "
-    "t contiguous chunk split tensor_split narrow select unbind __getitem__ unfold expand expand_as".split()
-)
-JOINS = frozenset(
-    "cat concat concatenate stack hstack vstack add sub mul div __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ "
-    "__rmul__ __imul__ __truediv__ __rtruediv__ __itruediv__ add_ sub_ mul_ div_ maximum minimum __setitem__ true_divide".split()
-)
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ACTIVATIONS = _names("""
+    relu relu6 sigmoid tanh softplus softsign gelu silu mish elu selu celu leaky_relu prelu rrelu hardtanh hardsigmoid
+    hardswish logsigmoid tanhshrink hardshrink softshrink threshold clamp clamp_min clip relu_ sigmoid_ tanh_ elu_
+    leaky_relu_ hardtanh_ threshold_""")
+NORMALISATIONS = _names("batch_norm local_response_norm layer_norm group_norm instance_norm rms_norm")
+DROPOUTS = _names("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout dropout_")
+RESHAPES = _names("""
+    flatten unflatten view reshape view_as reshape_as ravel squeeze unsqueeze permute transpose movedim swapaxes T mT t
+    contiguous chunk split tensor_split narrow select unbind __getitem__ unfold expand expand_as""")
+CONCATENATIONS = _names("cat concat concatenate stack hstack vstack")
+ARITHMETIC = _names("""
+    add sub mul div true_divide maximum minimum add_ sub_ mul_ div_ __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__
+    __mul__ __rmul__ __imul__ __truediv__ __rtruediv__ __itruediv__ __setitem__""")
+REDUCTIONS = _names("mean sum amax amin max min argmax norm var std prod")
 POINTWISE = (
     ACTIVATIONS
     | DROPOUTS
-    | JOINS - {"cat", "concat", "concatenate", "stack", "hstack", "vstack"}
-    | frozenset(
-        "batch_norm local_response_norm contiguous clone detach to type float half bfloat16 double data abs neg exp log "
-        "sqrt rsqrt square reciprocal pow __pow__ __rpow__ __neg__ addcmul addcdiv where masked_fill sign round floor "
-        "ceil sin cos erf log1p expm1 pow_ nan_to_num _to_copy cpu alias positive".split()
-    )
+    | ARITHMETIC
+    | _names("""
+    batch_norm local_response_norm contiguous clone detach to type float half bfloat16 double data abs neg exp log sqrt
+    rsqrt square reciprocal pow pow_ __pow__ __rpow__ __neg__ addcmul addcdiv where masked_fill sign round floor ceil
+    sin cos erf log1p expm1 nan_to_num alias positive""")
 )
 """Functions whose every output element depends on the same position of their inputs (and on other channels at most)."""
 
@@ -90,9 +93,10 @@ def role(function: str) -> str:
         ("normalisation", NORMALISATIONS),
         ("dropout", DROPOUTS),
         ("reshape", RESHAPES),
-        ("join", JOINS),
+        ("join", CONCATENATIONS | ARITHMETIC),
         ("softmax", ("softmax", "log_softmax", "softmin")),
         ("padding", ("pad", "constant_pad_nd")),
+        ("reduction", REDUCTIONS),
     ):
         if function in members:
             return name

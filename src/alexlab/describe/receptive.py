@@ -64,7 +64,7 @@ def sights(trace: Trace) -> dict[int, Sight | None]:
     known: dict[int, Sight | None] = {}
     first = first_spatial(trace.inputs)
     for value in trace.inputs:
-        known[value.number] = _entered(value) if value is first else None
+        known[value.number] = _entered(value) if value is first else _sees_nothing(value, first)
     for step in trace.steps:
         for op in step.ops:
             for output in op.outputs:
@@ -84,6 +84,11 @@ def _entered(value: Value) -> Sight:
     return Sight(((), (), *spans), (None,) * len(pixels))
 
 
+def _sees_nothing(value: Value, first: Value | None) -> Sight | None:
+    """Another input of the network: it comes from outside the picture."""
+    return Sight(((),) * len(value.shape), (None,) * (len(first.shape) - 2)) if first is not None else None
+
+
 def _follow(op: Op, output: Value, known: dict[int, Sight | None]) -> Sight | None:
     """What an output of `op` sees, given what its inputs see."""
     sources = [value for value in op.inputs() if value.from_input]
@@ -93,7 +98,9 @@ def _follow(op: Op, output: Value, known: dict[int, Sight | None]) -> Sight | No
         return None
     name, before = op.function, sources[0].shape
     if name in POINTWISE:
-        return _unite([_broadcast(sight, value.shape, output.shape) for sight, value in zip(given, sources, strict=True)])
+        return _unite(
+            [_broadcast(sight, value.shape, output.shape) for sight, value in zip(given, sources, strict=True)]
+        )
     if name in ("cat", "concat", "concatenate"):
         dimension = op.arguments.get("dim", 0) % len(before)
         if any(sight.dimensions[dimension] for sight in given):
@@ -207,7 +214,9 @@ def _rearrange(
         order = list(range(len(before)))
         order[a], order[b] = order[b], order[a]
         return replace(sight, dimensions=tuple(spans[d] for d in order))
-    if name in ("chunk", "split", "narrow", "__getitem__", "select", "unbind", "tensor_split") and len(before) == len(after):
+    if name in ("chunk", "split", "narrow", "__getitem__", "select", "unbind", "tensor_split") and len(before) == len(
+        after
+    ):
         cut = any(spans[d] and before[d] != after[d] for d in range(len(before)))
         return None if cut else sight
     if name == "unfold" and (dim := given.get("dim")) is not None:
@@ -218,7 +227,7 @@ def _rearrange(
 
 
 def _reshape(sight: Sight, before: tuple[int, ...], after: tuple[int, ...]) -> Sight | None:
-    """Match the dimensions before and after a reshape in groups of equal size; a span may join a group, not be split."""
+    """Match the dimensions before and after a reshape in groups of equal size: spans may be joined, not split."""
     if prod(before) != prod(after):
         return None
     dimensions: list[tuple[Span, ...]] = []
@@ -265,7 +274,11 @@ def _unite(given: list[Sight]) -> Sight | None:
             pairs = zip(mine, theirs, strict=True)
             dimensions.append(
                 tuple(
-                    replace(a, start=min(a.start, b.start), size=max(a.start + a.size, b.start + b.size) - min(a.start, b.start))
+                    replace(
+                        a,
+                        start=min(a.start, b.start),
+                        size=max(a.start + a.size, b.start + b.size) - min(a.start, b.start),
+                    )
                     for a, b in pairs
                 )
             )
@@ -278,5 +291,3 @@ def _union(a: Interval | None, b: Interval | None) -> Interval | None:
     if a is None or b is None:
         return a or b
     return min(a[0], b[0]), max(a[1], b[1])
-
-

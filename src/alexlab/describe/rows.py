@@ -27,7 +27,11 @@ CLASS_ROLES = (
 )
 """What the class name of somebody else's module says of its role, first match first."""
 
-FIXED_ROLES = ("convolution", "linear", "pooling", "normalisation", "dropout", "softmax", "activation", "join", "padding", "reshape")
+FIXED_ROLES = (
+    "convolution", "linear", "pooling", "normalisation", "dropout", "softmax", "activation", "reduction", "join",
+    "padding", "reshape",
+)  # fmt: skip
+"""The role of a layer that calls several functions is the first of these that one of them has."""
 
 
 def layers(trace: Trace, network: nn.Module, batch: int, kept: dict[str, int] | None) -> tuple[Layer, ...]:
@@ -61,7 +65,7 @@ def layers(trace: Trace, network: nn.Module, batch: int, kept: dict[str, int] | 
                 name=step.name,
                 kind=kind(step),
                 role=role,
-                settings=_settings(step, role, window, field is not None),
+                settings=_settings(step, role, window),
                 input_shape=_image_shape(step.inputs, batch),
                 output_shape=_image_shape(step.outputs, batch),
                 units=sum(prod(value.shape) for value in step.outputs) // batch,
@@ -111,7 +115,11 @@ def _role(step: Step) -> str:
                 return says
     if step.module is not None and not roles:
         return "other" if not isinstance(step.module, nn.Identity) else "reshape"
-    return next((role for role in FIXED_ROLES if role in roles), "other")
+    found = next((role for role in FIXED_ROLES if role in roles), "other")
+    arranging = found in ("reshape", "join", "padding", "activation", "softmax", "linear")
+    if step.module is not None and len(roles) > 1 and arranging and next(step.module.parameters(), None) is not None:
+        return "other"  # attention, recurrence: their weights are at work inside, not in what shows
+    return found
 
 
 def _is_own_layer(step: Step) -> bool:
@@ -132,10 +140,12 @@ def _sizes(step: Step, role: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return texts, notes
 
 
-def _settings(step: Step, role: str, window: tuple[Side, ...] | None, has_place: bool) -> dict[str, Setting]:
+def _settings(step: Step, role: str, window: tuple[Side, ...] | None) -> dict[str, Setting]:
     found: dict[str, Setting] = {}
     main = next((op for op in step.ops if role_of_function(op.function) == role), None)
-    if window is not None and role in ("convolution", "pooling"):
+    if role == "pooling" and main is not None and main.function.startswith("adaptive") and main.outputs:
+        found = {"to": "x".join(map(str, main.outputs[0].shape[-int(main.function[-2]) :]))}
+    elif window is not None and role in ("convolution", "pooling"):
         found = _window_settings(window)
         weight = main.arguments.get("weight") if main is not None else None
         if isinstance(weight, Value) and main is not None:
@@ -198,7 +208,9 @@ def _other_settings(op: Op, role: str) -> dict[str, Setting]:
         return {"padding": _sides_text(given["pad"])} if isinstance(given.get("pad"), tuple) else {}
     if op.function == "local_response_norm":
         constants = {"size": "n", "alpha": "alpha", "beta": "beta", "k": "k"}
-        return {short: f"{given[long]:g}" for long, short in constants.items() if isinstance(given.get(long), int | float)}
+        return {
+            short: f"{given[long]:g}" for long, short in constants.items() if isinstance(given.get(long), int | float)
+        }
     if op.function == "group_norm":
         return {"groups": given.get("num_groups", 1)}
     if op.function == "cat":
@@ -219,19 +231,23 @@ def _batch_note(step: Step, batch: int) -> tuple[str, ...]:
     if before == {batch} and len(after) == 1 and after != {batch} and all(v.shape for v in step.outputs):
         given = step.inputs[0].shape
         return (
-            f"the first dimension was the batch of {batch} and is now {after.pop()}: pictures are mixed up; an image has "
-            f"{' x '.join(map(str, given[1:]))} = {prod(given[1:])} values",
-        ) if role_of_function(step.ops[0].function) == "reshape" else ()
+            (
+                f"the first dimension was the batch of {batch} and is now {after.pop()}: pictures are mixed up; an "
+                f"image has {' x '.join(map(str, given[1:]))} = {prod(given[1:])} values",
+            )
+            if role_of_function(step.ops[0].function) == "reshape"
+            else ()
+        )
     return ()
 
 
-def _field(
-    sight: Sight | None, image: Value | None
-) -> tuple[tuple[int, ...] | None, tuple[int | float, ...] | None]:
+def _field(sight: Sight | None, image: Value | None) -> tuple[tuple[int, ...] | None, tuple[int | float, ...] | None]:
     if sight is None or image is None:
         return None, None
     pixels = image.shape[2:]
     found = [sight.field(axis, n) for axis, n in enumerate(pixels)]
+    if all(size == 0 for size, _ in found):
+        return None, None
     field = tuple(-(-size.numerator // size.denominator) for size, _ in found)
     steps = [step for _, step in found]
     if any(step is None for step in steps):

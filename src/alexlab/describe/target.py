@@ -26,6 +26,16 @@ class Target:
     source: str = ""
 
 
+def parse_shape(text: str) -> tuple[int, ...]:
+    """`3x224x224` as (3, 224, 224). Raises UserError for anything else."""
+    sizes = text.lower().replace("×", "x").split("x")
+    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        raise UserError(
+            f"input {text!r}: expected sizes of 1 or more joined by x, without the batch, such as 3x224x224."
+        )
+    return tuple(int(size) for size in sizes)
+
+
 def find_target(name: str, inputs: Sequence[tuple[int, ...]] = ()) -> Target:
     """The network called `name`: of the catalogue, of a run's folder, or the user's own `module.py:Class`.
 

@@ -1,7 +1,7 @@
 """One forward pass, watched: which layer and which function made which tensor, from which.
 
-The pass runs on a copy of the network on the meta device, where a tensor has a shape and no memory, so that a network of
-any size can be read. Modules are watched by hooks, functional calls (`F.relu`, `x.view`) by a TorchFunctionMode,
+The pass runs on a copy of the network on the meta device, where a tensor has a shape and no memory, so that a network
+of any size can be read. Modules are watched by hooks, functional calls (`F.relu`, `x.view`) by a TorchFunctionMode,
 multiply-adds by PyTorch's own FlopCounterMode.
 """
 
@@ -115,7 +115,7 @@ def on_meta(network: nn.Module) -> nn.Module:
 
 
 def _lazy(tensor: torch.Tensor) -> bool:
-    return isinstance(tensor, nn.parameter.UninitializedTensorMixin)
+    return isinstance(tensor, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer)
 
 
 def is_one_row(module: nn.Module, is_root: bool) -> bool:
@@ -207,7 +207,8 @@ class Tracer(TorchFunctionMode):
                 step.outputs = made
             step.ops.append(Op(name, arguments, made))
             step.multiply_adds += (self._counter.get_total_flops() - before) // 2
-            step.allocated += self._allocate(outputs)
+            if self._unit is None:  # what a module takes is known when it ends: its outputs, not its scratch paper
+                step.allocated += self._allocate(outputs)
             step.kept += sum(self._kept.values())
             self._kept.clear()
         return output
@@ -225,6 +226,7 @@ class Tracer(TorchFunctionMode):
             self._paths.pop()
             if self._unit is not None and self._unit.module is module:
                 self._unit.outputs = tuple(values(self._structure(output)))
+                self._unit.allocated = self._allocate(list(_tensors(output)))
                 self._unit = None
 
         return [

@@ -1,7 +1,7 @@
 """How large the output of a sliding window is, worked out: convolution, pooling, transposed, adaptive, and padding.
 
-Sources: PyTorch's documentation of Conv2d, MaxPool2d and ConvTranspose2d for the rules; Dive into Deep Learning, chapter
-"Padding and Stride", for the form with total padding p_h and its shortcuts.
+Sources: PyTorch's documentation of Conv2d, MaxPool2d and ConvTranspose2d for the rules; Dive into Deep Learning,
+chapter "Padding and Stride", for the form with total padding p_h and its shortcuts.
 """
 
 from dataclasses import dataclass, field
@@ -113,7 +113,7 @@ def work_out(n: int, side: Side) -> Working:
     notes = _textbook(n, side, size) if not side.ceiling else ()
     if plain != size:
         text += f", less 1 = {size}"
-        notes += (f"the last window would start outside the {n} pixels and their padding, so PyTorch leaves it out",)
+        notes += (f"the last window would start outside the {n} and their padding, so PyTorch leaves it out",)
     return Working(text, size, notes + _edges(n, side, size))
 
 
@@ -140,7 +140,7 @@ def _edges(n: int, side: Side, size: int) -> tuple[str, ...]:
     end = (size - 1) * side.stride + side.span - side.before  # first pixel after the last window
     if size >= 1 and end < n:
         left = n - end
-        return (f"the last {left} of {n} pixels {'is' if left == 1 else 'are'} in no window",)
+        return (f"the last {'one' if left == 1 else left} of {n} {'is' if left == 1 else 'are'} in no window",)
     if side.ceiling and end > n + side.after:
         return (f"the last window hangs over the end by {end - n - side.after}",)
     return ()
