@@ -102,7 +102,7 @@ def compare(*descriptions: Description) -> Comparison:
     glance = [Row("at a glance", label, cells) for label, cells in _glance(descriptions, drawn)]
     layers = [Row("layer by layer", label, cells) for label, cells in _layers(descriptions, drawn)]
     numbers = [Row("in numbers", label, cells) for label, cells in _numbers(descriptions)]
-    words = tuple(_changes(names, glance, i, descriptions) for i in range(1, len(descriptions)))
+    words = tuple(_changes(names, [*glance, *layers], i, descriptions) for i in range(1, len(descriptions)))
     return Comparison(tuple(names), (*glance, *layers, *numbers), words)
 
 
@@ -136,8 +136,8 @@ def _counted(texts: Iterable[str]) -> str:
 
 
 def _depth(made: tuple[Block, ...]) -> str:
-    convolutions = sum(block.role == "convolution" for block in made)
-    return f"{len(made)}: {convolutions} convolution{'s' * (convolutions != 1)}, {len(made) - convolutions} fully connected"
+    count = sum(block.role == "convolution" for block in made)
+    return f"{len(made)}: {count} convolution{'s' * (count != 1)}, {len(made) - count} fully connected"
 
 
 def _layers(descriptions: tuple[Description, ...], drawn: list[tuple[Block, ...]]) -> list[tuple[str, tuple[str, ...]]]:
@@ -163,7 +163,7 @@ def _layers(descriptions: tuple[Description, ...], drawn: list[tuple[Block, ...]
 
 def _before_first(description: Description, made: tuple[Block, ...]) -> list[Layer]:
     first = description.layers.index(made[0].towers[0].layer) if made else 0
-    return [layer for layer in description.layers[:first] if layer.role not in ("reshape", "padding")]
+    return [layer for layer in description.layers[:first] if layer.role != "reshape"]
 
 
 def _parts(made: tuple[Block, ...]) -> dict[str, list[Block]]:
@@ -183,12 +183,13 @@ def _numbers(descriptions: tuple[Description, ...]) -> list[tuple[str, tuple[str
     ]
 
 
-def _changes(names: list[str], glance: list[Row], i: int, descriptions: tuple[Description, ...]) -> str:
-    """What network i changes against the first, in a sentence."""
+def _changes(names: list[str], rows: list[Row], i: int, descriptions: tuple[Description, ...]) -> str:
+    """What network i changes against the first, in a sentence; layer by layer where both are as deep."""
     parts = []
-    for row in glance:
-        mine, first = row.cells[i], row.cells[0]
-        if mine == first:
+    same_depth = any(row.label == "depth" and row.cells[i] == row.cells[0] for row in rows)
+    for row in rows:
+        mine, first = (cell.partition(" -> ")[0] for cell in (row.cells[i], row.cells[0]))
+        if mine == first or (row.section != "at a glance" and (row.label == "  then" or not same_depth)):
             continue
         if not first:
             parts.append(f"{row.label} {mine}, which {names[0]} does not have")

@@ -84,6 +84,11 @@ def blocks(description: Description) -> tuple[Block, ...]:
     return tuple(made)
 
 
+def short_name(description: Description) -> str:
+    """The network's name for a drawing: `Net` where the command line says `folder/module.py:Net`."""
+    return description.network.rpartition(":")[2]
+
+
 def _is_weighted(layer: Layer) -> bool:
     return layer.role in ("convolution", "linear") and bool(layer.parameters or layer.shared_with)
 
@@ -97,6 +102,8 @@ def layer_text(layer: Layer) -> str:
         return f"{layer.output_shape[-1] if layer.output_shape else 1}"
     if layer.role == "pooling":
         return f"{pooling_kind(layer)} pool {settings}".strip()
+    if layer.role == "padding":
+        return f"{layer.settings.get('padding', '')} added"
     if layer.role == "dropout":
         return f"dropout {layer.settings.get('p', '')}".strip()
     return NAMES.get(layer.kind, layer.kind)

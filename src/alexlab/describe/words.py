@@ -7,13 +7,13 @@ from alexlab.describe.tables import field_text, megabytes, percent
 
 MULTIPLY_ADD = (
     "A multiply-add is one product of a weight and a value, added to a sum: the one step of which convolutions and "
-    "fully connected layers consist. Adding a bias, pooling and activations are not counted. In FLOPs each counts as two."
+    "fully connected layers consist. Biases, pooling and activations are not counted. In FLOPs each counts as two."
 )
 
 LEGEND = (
     "window: s stride, p padding at each end, d dilation, g groups. field: pixels of the input, a side, that can "
-    "change a unit. step: pixels of the input between neighbouring units. activations: memory that the outputs take. kept: "
-    "memory that training keeps for the backward pass."
+    "change a unit. step: pixels of the input between neighbouring units. activations: memory that the outputs take. "
+    "kept: memory that training keeps for the backward pass."
 )
 
 
