@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, tanh
 
-from alexlab.describe.drawing import Drawing, Line, Point, Polygon, Shape, Words
+from alexlab.describe.drawing import Curve, Drawing, Line, Point, Polygon, Shape, Words
 
 SATURATED = 0.05
 REACH = 6.0
@@ -110,10 +110,8 @@ def _panel(activation: Activation, left: float, top: float) -> list[Shape]:
 
 def _in_words(activation: Activation) -> str:
     low, high = saturated_from(activation)
-    if low is not None and high is not None:
-        where = f"beyond ±{_number(high)}"
-    else:
-        where = f"below {_number(low or 0.0)}"
+    both = low is not None and high is not None
+    where = f"beyond ±{_number(high or 0.0)}" if both else f"below {_number(low or 0.0)}"
     return f"f' is {activation.largest_derivative} at most; saturates {where}"
 
 
@@ -154,10 +152,11 @@ def _grid(activation: Activation, at: Callable[[float, float], Point]) -> list[S
 def _curve(
     function: Callable[[float], float], colour: str, width: float, at: Callable[[float, float], Point]
 ) -> list[Shape]:
-    """A curve as short lines; a jump is left open."""
+    """A curve, in two where it jumps."""
     xs = [-REACH + i * REACH / 120 for i in range(241)]
-    shapes: list[Shape] = []
-    for a, b in pairwise(xs):
-        if abs(function(b) - function(a)) < 0.5:
-            shapes.append(Line(at(a, function(a)), at(b, function(b)), colour, width))
-    return shapes
+    pieces: list[list[Point]] = [[]]
+    for x, following in pairwise([*xs, xs[-1]]):
+        pieces[-1].append(at(x, function(x)))
+        if abs(function(following) - function(x)) > 0.5:
+            pieces.append([])
+    return [Curve(tuple(piece), colour, width) for piece in pieces]

@@ -117,7 +117,10 @@ def _distinct(names: list[str]) -> list[str]:
 
 def _glance(descriptions: tuple[Description, ...], drawn: list[tuple[Block, ...]]) -> list[tuple[str, tuple[str, ...]]]:
     def each(role: str) -> tuple[str, ...]:
-        return tuple(_counted(layer_text(layer) for layer in d.layers if layer.role == role) for d in descriptions)
+        return tuple(
+            _counted(layer_text(layer) for layer in _in_one_tower(d, made) if layer.role == role)
+            for d, made in zip(descriptions, drawn, strict=True)
+        )
 
     return [
         ("input", tuple(" and ".join(map(shape_text, d.inputs)) for d in descriptions)),
@@ -129,6 +132,11 @@ def _glance(descriptions: tuple[Description, ...], drawn: list[tuple[Block, ...]
         ("towers", tuple(str(max((len(b.towers) for b in made if b.alike), default=1)) for made in drawn)),
         ("outputs", tuple(d.outputs for d in descriptions)),
     ]
+
+
+def _in_one_tower(description: Description, made: tuple[Block, ...]) -> list[Layer]:
+    """What comes before the first weighted layer, and what follows each in the first of its towers."""
+    return _before_first(description, made) + [layer for block in made for layer in block.towers[0].then]
 
 
 def _counted(texts: Iterable[str]) -> str:
@@ -194,7 +202,7 @@ def _changes(names: list[str], rows: list[Row], i: int, descriptions: tuple[Desc
         if not first:
             parts.append(f"{row.label} {mine}, which {names[0]} does not have")
         elif not mine:
-            parts.append(f"no {row.label}")
+            parts.append(f"no {row.label}" if row.label != "before" else f"no {first} before conv 1")
         else:
             parts.append(f"{row.label} {mine} instead of {first}")
     for label, mine_count, first_count in (

@@ -21,9 +21,10 @@ def diagram(*descriptions: Description, theme: str = "light") -> Drawing:
         raise UserError("found no network to draw; expected one or more.")
     for description in descriptions:
         if description.failure is not None:
+            where = f"{description.failure.layer} ({description.failure.kind})"
             raise UserError(
-                f"{description.network}: shapes do not fit at {description.failure.layer} ({description.failure.kind}), "
-                f"so it cannot be drawn. `alexlab describe {description.network}` says why."
+                f"{description.network}: shapes do not fit at {where}, so it cannot be drawn. "
+                f"`alexlab describe {description.network}` says why."
             )
         if not blocks(description):
             raise UserError(

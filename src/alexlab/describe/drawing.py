@@ -20,12 +20,12 @@ THEMES: dict[str, dict[str, str]] = {
     "light": {
         "paper": "#ffffff", "ink": "#1b2530", "soft": "#5a6673", "line": "#98a4b0", "window": "#c8372d",
         "input": "#cfd6dd", "convolution": "#79aed8", "pooling": "#eebd7c", "linear": "#a996d3", "fan": "#dfe5ec",
-        "lit": "#ffffff", "shade": "#20344a",
+        "lit": "#ffffff", "shade": "#20344a", "edge": "#20344a",
     },
     "dark": {
         "paper": "#14181d", "ink": "#e8ebee", "soft": "#a0abb6", "line": "#63707d", "window": "#ff8a75",
         "input": "#7d8893", "convolution": "#4f8fc4", "pooling": "#c98d3e", "linear": "#8c75c4", "fan": "#262e37",
-        "lit": "#ffffff", "shade": "#0a0d10",
+        "lit": "#ffffff", "shade": "#0a0d10", "edge": "#b4bfca",
     },
 }  # fmt: skip
 
@@ -55,6 +55,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """An open line through points."""
+
+    points: tuple[Point, ...]
+    colour: str
+    width: float
+
+
+@dataclass(frozen=True)
 class Words:
     """One line of text. `anchor` is start, middle or end; `at` is on its baseline."""
 
@@ -66,7 +75,7 @@ class Words:
     bold: bool = False
 
 
-Shape = Polygon | Line | Words
+Shape = Polygon | Line | Curve | Words
 
 
 @dataclass(frozen=True)
@@ -134,6 +143,10 @@ def _svg_shape(shape: Shape, theme: str) -> str:
         line = f"<line {ends} {stroke}{dash}/>"
         head = _svg_shape(arrow_head(shape), theme) if shape.arrow else ""
         return line + head
+    if isinstance(shape, Curve):
+        points = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.points)
+        stroke = f'stroke="{colour(theme, shape.colour)}" stroke-width="{_number(shape.width)}" stroke-linejoin="round"'
+        return f'<polyline points="{points}" fill="none" {stroke}/>'
     weight = ' font-weight="600"' if shape.bold else ""
     return (
         f'<text x="{_number(shape.at[0])}" y="{_number(shape.at[1])}" font-size="{_number(shape.size)}" '

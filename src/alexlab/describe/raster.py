@@ -6,7 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon as Patch
 
-from alexlab.describe.drawing import Drawing, Line, Polygon, Words, arrow_head, colour
+from alexlab.describe.drawing import Curve, Drawing, Line, Polygon, Words, arrow_head, colour
 
 POINTS_PER_UNIT = 0.75
 """A unit of a drawing is a CSS pixel, 1/96 inch; matplotlib counts line widths and text in points, 1/72 inch."""
@@ -30,6 +30,10 @@ def save_with_matplotlib(drawing: Drawing, path: Path) -> None:
             axes.plot(xs, ys, color=colour(drawing.theme, shape.colour), linewidth=width, linestyle=style, zorder=order)
             if shape.arrow:
                 axes.add_patch(_patch(arrow_head(shape), drawing.theme, order))
+        elif isinstance(shape, Curve):
+            xs, ys = zip(*shape.points, strict=True)
+            width = shape.width * POINTS_PER_UNIT
+            axes.plot(xs, ys, color=colour(drawing.theme, shape.colour), linewidth=width, zorder=order)
         else:
             _write(axes, shape, drawing.theme, order)
     metadata = {"Title": drawing.title}

@@ -13,7 +13,7 @@ from typing import Any
 
 from alexlab.describe.functions import POINTWISE
 from alexlab.describe.trace import Op, Trace, Value
-from alexlab.describe.windows import adaptive_side, sides
+from alexlab.describe.windows import Side, adaptive_side, sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,10 @@ def _follow(op: Op, output: Value, known: dict[int, Sight | None]) -> Sight | No
         )
     if name in ("cat", "concat", "concatenate"):
         dimension = op.arguments.get("dim", 0) % len(before)
-        if any(sight.dimensions[dimension] for sight in given):
-            return None  # pictures side by side: no one position along the input any more
+        for sight, value in zip(given, sources, strict=True):
+            spans = sight.dimensions[dimension]
+            if len(spans) == 1 and spans[0].count == value.shape[dimension]:
+                return None  # pictures side by side: no one position along the input any more
         return _unite(given)
     if len(given) != 1:
         return None
@@ -132,10 +134,15 @@ def _follow_one(op: Op, output: Value, sight: Sight, before: tuple[int, ...]) ->
     return _rearrange(name, given, sight, before, after)
 
 
-def _slide(sight: Sight, window: tuple[Any, ...], after: tuple[int, ...]) -> Sight | None:
+def _slide(sight: Sight, window: tuple[Side, ...], after: tuple[int, ...]) -> Sight | None:
     kept = len(sight.dimensions) - len(window)
     dimensions = list(sight.dimensions[:kept])
     for spans, side, count in zip(sight.dimensions[kept:], window, after[len(after) - len(window) :], strict=True):
+        if side == Side(1, 1):
+            dimensions.append(spans)
+            continue
+        if len(spans) > 1:
+            return None  # a window over height and width flattened into one
         moved = [
             replace(
                 span,
@@ -146,8 +153,6 @@ def _slide(sight: Sight, window: tuple[Any, ...], after: tuple[int, ...]) -> Sig
             )
             for span in spans
         ]
-        if len(moved) > 1:
-            return None
         dimensions.append(tuple(moved))
     return Sight(tuple(dimensions), sight.everywhere)
 
@@ -245,10 +250,13 @@ def _reshape(sight: Sight, before: tuple[int, ...], after: tuple[int, ...]) -> S
                 j += 1
         joined = tuple(span for d in left for span in sight.dimensions[d])
         wide = [d for d in right if after[d] > 1]
-        if joined and len(wide) > 1:
-            return None
         if joined and not right:
             gone.update(left)
+        if len(wide) > 1 and [span.count for span in joined] == [after[d] for d in wide]:
+            dimensions.extend((joined[wide.index(d)],) if d in wide else () for d in right)  # flattened, and back
+            continue
+        if joined and len(wide) > 1:
+            return None
         holder = (wide or right or [-1])[0]
         dimensions.extend(joined if d == holder else () for d in right)
     return Sight(tuple(dimensions), _whole(sight, gone, after).everywhere)

@@ -70,11 +70,13 @@ def row_diagram(description: Description, theme: str = "light") -> Drawing:
     front: list[Shape] = []
     x = 34.0
     caption_y = centre + high / 2 + 34
-    start = _centred_in(picture, max(picture.right, 74.0), x, centre)
+    input_lines = _input_lines(description, made)
+    wide = max(picture.right, *(text_width(line, CAPTION) for line in input_lines))
+    start = _centred_in(picture, wide, x, centre)
     front += start.shapes("input")
     front += _label(start, description.input)
-    captions = [_caption(x, max(picture.right, 74.0), caption_y, _input_lines(description, made))]
-    x += max(picture.right, 74.0) + GAP
+    captions = [_caption(x, wide, caption_y, input_lines)]
+    x += wide + GAP
     before = [Placed(start, start, description.input, description.input)]
     units = 0
     for block in made:
@@ -114,11 +116,12 @@ def _scale(description: Description, made: tuple[Block, ...]) -> Scale:
     bars = [t.layer.output_shape[0] for b in made for t in b.towers if len(t.layer.output_shape) == 1]
     bars += [description.input[0]] if len(description.input) == 1 else []
     largest = max((max(shape[1:]) for shape in volumes), default=1)
+    towers = max((len(block.towers) for block in made), default=1)
     slope = 1.3  # a box is about this much higher on paper than its side: the slant adds to it
     return Scale(
         LARGEST_SIDE / largest / slope,
         WIDEST / max((shape[0] for shape in maps), default=1),
-        TALLEST_BAR / max(bars, default=1),
+        TALLEST_BAR / max(bars, default=1) / (1.0 if towers == 1 else 1.5),
     )
 
 

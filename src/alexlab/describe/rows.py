@@ -161,6 +161,8 @@ def _settings(step: Step, role: str, window: tuple[Side, ...] | None) -> dict[st
         found = {"settings": " ".join(step.module.extra_repr().split())}
     if _is_own_layer(step) and role not in ("convolution", "pooling", "linear"):
         assert step.module is not None
+        if role == "dropout" and isinstance(getattr(step.module, "p", None), float):
+            return {"p": str(step.module.p)}
         own = " ".join(step.module.extra_repr().split())
         return {"settings": own} if own else found
     return found

@@ -103,9 +103,10 @@ def layer_text(layer: Layer) -> str:
     if layer.role == "pooling":
         return f"{pooling_kind(layer)} pool {settings}".strip()
     if layer.role == "padding":
-        return f"{layer.settings.get('padding', '')} added"
+        return f"padding {layer.settings.get('padding', '')}".strip()
     if layer.role == "dropout":
-        return f"dropout {layer.settings.get('p', '')}".strip()
+        name = "dropout" if layer.kind.lower() == "dropout" else layer.kind
+        return f"{name} {layer.settings.get('p', '')}".strip()
     return NAMES.get(layer.kind, layer.kind)
 
 

@@ -47,9 +47,9 @@ class Box:
         top = (corner(0, 1, 0), corner(1, 1, 0), corner(1, 1, 1), corner(0, 1, 1))
         side = (corner(1, 0, 0), corner(1, 0, 1), corner(1, 1, 1), corner(1, 1, 0))
         return [
-            Polygon(front, colour, 0.0, "shade"),
-            Polygon(top, colour, 0.35, "shade"),
-            Polygon(side, colour, -0.18, "shade"),
+            Polygon(front, colour, 0.0, "edge"),
+            Polygon(top, colour, 0.35, "edge"),
+            Polygon(side, colour, -0.18, "edge"),
         ]
 
 
