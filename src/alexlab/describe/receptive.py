@@ -18,17 +18,22 @@ from alexlab.describe.windows import Side, adaptive_side, sides
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What the positions along one dimension see along `axis` of the input (0 is the first spatial one)."""
+    """What the positions along one dimension see along `axis` of the input (0 is the first spatial one).
+
+    From `low` to `high` is what all of them see together: a position in the padding of a layer sees nothing there.
+    """
 
     axis: int
     start: Fraction
     size: Fraction
     step: Fraction
     count: int
+    low: Fraction
+    high: Fraction
 
     def seen(self) -> tuple[Fraction, Fraction]:
         """First pixel, and first pixel after the last, that all positions together see."""
-        return self.start, self.start + (self.count - 1) * self.step + self.size
+        return max(self.low, self.start), min(self.high, self.start + (self.count - 1) * self.step + self.size)
 
 
 Interval = tuple[Fraction, Fraction]
@@ -80,7 +85,7 @@ def first_spatial(inputs: tuple[Value, ...]) -> Value | None:
 def _entered(value: Value) -> Sight:
     pixels = value.shape[2:]
     one = Fraction(1)
-    spans = tuple((Span(axis, Fraction(0), one, one, count),) for axis, count in enumerate(pixels))
+    spans = tuple((Span(axis, 0 * one, one, one, count, 0 * one, count * one),) for axis, count in enumerate(pixels))
     return Sight(((), (), *spans), (None,) * len(pixels))
 
 
@@ -153,8 +158,13 @@ def _slide(sight: Sight, window: tuple[Side, ...], after: tuple[int, ...]) -> Si
             )
             for span in spans
         ]
-        dimensions.append(tuple(moved))
+        dimensions.append(tuple(_bounded(span) for span in moved))
     return Sight(tuple(dimensions), sight.everywhere)
+
+
+def _bounded(span: Span) -> Span:
+    low, high = span.seen()
+    return replace(span, low=low, high=high)
 
 
 def _adapt(sight: Sight, before: tuple[int, ...], after: tuple[int, ...]) -> Sight | None:
@@ -286,6 +296,8 @@ def _unite(given: list[Sight]) -> Sight | None:
                         a,
                         start=min(a.start, b.start),
                         size=max(a.start + a.size, b.start + b.size) - min(a.start, b.start),
+                        low=min(a.low, b.low),
+                        high=max(a.high, b.high),
                     )
                     for a, b in pairs
                 )

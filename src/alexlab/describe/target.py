@@ -44,7 +44,7 @@ def find_target(name: str, inputs: Sequence[tuple[int, ...]] = ()) -> Target:
     Raises:
         UserError: no such network, or one that cannot be built.
     """
-    if (Path(name) / "recipe.toml").is_file():
+    if Path(name).is_dir():
         network, classes, input, source = _run(Path(name))
     elif is_own(name):
         network, classes, input, source = name, None, None, ""
@@ -70,6 +70,8 @@ def find_target(name: str, inputs: Sequence[tuple[int, ...]] = ()) -> Target:
 def _run(folder: Path) -> tuple[str, int, tuple[int, int, int], str]:
     """What a run's resolved recipe says of its network."""
     path = folder / "recipe.toml"
+    if not path.is_file():
+        raise UserError(f"{folder}: not a run's folder (no recipe.toml); expected one that `alexlab train` made.")
     try:
         recipe = tomllib.loads(path.read_text(encoding="utf-8"))
         channels, height, width = recipe["input"]
