@@ -4,6 +4,7 @@ import tracemalloc
 
 import pytest
 import torch
+from tests.describe import networks
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -11,7 +12,6 @@ from alexlab.describe import describe
 from alexlab.errors import UserError
 from alexlab.networks import NETWORKS
 from alexlab.networks.building import build
-from tests.describe import networks
 
 NAMES = [network.name for network in NETWORKS]
 
@@ -202,9 +202,7 @@ def test_a_batch_norm_of_one_value_has_no_training_step() -> None:
     assert describe(network, (4,), batch=2).totals.training_step_multiply_adds is not None
 
 
-@pytest.mark.parametrize(
-    ("inputs", "says"), [((), "needs the shape"), (((3, 0, 5),), "sizes of 1 or more")]
-)
+@pytest.mark.parametrize(("inputs", "says"), [((), "needs the shape"), (((3, 0, 5),), "sizes of 1 or more")])
 def test_a_shape_that_is_none(inputs: tuple[tuple[int, ...], ...], says: str) -> None:
     with pytest.raises(UserError, match=says):
         describe(nn.ReLU(), *inputs)

@@ -107,7 +107,8 @@ def row_diagram(description: Description, theme: str = "light") -> Drawing:
         *(words for caption in captions for words in caption),
         Words((34, bottom), _legend(made), 9.5, "start", "soft"),
     ]
-    return Drawing(x + 4, bottom + 18, title, tuple(shapes), theme)
+    wide = max([x + 4, *(34 + text_width(text, size) + 8 for text, size in ((_legend(made), 9.5), (title, 11.5)))])
+    return Drawing(wide, bottom + 18, title, tuple(shapes), theme)
 
 
 def _scale(description: Description, made: tuple[Block, ...]) -> Scale:
