@@ -2,7 +2,7 @@
 
 The pass runs on a copy of the network on the meta device, where a tensor has a shape and no memory, so that a network
 of any size can be read. Modules are watched by hooks, functional calls (`F.relu`, `x.view`) by a TorchFunctionMode,
-multiply-adds by PyTorch's own FlopCounterMode.
+multiply-adds by PyTorch's own formulas.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
-from torch.utils.flop_counter import FlopCounterMode
 
+from alexlab.describe.counting import Counter
 from alexlab.describe.functions import named_arguments
 
 
@@ -139,7 +139,7 @@ class Tracer(TorchFunctionMode):
         self.network = network
         self.steps: list[Step] = []
         self.failed_op: Op | None = None
-        self._counter = FlopCounterMode(display=False)
+        self._counter = Counter()
         self._known: dict[int, Value] = {}
         self._alive: list[Any] = []  # a tensor's id means it only while it lives
         self._storages: set[int] = set()
@@ -169,7 +169,7 @@ class Tracer(TorchFunctionMode):
                     outputs = self.network(*inputs)
                 if training:
                     _backward(outputs)
-                    total = self._counter.get_total_flops() // 2
+                    total = self._counter.flops // 2
         except Exception as error:  # the user's forward may raise anything; the caller explains it
             failed = Failed(error, self.failed_op)
         finally:
@@ -183,7 +183,7 @@ class Tracer(TorchFunctionMode):
         kwargs = kwargs or {}
         name = _name(func)
         arguments = self._structure(named_arguments(name, args, kwargs))
-        before = self._counter.get_total_flops()
+        before = self._counter.flops
         step = self._unit
         try:
             output = func(*args, **kwargs)
@@ -206,7 +206,7 @@ class Tracer(TorchFunctionMode):
                 step = self._begin(self._called(name), None, tuple(v for v in sources if v.from_input))
                 step.outputs = made
             step.ops.append(Op(name, arguments, made))
-            step.multiply_adds += (self._counter.get_total_flops() - before) // 2
+            step.multiply_adds += (self._counter.flops - before) // 2
             if self._unit is None:  # what a module takes is known when it ends: its outputs, not its scratch paper
                 step.allocated += self._allocate(outputs)
             step.kept += sum(self._kept.values())
