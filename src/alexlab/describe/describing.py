@@ -11,7 +11,9 @@ from alexlab.describe import rows
 from alexlab.describe.description import Description, Totals
 from alexlab.describe.failures import failure_of
 from alexlab.describe.target import Target, find_target
-from alexlab.describe.trace import Trace, Tracer, on_meta
+from alexlab.describe.trace import Trace, Value
+from alexlab.describe.tracer import Tracer, on_meta
+from alexlab.describe.training import Training, behaves_alike, work_out_training
 from alexlab.errors import UserError
 
 Shape = tuple[int, ...]
@@ -50,10 +52,9 @@ def describe(network: nn.Module | str, *inputs: Shape | torch.Tensor, batch: int
         raise UserError(f"a batch of {batch}: expected 1 or more.")
     name = type(network).__name__
     watched = on_meta(network)
-    tensors = tuple(_tensor(given, batch, watched, "meta") for given in inputs)
-    trace = _trace(watched, tensors, training=False)
+    trace = _pass(watched, inputs, batch)
     if trace.failed is None or not needs_values(trace.failed.error):
-        return _description(name, watched, trace, _training(network, inputs, batch), inputs, batch)
+        return _description(name, watched, trace, _training(network, watched, trace, inputs, batch), inputs, batch)
     if any(p.is_meta for p in network.parameters()):
         raise ValuesNeededError(
             f"{name}: its forward pass looks at the values of tensors ({_first_line(trace.failed.error)}), and on the "
@@ -61,13 +62,9 @@ def describe(network: nn.Module | str, *inputs: Shape | torch.Tensor, batch: int
         )
     with torch.random.fork_rng(devices=[]):
         real = deepcopy(network)
-        device = next((p.device for p in network.parameters()), torch.device("cpu"))
-        trace = _trace(real, tuple(_tensor(given, batch, real, str(device)) for given in inputs), training=False)
-        learning = deepcopy(network)
-        training = _trace(
-            learning, tuple(_tensor(given, batch, learning, str(device)) for given in inputs), training=True
-        )
-    made = _description(name, real, trace, training if training.failed is None else None, inputs, batch)
+        trace = _pass(real, inputs, batch)
+        training = _measured(_pass(deepcopy(network), inputs, batch, training=True))
+    made = _description(name, real, trace, training, inputs, batch)
     note = (
         "the forward pass looks at the values of tensors, so it was run with the network's weights on random pixels; "
         "other pictures may take another path"
@@ -94,35 +91,49 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0][:120]
 
 
-def _trace(network: nn.Module, tensors: tuple[torch.Tensor, ...], training: bool) -> Trace:
-    return Tracer(network).run(tensors, training)
+def _pass(network: nn.Module, inputs: tuple[Shape | torch.Tensor, ...], batch: int, training: bool = False) -> Trace:
+    """Watch one pass of `network`, on the device that its weights are on."""
+    device = next((p.device for p in network.parameters()), torch.device("meta"))
+    return Tracer(network).run(tuple(_tensor(given, batch, network, device) for given in inputs), training)
 
 
-def _tensor(given: Shape | torch.Tensor, batch: int, network: nn.Module, device: str) -> torch.Tensor:
+def _tensor(given: Shape | torch.Tensor, batch: int, network: nn.Module, device: torch.device) -> torch.Tensor:
+    on_meta = device.type == "meta"
     if isinstance(given, torch.Tensor):
-        return torch.empty_like(given, device="meta") if device == "meta" else given.to(device)
+        return torch.empty_like(given, device="meta") if on_meta else given.to(device)
     dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
-    if device == "meta":
+    if on_meta:
         return torch.empty(batch, *given, dtype=dtype, device="meta")
     return torch.rand(batch, *given, generator=torch.Generator().manual_seed(0)).to(device, dtype)
 
 
-def _training(network: nn.Module, inputs: tuple[Shape | torch.Tensor, ...], batch: int) -> Trace | None:
-    """The pass in training, with its backward pass; None where it cannot be followed (a batch norm of one value)."""
-    watched = on_meta(network)
-    trace = _trace(watched, tuple(_tensor(given, batch, watched, "meta") for given in inputs), training=True)
-    return trace if trace.failed is None else None
+def _training(
+    network: nn.Module, watched: nn.Module, trace: Trace, inputs: tuple[Shape | torch.Tensor, ...], batch: int
+) -> Training | None:
+    """What a training step does; None where it cannot be followed (a batch norm of one value)."""
+    if trace.failed is not None:
+        return None
+    trainable = {name for name, parameter in watched.named_parameters() if parameter.requires_grad}
+    worked_out = work_out_training(trace, trainable) if behaves_alike(network) else None
+    return worked_out or _measured(_pass(on_meta(network), inputs, batch, training=True))
+
+
+def _measured(trace: Trace) -> Training | None:
+    """What a pass that was made in training showed."""
+    if trace.failed is not None or trace.step_multiply_adds is None:
+        return None
+    return Training({step.name: step.kept for step in trace.steps}, trace.step_multiply_adds)
 
 
 def _description(
     name: str,
     network: nn.Module,
     trace: Trace,
-    training: Trace | None,
+    training: Training | None,
     inputs: tuple[Shape | torch.Tensor, ...],
     batch: int,
 ) -> Description:
-    kept = {step.name: step.kept for step in training.steps} if training is not None else None
+    kept = training.kept if training is not None else None
     layers = rows.layers(trace, network, batch, kept)
     parameters = list(network.parameters())
     count = sum(p.numel() for p in parameters)
@@ -135,7 +146,7 @@ def _description(
         buffers=sum(buffer.numel() for buffer in network.buffers()),
         units=sum(layer.units for layer in layers if layer.role in ("convolution", "linear")),
         multiply_adds=sum(layer.multiply_adds for layer in layers),
-        training_step_multiply_adds=training.step_multiply_adds if training is not None else None,
+        training_step_multiply_adds=training.multiply_adds if training is not None else None,
         weight_bytes={dtype: count * size for dtype, size in BYTES.items()},
         input_bytes=sum(prod(value.shape) * value.element_size for value in trace.inputs),
         activation_bytes=sum(layer.activation_bytes for layer in layers),
@@ -155,8 +166,6 @@ def _description(
 
 
 def _outputs(structure: object, batch: int) -> str:
-    from alexlab.describe.trace import Value
-
     if isinstance(structure, Value):
         shape = structure.shape[1:] if structure.shape[:1] == (batch,) else structure.shape
         return "x".join(map(str, shape)) or "one number"

@@ -6,6 +6,7 @@ from math import prod
 import torch
 from torch import nn
 
+from alexlab.describe.arithmetic import Arithmetic
 from alexlab.describe.description import Failure
 from alexlab.describe.functions import role
 from alexlab.describe.trace import Op, Step, Trace, Value
@@ -219,7 +220,7 @@ def working_sizes(network: nn.Module, inputs: tuple[tuple[int, ...], ...], chann
 def _passes(network: nn.Module, shape: tuple[int, ...]) -> bool:
     dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
     try:
-        with torch.no_grad(), torch.device("meta"):
+        with torch.no_grad(), torch.device("meta"), Arithmetic():
             network.eval()(torch.empty(1, *shape, dtype=dtype, device="meta"))
     except Exception:
         return False

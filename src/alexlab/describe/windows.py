@@ -47,20 +47,23 @@ class Working:
 
 def sides(op: Op) -> tuple[Side, ...] | None:
     """The window of a convolution or pooling call, one Side a spatial dimension; None where the call has none."""
-    name, given = op.function, op.arguments
-    dimensions = _dimensions(name)
-    if dimensions is None or "adaptive" in name or not isinstance(given.get("input"), Value):
+    given = op.arguments
+    if not isinstance(given.get("input"), Value):
         return None
-    if "weight" in given:
-        kernel: Any = given["weight"].shape[2:]
-    elif "kernel_size" in given:
-        kernel = given["kernel_size"]
-    else:
+    weight = given.get("weight")
+    kernel = weight.shape[2:] if isinstance(weight, Value) else given.get("kernel_size")
+    return side_settings(op.function, kernel, given) if kernel is not None else None
+
+
+def side_settings(name: str, kernel: Any, given: dict[str, Any]) -> tuple[Side, ...] | None:
+    """The window of a call of the function `name` with the arguments `given`; None where it has none."""
+    dimensions = _dimensions(name)
+    if dimensions is None or "adaptive" in name or "unpool" in name or "fractional" in name:
         return None
     kernels = _each(kernel, dimensions)
     is_pool = "_pool" in name
     stride = given.get("stride")
-    strides = kernels if is_pool and stride in (None, ()) else _each(1 if stride is None else stride, dimensions)
+    strides = kernels if is_pool and stride in (None, (), []) else _each(1 if stride is None else stride, dimensions)
     dilations = _each(given.get("dilation", 1), dimensions)
     extras = _each(given.get("output_padding", 0), dimensions)
     spans = [d * (k - 1) + 1 for d, k in zip(dilations, kernels, strict=True)]
@@ -78,7 +81,7 @@ def _dimensions(name: str) -> int | None:
 
 
 def _each(value: Any, dimensions: int) -> tuple[int, ...]:
-    return tuple(value) * (dimensions // len(value)) if isinstance(value, tuple) else (value,) * dimensions
+    return tuple(value) * (dimensions // len(value)) if isinstance(value, tuple | list) else (value,) * dimensions
 
 
 def _paddings(padding: Any, spans: list[int]) -> list[tuple[int, int]]:
