@@ -17,6 +17,10 @@ COMMANDS = {
     "train": "train a network on a dataset",
     "evaluate": "measure a run on test images",
     "predict": "classify images with a run",
+    "describe": "the arithmetic of every layer, worked out",
+    "compare": "networks side by side",
+    "diagram": "draw a network, or several beside each other",
+    "activations": "draw ReLU, sigmoid and tanh with their derivatives",
 }
 """Name and one line of each command, in the order of --help. `alexlab.cli.NAME` holds the command NAME."""
 

@@ -1,0 +1,70 @@
+"""A drawing as PNG or PDF, through matplotlib."""
+
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon as Patch
+
+from alexlab.describe.drawing import Curve, Drawing, Line, Polygon, Words, arrow_head, colour
+
+POINTS_PER_UNIT = 0.75
+"""A unit of a drawing is a CSS pixel, 1/96 inch; matplotlib counts line widths and text in points, 1/72 inch."""
+
+
+def save_with_matplotlib(drawing: Drawing, path: Path) -> None:
+    """Write a drawing as .png (192 dots an inch, two pixels a unit) or .pdf."""
+    figure = Figure(figsize=(drawing.width / 96, drawing.height / 96), facecolor=colour(drawing.theme, "paper"))
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, drawing.width)
+    axes.set_ylim(drawing.height, 0)
+    axes.axis("off")
+    for order, shape in enumerate(drawing.shapes):
+        if isinstance(shape, Polygon):
+            axes.add_patch(_patch(shape, drawing.theme, order))
+        elif isinstance(shape, Line):
+            xs, ys = zip(shape.start, shape.end, strict=True)
+            style = (0, (3, 2.5)) if shape.dashed else "-"
+            width = shape.width * POINTS_PER_UNIT
+            axes.plot(xs, ys, color=colour(drawing.theme, shape.colour), linewidth=width, linestyle=style, zorder=order)
+            if shape.arrow:
+                axes.add_patch(_patch(arrow_head(shape), drawing.theme, order))
+        elif isinstance(shape, Curve):
+            xs, ys = zip(*shape.points, strict=True)
+            width = shape.width * POINTS_PER_UNIT
+            axes.plot(xs, ys, color=colour(drawing.theme, shape.colour), linewidth=width, zorder=order)
+        else:
+            _write(axes, shape, drawing.theme, order)
+    metadata = {"Title": drawing.title}
+    if path.suffix.lower() == ".pdf":
+        metadata |= {"CreationDate": None}  # type: ignore[dict-item]  # the same drawing is the same file
+    figure.savefig(path, dpi=192, facecolor=figure.get_facecolor(), metadata=metadata)
+
+
+def _patch(shape: Polygon, theme: str, order: int) -> Patch:
+    return Patch(
+        shape.points,
+        closed=True,
+        facecolor=colour(theme, shape.fill, shape.light),
+        edgecolor=colour(theme, shape.edge),
+        linewidth=shape.width * POINTS_PER_UNIT,
+        alpha=shape.opacity,
+        joinstyle="round",
+        zorder=order,
+    )
+
+
+def _write(axes: object, shape: Words, theme: str, order: int) -> None:
+    align = {"start": "left", "middle": "center", "end": "right"}[shape.anchor]
+    axes.text(  # type: ignore[attr-defined]
+        *shape.at,
+        shape.text,
+        fontsize=shape.size * POINTS_PER_UNIT * 0.93,  # DejaVu Sans is wider than the SVG's fonts
+        ha=align,
+        va="baseline",
+        color=colour(theme, shape.colour),
+        fontweight="bold" if shape.bold else "normal",
+        parse_math=False,
+        zorder=order,
+    )

@@ -1,0 +1,60 @@
+"""The forms in which the command line shows a description or a comparison."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+
+from rich.console import Console
+
+from alexlab.describe.comparison import Comparison, print_comparison
+from alexlab.describe.description import Description
+from alexlab.describe.pages import description_csv, description_html, description_markdown, page, table_csv
+from alexlab.describe.terminal import print_description
+
+
+def description_shown(description: Description, form: str | None) -> str:
+    """A description in one of the command line's forms; without one, as wide as the terminal is.
+
+    The terminal's form leaves a failure to the error that follows.
+    """
+    if form is not None:
+        return FORMS[form](description)
+    return _printed(lambda console: print_description(description, console, with_failure=False))
+
+
+def description_json(description: Description) -> str:
+    """All facts: `layers` (each `name`, `kind`, `output_shape`, ...), `totals`, and the `failure` if there is one."""
+    return json.dumps(description.to_dict(), indent=2) + "\n"
+
+
+def _page(description: Description) -> str:
+    return page(description.network, description_html(description))
+
+
+FORMS: dict[str, Callable[[Description], str]] = {
+    "markdown": description_markdown,
+    "json": description_json,
+    "csv": description_csv,
+    "html": _page,
+}
+
+
+def comparison_text(comparison: Comparison, form: str | None) -> str:
+    """A comparison in one of FORMS; without a form, as the terminal shows it."""
+    if form == "markdown":
+        return comparison.markdown()
+    if form == "json":
+        return json.dumps(comparison.to_dict(), indent=2) + "\n"
+    if form == "csv":
+        return table_csv(comparison.table())
+    if form == "html":
+        return page(", ".join(comparison.networks), comparison._repr_html_())
+    return _printed(lambda console: print_comparison(comparison, console))
+
+
+def _printed(write: Callable[[Console], None]) -> str:
+    """What `write` prints, as wide as the terminal is, with colours where it is one."""
+    out = StringIO()
+    terminal = Console()
+    write(Console(file=out, width=terminal.width, force_terminal=terminal.is_terminal, highlight=False))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"

@@ -1,0 +1,97 @@
+"""What one forward pass shows: which layer and which function made which tensor, from which."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One tensor of the pass.
+
+    Attributes:
+        number: unique in the pass; a tensor changed in place is a new value.
+        shape: with the batch.
+        element_size: bytes of one element.
+        from_input: whether it depends on the network's input (a weight, or a mask made of weights, does not).
+        weights: the names of the parameters that it is, or is made of without the input.
+        storage: names the memory that it lies in; a view has that of what it views.
+    """
+
+    number: int
+    shape: tuple[int, ...]
+    element_size: int
+    from_input: bool
+    weights: tuple[str, ...] = ()
+    storage: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One call of a PyTorch function. In `arguments`, by the function's parameter names, each tensor is its Value."""
+
+    function: str
+    arguments: dict[str, Any]
+    outputs: tuple[Value, ...]
+    multiply_adds: int = 0
+
+    def inputs(self) -> Iterator[Value]:
+        return values(self.arguments)
+
+
+@dataclass(slots=True)
+class Step:
+    """One row of the description: a module that is looked at as a whole, or one functional call.
+
+    Attributes:
+        name: dotted path; a functional call has the path of the module that makes it and the function's name.
+        module: None for a functional call.
+        allocated: bytes of memory that its outputs take anew: none for a view, or for work in place.
+        kept: bytes that autograd keeps for the backward pass because of it; 0 where nothing is differentiated.
+    """
+
+    name: str
+    module: nn.Module | None
+    inputs: tuple[Value, ...] = ()
+    outputs: tuple[Value, ...] = ()
+    ops: list[Op] = field(default_factory=list)
+    multiply_adds: int = 0
+    allocated: int = 0
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Where the pass ended early: the last step is the one that failed. `op` is None where no PyTorch call failed."""
+
+    error: Exception
+    op: Op | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All that one pass showed. `step_multiply_adds` counts the backward pass too, where there was one.
+
+    `stored` names the network's own tensors, parameters and buffers, by their number.
+    """
+
+    inputs: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    outputs: Any
+    failed: Failed | None
+    step_multiply_adds: int | None
+    stored: dict[int, str]
+
+
+def values(structure: Any) -> Iterator[Value]:
+    """All Values in nested tuples, lists and dicts."""
+    if isinstance(structure, Value):
+        yield structure
+    elif isinstance(structure, dict):
+        for item in structure.values():
+            yield from values(item)
+    elif isinstance(structure, list | tuple):
+        for item in structure:
+            yield from values(item)
