@@ -140,25 +140,20 @@ class _InCache(torch.autograd.Function):
     def forward(
         ctx: Any, x: torch.Tensor, size: int, factor: float, beta: float, k: float, across: bool
     ) -> torch.Tensor:
-        given, x = x, x.contiguous(memory_format=_layout(x))
-        y = torch.empty_like(x)
-        # Without a gradient to come, y's own memory holds the divisors of a chunk until its result overwrites them.
-        dtype = _computed_in(x.dtype)
-        divisors = torch.empty_like(x, dtype=dtype) if ctx.needs_input_grad[0] or x.dtype != dtype else y
-        constant = divisors.new_tensor(k)
-        window = _Window(x, size, across)
-        for x_part, y_part, divisor in window.chunks(x, y, divisors):
-            exact = x_part.to(divisor.dtype)
-            sums = window.sums(exact, exact)
-            torch.add(constant, sums, alpha=factor, out=divisor)
-            y_part.copy_(_power(divisor, beta).mul_(exact))
-        ctx.save_for_backward(given, divisors)  # the input itself: a second derivative follows it
+        ctx.save_for_backward(x)
         ctx.constants = size, factor, beta, k, across
+        x = x.contiguous(memory_format=_layout(x))
+        y = torch.empty_like(x)
+        window = _Window(x, size, across)
+        for x_part, y_part in window.chunks(x, y):
+            exact = x_part.to(window.dtype)
+            divisor = window.sums(exact, exact).mul(factor).add_(k)
+            torch.mul(exact, _power(divisor, beta), out=y_part)
         return y
 
     @staticmethod
     def backward(ctx: Any, grad_y: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        x, divisors = ctx.saved_tensors
+        (x,) = ctx.saved_tensors
         size, factor, beta, k, across = ctx.constants
         if torch.is_grad_enabled():  # create_graph=True asks for a gradient that can be differentiated again
             y = _plain(x, size, factor, beta, k, across)
@@ -167,13 +162,15 @@ class _InCache(torch.autograd.Function):
         grad_y = grad_y.contiguous(memory_format=_layout(x))
         grad_x = torch.empty_like(x)
         window = _Window(x, size, across)
-        for x_part, grad_y_part, grad_x_part, divisor in window.chunks(x, grad_y, grad_x, divisors):
-            exact = x_part.to(divisor.dtype)
+        for x_part, grad_y_part, grad_x_part in window.chunks(x, grad_y, grad_x):
             # y_i = x_i d_i^-b and d_i = k + f sum_j x_j^2, so with u_i = g_i x_i d_i^-b / d_i
             # dx_i = g_i d_i^-b - 2 b f x_i sum_j u_j
+            # d is summed again: in the cache that takes no longer than reading it from memory, and saves the memory.
+            exact = x_part.to(window.dtype)
+            divisor = window.sums(exact, exact).mul(factor).add_(k)
             grad = _power(divisor, beta).mul_(grad_y_part)
-            sums = window.sums(grad * exact, divisor.reciprocal())
-            grad_x_part.copy_(grad.addcmul_(exact, sums, value=-2 * beta * factor))
+            sums = window.sums(grad * exact, divisor.reciprocal_())
+            torch.addcmul(grad, exact, sums, value=-2 * beta * factor, out=grad_x_part)
         return grad_x, None, None, None, None, None
 
 
@@ -191,7 +188,8 @@ class _Window:
         border = size // 2
         padded = (rows + 2 * border, columns if across else columns + 2 * border, inner)
         self.per_chunk = max(1, min(blocks, CHUNK // max(1, padded[0] * padded[1] * inner)))
-        self.padded = like.new_zeros((self.per_chunk, *padded), dtype=_computed_in(like.dtype))
+        self.dtype = _computed_in(like.dtype)
+        self.padded = like.new_zeros((self.per_chunk, *padded), dtype=self.dtype)
         self.middle = self.padded[:, border : border + rows, (0 if across else border) :][:, :, :columns]
         self.summed = [torch.empty_like(self.padded) for _ in range(1 if across else 2)]
         self.result = self.summed[-1][:, :rows, :columns]
