@@ -55,6 +55,7 @@ def test_alpha_not_divided_is_five_times_alpha_in_pytorch():
 @pytest.mark.parametrize("chunk", [1, 700, 2**17])
 def test_equal_to_the_reference_however_it_is_cut_into_chunks(monkeypatch, chunk, layout):
     monkeypatch.setattr(normalisation, "CHUNK", chunk)
+    monkeypatch.setattr(normalisation, "SHARED_CHUNK", chunk)
     x = maps((5, 7, 6, 9)).to(memory_format=layout)
     across = LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0, alpha_divided=False)(x)
     torch.testing.assert_close(across, torch.from_numpy(reference.cross_map(x.numpy(), 1e-4)), rtol=1e-13, atol=0)
@@ -66,6 +67,7 @@ def test_equal_to_the_reference_however_it_is_cut_into_chunks(monkeypatch, chunk
 @pytest.mark.parametrize("layer", LAYERS, ids=repr)
 def test_gradients_by_finite_differences(monkeypatch, layer, layout):
     monkeypatch.setattr(normalisation, "CHUNK", 60)
+    monkeypatch.setattr(normalisation, "SHARED_CHUNK", 60)
     x = maps((2, 6, 3, 4), scale=3.0).to(memory_format=layout).requires_grad_()
     assert torch.autograd.gradcheck(layer, (x,))
     assert torch.autograd.gradgradcheck(layer, (x,))

@@ -17,8 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-CHUNK = 2**17
-"""Values that go through all passes together on a CPU: 0.5 MB of float32, so that a few copies fit the L2 cache."""
+CHUNK, SHARED_CHUNK = 2**17, 2**20
+"""Values that go through all passes together on a CPU, with one thread and with several.
+
+0.5 MB of float32 leaves room for its copies in one core's cache. Several threads wait for each other after every pass,
+which costs most where other programs compute too, so they take fewer and larger passes, through the cache they share.
+"""
 
 
 class LocalResponseNorm(nn.Module):
@@ -187,7 +191,8 @@ class _Window:
         blocks, rows, columns, inner = self._blocks(like).shape
         border = size // 2
         padded = (rows + 2 * border, columns if across else columns + 2 * border, inner)
-        self.per_chunk = max(1, min(blocks, CHUNK // max(1, padded[0] * padded[1] * inner)))
+        chunk = CHUNK if torch.get_num_threads() == 1 else SHARED_CHUNK
+        self.per_chunk = max(1, min(blocks, chunk // (padded[0] * padded[1] * inner)))
         self.dtype = _computed_in(like.dtype)
         self.padded = like.new_zeros((self.per_chunk, *padded), dtype=self.dtype)
         self.middle = self.padded[:, border : border + rows, (0 if across else border) :][:, :, :columns]
