@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-CHUNK, SHARED_CHUNK = 2**17, 2**20
+CHUNK, SHARED_CHUNK = 2**17, 2**21
 """Values that go through all passes together on a CPU, with one thread and with several.
 
 0.5 MB of float32 leaves room for its copies in one core's cache. Several threads wait for each other after every pass,
@@ -149,9 +149,11 @@ class _InCache(torch.autograd.Function):
         x = x.contiguous(memory_format=_layout(x))
         y = torch.empty_like(x)
         window = _Window(x, size, across)
+        constant = x.new_tensor(k, dtype=window.dtype)
         for x_part, y_part in window.chunks(x, y):
             exact = x_part.to(window.dtype)
-            divisor = window.sums(exact, exact).mul(factor).add_(k)
+            torch.mul(exact, exact, out=window.inside(len(exact)))
+            divisor = torch.add(constant, window.sums(len(exact)), alpha=factor)
             torch.mul(exact, _power(divisor, beta), out=y_part)
         return y
 
@@ -166,15 +168,17 @@ class _InCache(torch.autograd.Function):
         grad_y = grad_y.contiguous(memory_format=_layout(x))
         grad_x = torch.empty_like(x)
         window = _Window(x, size, across)
+        constant = x.new_tensor(k, dtype=window.dtype)
         for x_part, grad_y_part, grad_x_part in window.chunks(x, grad_y, grad_x):
             # y_i = x_i d_i^-b and d_i = k + f sum_j x_j^2, so with u_i = g_i x_i d_i^-b / d_i
             # dx_i = g_i d_i^-b - 2 b f x_i sum_j u_j
             # d is summed again: in the cache that takes no longer than reading it from memory, and saves the memory.
             exact = x_part.to(window.dtype)
-            divisor = window.sums(exact, exact).mul(factor).add_(k)
+            torch.mul(exact, exact, out=window.inside(len(exact)))
+            divisor = torch.add(constant, window.sums(len(exact)), alpha=factor)
             grad = _power(divisor, beta).mul_(grad_y_part)
-            sums = window.sums(grad * exact, divisor.reciprocal_())
-            torch.addcmul(grad, exact, sums, value=-2 * beta * factor, out=grad_x_part)
+            torch.div(grad * exact, divisor, out=window.inside(len(exact)))
+            torch.addcmul(grad, exact, window.sums(len(exact)), value=-2 * beta * factor, out=grad_x_part)
         return grad_x, None, None, None, None, None
 
 
@@ -196,8 +200,6 @@ class _Window:
         self.dtype = _computed_in(like.dtype)
         self.padded = like.new_zeros((self.per_chunk, *padded), dtype=self.dtype)
         self.middle = self.padded[:, border : border + rows, (0 if across else border) :][:, :, :columns]
-        self.summed = [torch.empty_like(self.padded) for _ in range(1 if across else 2)]
-        self.result = self.summed[-1][:, :rows, :columns]
         self.shifts = [padded[1] * inner] if across else [padded[1] * inner, inner]
 
     def _blocks(self, x: torch.Tensor) -> torch.Tensor:
@@ -211,18 +213,20 @@ class _Window:
         """The same blocks of each tensor, a chunk at a time."""
         return zip(*(torch.split(self._blocks(t), self.per_chunk) for t in tensors), strict=True)
 
-    def sums(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        """S(a * b) of one chunk, in scratch memory that the next call overwrites."""
-        torch.mul(a, b, out=self.middle[: len(a)])
-        flat = self.padded[: len(a)].view(-1)
-        for shift, summed in zip(self.shifts, self.summed, strict=True):
-            length = flat.numel() - (self.size - 1) * shift
-            total = summed.view(-1)[:length]
-            if self.size == 1:
-                total.copy_(flat)
-            else:
-                torch.add(flat[:length], flat[shift : shift + length], out=total)
-            for i in range(2, self.size):
-                total += flat[i * shift : i * shift + length]
+    def inside(self, blocks: int) -> torch.Tensor:
+        """Where the values that are to be summed go, for so many blocks."""
+        return self.middle[:blocks]
+
+    def sums(self, blocks: int) -> torch.Tensor:
+        """The sums over the window around each value of `inside(blocks)`."""
+        flat = self.padded[:blocks].view(-1)
+        for shift in self.shifts:
+            total, width = flat, 1
+            while 2 * width <= self.size:  # sums of 1, 2, 4 ... neighbours
+                total = total[: -width * shift] + total[width * shift :]
+                width *= 2
+            length = len(flat) - (self.size - 1) * shift
+            for i in range(width, self.size):
+                total = total[:length] + flat[i * shift : i * shift + length]
             flat = total
-        return self.result[: len(a)]
+        return flat.as_strided(self.middle[:blocks].shape, self.padded.stride())
