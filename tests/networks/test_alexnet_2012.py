@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference_2012 as reference
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -15,6 +14,7 @@ from alexlab.errors import UserError
 from alexlab.networks.alexnet_2012 import Tower, TwoTowers, Widths, alexnet_2012, alexnet_paper
 from alexlab.networks.building import build
 from alexlab.networks.dropout import UnscaledDropout
+from tests.networks import reference_2012 as reference
 
 SMALL = Widths(conv1=6, conv2=7, conv3=8, conv4=5, conv5=6, hidden=9)
 DEFINITIONS = {

@@ -2,10 +2,8 @@
 
 import contextlib
 
-import caffe_files
 import numpy as np
 import pytest
-import reference_2012 as reference
 import torch
 
 from alexlab.errors import UserError
@@ -13,6 +11,8 @@ from alexlab.networks import caffe
 from alexlab.networks.building import build
 from alexlab.networks.caffe import read_caffemodel, read_mean
 from alexlab.networks.pretrained import load_pretrained
+from tests.networks import caffe_files
+from tests.networks import reference_2012 as reference
 
 SMALL = {"conv1": (4, 3, 2, 2), "conv2": (6, 2, 2, 2), "fc8": (0, 5)}
 MODEL = {"conv1": ("data",), "norm1": (), "pool1": (), "conv2": ("data",), "fc8": ("data",)}

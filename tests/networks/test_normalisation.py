@@ -1,12 +1,12 @@
 """LRN and the within-map normalisation: against PyTorch, against the NumPy reference, and their gradients."""
 
 import pytest
-import reference_2012 as reference
 import torch
 import torch.nn.functional as F
 
 from alexlab.networks import normalisation
 from alexlab.networks.normalisation import LocalResponseNorm, WithinMapNorm
+from tests.networks import reference_2012 as reference
 
 CONV1, CONV2 = (2, 48, 55, 55), (2, 128, 27, 27)
 FORMATS = [torch.contiguous_format, torch.channels_last]
