@@ -1,11 +1,12 @@
 """LRN and the within-map normalisation against PyTorch's operations, forward and backward: prints benchmarks/lrn.md.
 
-    python benchmarks/lrn.py > benchmarks/lrn.md
+    python benchmarks/lrn.py 1 2 > benchmarks/lrn.md         (the numbers of threads; for two, on a quiet machine)
 
 The two take turns, so that a busy machine slows both. Every figure is the median of ROUNDS rounds in milliseconds;
 the spread is the interquartile range of the ratios, taken round by round.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from datetime import date
@@ -62,7 +63,9 @@ def row(name: str, n: int, layout: torch.memory_format, dtype: torch.dtype, with
 
 def main() -> None:
     print("# Response normalisation against PyTorch's operations\n")
-    print(f"`python benchmarks/lrn.py`, {date.today()}, {MACHINE}, PyTorch {torch.__version__}.")
+    print(
+        f"`python benchmarks/lrn.py {' '.join(sys.argv[1:])}`, {date.today()}, {MACHINE}, PyTorch {torch.__version__}."
+    )
     print(
         f"Milliseconds, medians of {ROUNDS} rounds in which the two take turns; in brackets the ratio's interquartile"
     )
@@ -74,7 +77,7 @@ def main() -> None:
     print("| backward: PyTorch | ours | ratio |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     plain, last = torch.contiguous_format, torch.channels_last
-    for threads in (1, 2):
+    for threads in map(int, sys.argv[1:] or ["1"]):
         torch.set_num_threads(threads)
         for name in SIZES:
             print(row(name, 128, plain, torch.float32, within=False), flush=True)
