@@ -7,6 +7,7 @@ from torch import nn
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS, Network, find
+from alexlab.networks.normalisation import LocalResponseNorm
 
 ON_META = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 
@@ -17,6 +18,9 @@ PARAMETERS = {
     "lenet-sigmoid-max": 860_426,
     "alexnet-textbook": 46_764_746,
     "alexnet-227": 62_365_122,
+    "alexnet-paper": 60_965_224,
+    "alexnet-2012": 60_965_224,
+    "alexnet-caffe": 60_965_224,
     "alexnet-torchvision": 61_100_840,
     "alexnet-keras": 62_378_344,
     "alexnet8": 9_638_474,
@@ -113,7 +117,7 @@ def test_torchvisions_names_and_order() -> None:
 
 def test_keras_lrn_is_tensorflows() -> None:
     """x / (1 + 1 * sum of squares over 5 maps on each side) ** 0.5, computed by hand on one position."""
-    lrn = next(layer for layer in build("alexnet-keras", classes=2) if isinstance(layer, nn.LocalResponseNorm))
+    lrn = next(layer for layer in build("alexnet-keras", classes=2) if isinstance(layer, LocalResponseNorm))
     x = torch.randn(1, 13, 1, 1, dtype=torch.float64)
     y = lrn(x)
     for i in range(13):

@@ -4,9 +4,12 @@ All go back to A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet Classification 
 Networks", NIPS 2012; each docstring says how its source departs from it.
 """
 
+from collections import OrderedDict
+
 import torch
 from torch import nn
 
+from alexlab.networks.normalisation import LocalResponseNorm
 from alexlab.networks.shapes import Shape, flattened, output_shape
 
 
@@ -105,6 +108,37 @@ class AlexNetTorchvision(nn.Module):
         return logits_NK
 
 
+def alexnet_caffe(classes: int = 1000, input: Shape = (3, 227, 227)) -> nn.Sequential:
+    """Caffe's AlexNet, for its weight file (networks.caffe). Images to logits (N, classes).
+
+    Source: BVLC/caffe, models/bvlc_alexnet/train_val.prototxt. Departs from the paper: 227 input, one tower whose
+    conv2, conv4 and conv5 have two groups, so that LRN sums over all 96 and 256 maps and not those of one tower; LRN
+    with k = 1 and alpha divided by 5; biases start at 0.1 instead of 1; dropout scales up in training.
+    """
+
+    def lrn() -> LocalResponseNorm:
+        return LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=1.0, alpha_divided=True)
+
+    def pool() -> nn.MaxPool2d:
+        return nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True)
+
+    features = OrderedDict(
+        conv1=nn.Conv2d(input[0], 96, kernel_size=11, stride=4), relu1=nn.ReLU(), norm1=lrn(), pool1=pool(),
+        conv2=nn.Conv2d(96, 256, kernel_size=5, padding=2, groups=2), relu2=nn.ReLU(), norm2=lrn(), pool2=pool(),
+        conv3=nn.Conv2d(256, 384, kernel_size=3, padding=1), relu3=nn.ReLU(),
+        conv4=nn.Conv2d(384, 384, kernel_size=3, padding=1, groups=2), relu4=nn.ReLU(),
+        conv5=nn.Conv2d(384, 256, kernel_size=3, padding=1, groups=2), relu5=nn.ReLU(), pool5=pool(),
+        flatten=nn.Flatten(),
+    )  # fmt: skip
+    values = flattened(nn.Sequential(features), input)  # 256 x 6 x 6 = 9216 at 227x227
+    classifier = OrderedDict(
+        fc6=nn.Linear(values, 4096), relu6=nn.ReLU(), drop6=nn.Dropout(p=0.5),
+        fc7=nn.Linear(4096, 4096), relu7=nn.ReLU(), drop7=nn.Dropout(p=0.5),
+        fc8=nn.Linear(4096, classes),
+    )  # fmt: skip
+    return nn.Sequential(features | classifier)
+
+
 def alexnet_keras(classes: int = 1000, input: Shape = (3, 224, 224)) -> nn.Sequential:
     """The Keras tutorial's AlexNet with LRN. Images to logits (N, classes).
 
@@ -114,9 +148,9 @@ def alexnet_keras(classes: int = 1000, input: Shape = (3, 224, 224)) -> nn.Seque
     and all biases 0 (see initialisation.normal).
     """
 
-    def tensorflow_lrn() -> nn.LocalResponseNorm:
-        # tf.nn.local_response_normalization sums 2 * 5 + 1 maps and does not divide alpha by their number; PyTorch does.
-        return nn.LocalResponseNorm(size=11, alpha=11.0, beta=0.5, k=1.0)
+    def tensorflow_lrn() -> LocalResponseNorm:
+        # tf.nn.local_response_normalization sums 2 * 5 + 1 maps and does not divide alpha by their number.
+        return LocalResponseNorm(size=11, alpha=1.0, beta=0.5, k=1.0, alpha_divided=False)
 
     features = nn.Sequential(
         nn.ZeroPad2d((3, 0, 3, 0)),  # left, right, top, bottom

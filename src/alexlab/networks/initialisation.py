@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from torch import nn
 
+from alexlab.errors import UserError
+
 Layers = nn.Conv2d | nn.Linear
 
 
@@ -50,10 +52,69 @@ def normal(network: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def alexnet_paper(network: nn.Module) -> None:
+    """As written: all weights N(0, 0.01); biases 1 in conv2, conv4, conv5 and the hidden layers, else 0.
+
+    Source: Krizhevsky, Sutskever, Hinton, NIPS 2012, section 5.
+    """
+    _by_name(
+        network,
+        conv1=(0.01, 0), conv2=(0.01, 1), conv3=(0.01, 0), conv4=(0.01, 1), conv5=(0.01, 1),
+        fc6=(0.01, 1), fc7=(0.01, 1), fc8=(0.01, 0),
+    )  # fmt: skip
+
+
+def alexnet_2012(network: nn.Module) -> None:
+    """As it ran: like alexnet_paper, but with standard deviation 0.03 in conv3, conv4 and conv5.
+
+    Source: computerhistory/AlexNet-Source-Code, network definition 145.
+    """
+    _by_name(
+        network,
+        conv1=(0.01, 0), conv2=(0.01, 1), conv3=(0.03, 0), conv4=(0.03, 1), conv5=(0.03, 1),
+        fc6=(0.01, 1), fc7=(0.01, 1), fc8=(0.01, 0),
+    )  # fmt: skip
+
+
+def alexnet_caffe(network: nn.Module) -> None:
+    """As Caffe starts its AlexNet: like alexnet_paper, but biases 0.1 for 1, and 0.005 in fc6 and fc7.
+
+    Source: BVLC/caffe, models/bvlc_alexnet/train_val.prototxt.
+    """
+    _by_name(
+        network,
+        conv1=(0.01, 0), conv2=(0.01, 0.1), conv3=(0.01, 0), conv4=(0.01, 0.1), conv5=(0.01, 0.1),
+        fc6=(0.005, 0.1), fc7=(0.005, 0.1), fc8=(0.01, 0),
+    )  # fmt: skip
+
+
+def _by_name(network: nn.Module, **start: tuple[float, float]) -> None:
+    """Normal weights and constant biases by the layer's own name: (standard deviation, bias) of each.
+
+    Raises:
+        UserError: the network's layers have other names.
+    """
+    layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)}
+    own_names = {name: name.rpartition(".")[2] for name in layers}
+    if set(own_names.values()) != set(start):
+        raise UserError(
+            f"this initialisation sets the layers {', '.join(start)}; the network has {', '.join(layers) or 'none'}. "
+            "Choose 'network' or an initialisation without layer names."
+        )
+    for name, layer in layers.items():
+        deviation, bias = start[own_names[name]]
+        nn.init.normal_(layer.weight, std=deviation)
+        if layer.bias is not None:
+            nn.init.constant_(layer.bias, bias)
+
+
 INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
     "pytorch": pytorch,
     "xavier": xavier,
     "he": he,
     "keras": keras,
     "normal": normal,
+    "alexnet-paper": alexnet_paper,
+    "alexnet-2012": alexnet_2012,
+    "alexnet-caffe": alexnet_caffe,
 }
