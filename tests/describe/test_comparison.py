@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from tests.describe.networks import TwoTowers
 from torch import nn
 
 from alexlab.describe import compare, describe
 from alexlab.errors import UserError
+from tests.describe.networks import TwoTowers
 
 
 def rows(*names: str) -> dict[str, tuple[str, ...]]:

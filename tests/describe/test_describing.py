@@ -4,7 +4,6 @@ import tracemalloc
 
 import pytest
 import torch
-from tests.describe import networks
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -12,6 +11,7 @@ from alexlab.describe import describe
 from alexlab.errors import UserError
 from alexlab.networks import NETWORKS
 from alexlab.networks.building import build
+from tests.describe import networks
 
 NAMES = [network.name for network in NETWORKS]
 

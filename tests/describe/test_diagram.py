@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.describe.networks import TwoTowers
 from torch import nn
 
 from alexlab.describe import describe
@@ -14,6 +13,7 @@ from alexlab.describe.drawing import Drawing, Polygon, Words, save
 from alexlab.describe.structure import blocks
 from alexlab.errors import UserError
 from alexlab.networks import NETWORKS
+from tests.describe.networks import TwoTowers
 
 
 def texts(drawing: Drawing) -> list[str]:

@@ -4,10 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.describe.networks import Norm, Skip, TwoTowers
 from torch import nn
 
 from alexlab.describe import describe
+from tests.describe.networks import Norm, Skip, TwoTowers
 
 
 def seen(network: nn.Module, shape: tuple[int, ...], place: tuple[int, ...]) -> tuple[int, ...]:

@@ -4,12 +4,12 @@ import sys
 
 import pytest
 import torch
-from tests.describe import networks
 from torch import nn
 
 from alexlab.describe import Layer, describe
 from alexlab.networks import NETWORKS
 from alexlab.networks.building import build
+from tests.describe import networks
 
 torchinfo = pytest.importorskip("torchinfo", reason="torchinfo is not installed: nothing to compare with")
 
