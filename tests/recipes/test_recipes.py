@@ -60,7 +60,7 @@ def test_quick_explains_every_key() -> None:
         ({"rate": "fast"}, "rate = 'fast' does not fit; expected: number"),
         ({"rate": -1}, "greater than 0"),
         ({"rate": float("nan")}, "finite"),
-        ({"optimiser": "sgdm"}, "'sgd', 'adam' or 'adamw'"),
+        ({"optimiser": "sgdm"}, "expected: 'sgd', 'adam', 'adamw'"),
         ({"epochs": 0}, "greater than or equal to 1"),
         ({"epochs": 2.5}, "epochs = 2.5 does not fit"),
         ({"input": "big"}, "input = 'big' does not fit"),

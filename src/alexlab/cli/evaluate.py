@@ -9,24 +9,33 @@ from alexlab.cli import options
 
 
 @click.command("evaluate")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--on", metavar="DATASET", help="A dataset's name or an image folder; by default the run's own test images."
+)
+@click.option(
+    "--views", type=click.Choice(["1", "5", "10"]), help="Average so many windows: centre, corners, mirrored."
 )
 @options.device
 @options.data_dir
 @options.as_json
-def evaluate(run: Path, on: str | None, device: str, data_dir: Path | None, as_json: bool) -> None:
-    """Measure RUN: top-1, top-5, loss, precision and recall of each class, confusion matrix."""
+def evaluate(
+    runs: tuple[Path, ...], on: str | None, views: str | None, device: str, data_dir: Path | None, as_json: bool
+) -> None:
+    """Measure a run: top-1, top-5, loss, precision and recall of each class, confusion matrix.
+
+    Several RUNS are measured together, as the mean of their probabilities.
+    """
     import json
     from functools import partial
 
     from alexlab.cli.progress import Shown
-    from alexlab.training.run import Run
+    from alexlab.training.run import Run, evaluate_together
 
-    opened = Run(run)
+    opened = [Run(run) for run in runs]
     with Shown() as watcher:
-        facts = opened.evaluate(on, device, data_dir, partial(watcher.preparing, "evaluating")).facts()
+        progress = partial(watcher.preparing, "evaluating")
+        facts = evaluate_together(opened, on, device, data_dir, int(views) if views else None, progress).facts()
     if as_json:
         click.echo(json.dumps(facts))
         return

@@ -17,6 +17,8 @@ from alexlab.cli import options
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe; repeatable."
 )
+@click.option("--pretrained", metavar="FILE", help="Weights to start from; a head of other classes starts anew.")
+@click.option("--freeze", is_flag=True, help="Train the head alone.")
 @click.option("--steps", type=click.IntRange(1), help="Stop after so many updates.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one below runs/.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Carry on with a run that stopped.")
@@ -34,6 +36,8 @@ def train(
     epochs: int | None,
     seed: int | None,
     settings: tuple[str, ...],
+    pretrained: str | None,
+    freeze: bool,
     steps: int | None,
     out: Path | None,
     resume: Path | None,
@@ -58,7 +62,12 @@ def train(
     from alexlab.recipes.reading import parse_setting
 
     values: dict[str, Any] = dict(parse_setting(setting) for setting in settings)
-    values |= {key: value for key, value in (("epochs", epochs), ("seed", seed)) if value is not None}
+    values |= {
+        key: value
+        for key, value in (("epochs", epochs), ("seed", seed), ("pretrained", pretrained))
+        if value is not None
+    }
+    values |= {"freeze": True} if freeze else {}
     how: dict[str, Any] = {"device": device, "data_dir": data_dir, "steps": steps, "tensorboard": tensorboard}
     how["memory"] = None if memory is None else int(memory * 2**30)
     with Shown() as watcher:

@@ -12,11 +12,15 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from alexlab.data.colour import PixelStatistics, noise_as_it_ran, noise_as_written
 from alexlab.data.decode import Pixels, fit
 from alexlab.data.images import Shape
+from alexlab.data.views import views
 
 AUGMENTATIONS = {
     "mirror": "left and right swapped, for half of the images",
+    "colour": "shifted along the training set's principal colours, as in 2012: by their standard deviations, then divided by 1.1",
+    "colour-as-written": "the same by the eigenvalues, as the paper writes",
     "shift": "moved by up to an eighth of the side each way; what moves in is 0",
     "turn": "turned by up to 15 degrees and scaled by up to 15 %; what moves in is 0",
     "crop": "a random window of the input's size from the stored image",
@@ -38,6 +42,9 @@ class Preparation:
         fit: how a picture of another shape is brought to `store`: "stretch", "crop" or "pad".
         input: channels, height, width of the network's input.
         view: how a stored image becomes the input where it is not augmented, a name of VIEWS.
+        pixels: the scale of the input: "0-1" or "0-255".
+        statistics: mean image and principal colours of the training set, where the recipe wants them.
+        subtract_mean_image: whether the mean image is subtracted.
         mean, std: subtracted from and divided into pixels at 0 to 1, by channel; none where empty.
         augment: names of AUGMENTATIONS, used in training.
     """
@@ -49,6 +56,9 @@ class Preparation:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     augment: tuple[str, ...] = ()
+    pixels: str = "0-1"
+    statistics: PixelStatistics | None = None
+    subtract_mean_image: bool = False
 
     def stored(self, picture: Image.Image) -> Pixels:
         """The picture as uint8 of shape `store`."""
@@ -61,6 +71,7 @@ class Preparation:
         """
         augment = self.augment if generator is not None else ()
         size = self.input[1:]
+        images_NCHW = self._centred(images_NCHW)
         if "shift" in augment:
             images_NCHW = _shifted(images_NCHW, generator)
         if "crop" in augment:
@@ -74,7 +85,26 @@ class Preparation:
         pixels_NCHW = resized(images_NCHW, size)
         if "turn" in augment:
             pixels_NCHW = _turned(pixels_NCHW, generator)
+        if self.statistics and ("colour" in augment or "colour-as-written" in augment):
+            normal_NC = torch.randn(len(pixels_NCHW), self.input[0], generator=generator)
+            noise = noise_as_it_ran if "colour" in augment else noise_as_written
+            pixels_NCHW = noise(pixels_NCHW, self.statistics, normal_NC)
         return self._normalised(pixels_NCHW)
+
+    def views(self, images_NCHW: torch.Tensor, count: int) -> torch.Tensor:
+        """`count` views of each stored image as the network's input: (N, count, *input). See `data.views`.
+
+        Raises:
+            UserError: the stored images are no larger than the input.
+        """
+        seen_NVCHW = views(self._centred(images_NCHW), self.input[1:], count).float()
+        return self._normalised(seen_NVCHW.flatten(0, 1)).view(seen_NVCHW.shape)
+
+    def _centred(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        """Stored images, minus the mean image where the recipe wants that."""
+        if self.statistics is None or not self.subtract_mean_image:
+            return images_NCHW
+        return images_NCHW.float() - self.statistics.mean_image_CHW.to(images_NCHW.device, torch.float32)
 
     def _normalised(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
         scaled = pixels_NCHW / 255
@@ -82,7 +112,7 @@ class Preparation:
             scaled -= torch.tensor(self.mean, device=scaled.device).view(-1, 1, 1)
         if self.std:
             scaled /= torch.tensor(self.std, device=scaled.device).view(-1, 1, 1)
-        return scaled
+        return scaled * 255 if self.pixels == "0-255" else scaled
 
 
 def resized(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

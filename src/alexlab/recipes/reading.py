@@ -19,6 +19,8 @@ PRESETS = (
     "tutorial-lenet-mnist",
     "tutorial-lenet-fashion",
     "tutorial-alexnet8",
+    "alexnet-2012",
+    "alexnet-paper",
 )
 
 

@@ -1,5 +1,8 @@
 """From a recipe as written to one that leaves nothing to the network or the dataset."""
 
+from pathlib import Path
+
+from alexlab.data.colour import PixelStatistics
 from alexlab.data.images import Dataset, Shape
 from alexlab.data.opening import native_shape
 from alexlab.data.preparation import AUGMENTATIONS, Preparation
@@ -19,6 +22,14 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     classes = len(dataset.classes) if recipe.classes == "dataset" else recipe.classes
     if classes != len(dataset.classes):
         raise UserError(f"the recipe says {classes} classes, but {dataset.title} has {len(dataset.classes)}.")
+    if recipe.schedule == "plateau" and not recipe.patience:
+        raise UserError(
+            "the schedule plateau lowers the rate after `patience` epochs that were no better; set patience."
+        )
+    if recipe.schedule == "as-it-ran" and recipe.optimiser != "sgd-2012":
+        raise UserError(
+            'the schedule as-it-ran sets the rates of weights and biases apart, as optimiser = "sgd-2012" does.'
+        )
     input = _input(recipe, dataset)
     store = _store(recipe, dataset, input)
     fit = recipe.fit
@@ -30,9 +41,18 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     mean = dataset.mean if recipe.mean == "dataset" and known else recipe.mean
     std = dataset.std if recipe.std == "dataset" and known else recipe.std
     for key, values in (("mean", mean), ("std", std)):
-        if values != "dataset" and values is not None and len(values) not in (0, 1, input[0]):
+        if not isinstance(values, str) and values is not None and len(values) not in (0, 1, input[0]):
             raise UserError(f"{key} has {len(values)} values; expected one, or one for each of {input[0]} channels.")
-    filled = {"classes": classes, "input": input, "store": store, "fit": fit, "mean": mean, "std": std}
+    pretrained = str(Path(recipe.pretrained).resolve()) if recipe.pretrained else ""
+    filled = {
+        "pretrained": pretrained,
+        "classes": classes,
+        "input": input,
+        "store": store,
+        "fit": fit,
+        "mean": mean,
+        "std": std,
+    }
     return overridden(recipe, {**filled, "augment": augment}, "resolved recipe")
 
 
@@ -60,6 +80,8 @@ def _store(recipe: Recipe, dataset: Dataset, input: Shape) -> Shape:
 
 
 def _check_augment(augment: tuple[str, ...], view: str, store: Shape, input: Shape) -> None:
+    if "colour" in augment and "colour-as-written" in augment:
+        raise UserError("augment has both colour and colour-as-written; choose one.")
     for word in augment:
         if word not in AUGMENTATIONS:
             raise unknown("augmentation", word, AUGMENTATIONS)
@@ -72,16 +94,24 @@ def _check_augment(augment: tuple[str, ...], view: str, store: Shape, input: Sha
         )
 
 
-def preparation(recipe: Recipe) -> Preparation:
-    """The path from an image to the input that a resolved recipe describes."""
+def needs_statistics(recipe: Recipe) -> bool:
+    """Whether the path to the input needs the mean image or the principal colours of the training set."""
+    return recipe.mean == "image" or "colour" in recipe.augment or "colour-as-written" in recipe.augment
+
+
+def preparation(recipe: Recipe, statistics: PixelStatistics | None = None) -> Preparation:
+    """The path from an image to the input that a resolved recipe describes, with what `needs_statistics` asks for."""
     assert isinstance(recipe.store, tuple) and isinstance(recipe.input, tuple)
-    assert isinstance(recipe.mean, tuple) and isinstance(recipe.std, tuple) and isinstance(recipe.augment, tuple)
+    assert recipe.mean != "dataset" and isinstance(recipe.std, tuple) and isinstance(recipe.augment, tuple)
     return Preparation(
         store=recipe.store,
         fit=recipe.fit,
         input=recipe.input,
         view=recipe.view,
-        mean=recipe.mean,
+        mean=() if recipe.mean == "image" else recipe.mean,
         std=recipe.std,
         augment=recipe.augment,
+        pixels=recipe.pixels,
+        statistics=statistics,
+        subtract_mean_image=recipe.mean == "image",
     )

@@ -29,25 +29,28 @@ class Recipe(BaseModel):
     dataset: str = ""
     classes: Literal["dataset"] | Annotated[int, Field(ge=2)] = "dataset"
     initialisation: str = "network"
+    pretrained: str = ""
+    freeze: bool = False
 
     # from an image to the network's input
     input: Literal["network"] | Side | Shape = "network"
     store: Literal["auto"] | Side | Shape = "auto"
     fit: Literal["network", "stretch", "crop", "pad"] = "network"
     view: Literal["resize", "centre"] = "resize"
-    mean: Literal["dataset"] | tuple[Finite, ...] = ()
+    pixels: Literal["0-1", "0-255"] = "0-1"
+    mean: Literal["dataset", "image"] | tuple[Finite, ...] = ()
     std: Literal["dataset"] | tuple[Positive, ...] = ()
     augment: Literal["dataset"] | Words = ()
 
     # the update
-    optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
+    optimiser: Literal["sgd", "adam", "adamw", "sgd-2012"] = "sgd"
     rate: Positive = 0.01
     momentum: Fraction = 0.0
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     epsilon: Positive = 1e-8
     weight_decay: NotNegative = 0.0
     clip: NotNegative = 0.0
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    schedule: Literal["constant", "linear", "cosine", "plateau", "as-it-ran"] = "constant"
     warmup: Fraction = 0.0
     label_smoothing: Fraction = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -1,6 +1,7 @@
 """Sheets of images: examples of a dataset before and after the path to the network, and a run's mistakes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ def _show(axes: Axes, picture: Image.Image | NDArray[np.uint8], caption: str = "
 
 def as_seen(preparation: Preparation, picture: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
     """The picture after the path to the network, with the normalisation undone so that it can be looked at."""
-    shown = Preparation(**{**preparation.__dict__, "mean": (), "std": ()})
+    shown = replace(preparation, mean=(), std=(), pixels="0-1", subtract_mean_image=False)
     stored = np.array(preparation.stored(picture))  # a copy that PyTorch may hold
     seen_CHW = shown(torch.from_numpy(stored)[None], generator)[0]
     pixels = (seen_CHW * 255).round().clamp(0, 255).byte().numpy()

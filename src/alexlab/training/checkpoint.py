@@ -43,6 +43,7 @@ class Standing:
     best_loss: float = 0.0
     best_epoch: int = 0
     stale: int = 0
+    plateaus: int = 0
     since_epoch: Sums = field(default_factory=Sums)
     since_point: Sums = field(default_factory=Sums)
     seconds: float = 0.0  # spent in updates, over all sittings

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,10 @@ from torch.nn import functional as F
 
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
+from alexlab.data.views import mean_probabilities
 
 BATCH = 256
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -95,22 +98,53 @@ def evaluate(
     device: torch.device,
     on: str,
     classes: tuple[str, ...],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate `network` on the stored images, in float32 and evaluation mode; the mode that it was in comes back."""
+    logits_NK = log_probabilities(network, store, preparation, device, None, progress)
+    return from_logits(logits_NK, store.labels, on, classes, store.names)
+
+
+def log_probabilities(
+    network: nn.Module,
+    store: Store,
+    preparation: Preparation,
+    device: torch.device,
+    count: int | None = None,
+    progress: Progress | None = None,
+) -> torch.Tensor:
+    """Logarithms of the probabilities (N, classes), float64, that the network gives the stored images.
+
+    Args:
+        count: of views, whose probabilities are averaged; None for the one view of the recipe.
+        progress: called with the images done and in all.
+    """
     was_training = network.training
     network.eval()
-    logits = []
+    found: list[torch.Tensor] = []
+    batch = BATCH // (count or 1)
     try:
         with torch.inference_mode():
-            for images, _ in store.batches(np.arange(len(store)), BATCH):
-                logits.append(network(preparation(images.to(device))).float().cpu())
+            for images, _ in store.batches(np.arange(len(store)), batch):
+                found.append(_of_batch(network, images.to(device), preparation, count).cpu())
                 if progress:
-                    progress(min(len(logits) * BATCH, len(store)), len(store))
+                    progress(min(len(found) * batch, len(store)), len(store))
     finally:
         network.train(was_training)
-    logits_NK = torch.cat(logits)
-    return from_logits(logits_NK, store.labels, on, classes, store.names)
+    return torch.cat(found)
+
+
+def _of_batch(network: nn.Module, images: torch.Tensor, preparation: Preparation, count: int | None) -> torch.Tensor:
+    if count is None:
+        return F.log_softmax(network(preparation(images)).cpu().double(), dim=1)
+    inputs_NVCHW = preparation.views(images, count)
+    logits_MK = network(inputs_NVCHW.flatten(0, 1)).cpu().double()
+    return mean_probabilities(logits_MK.view(*inputs_NVCHW.shape[:2], -1)).log()
+
+
+def together(log_probabilities: list[torch.Tensor]) -> torch.Tensor:
+    """What several networks say together: the logarithm of the mean of their probabilities, each (N, classes)."""
+    return torch.stack(log_probabilities).logsumexp(dim=0) - math.log(len(log_probabilities))
 
 
 def from_logits(
@@ -129,7 +163,7 @@ def from_logits(
         classes=classes,
         confusion_TP=torch.bincount(labels_N * k + predicted, minlength=k * k).view(k, k).numpy(),
         predicted_N=predicted.numpy(),
-        confidence_N=confidence.numpy(),
+        confidence_N=confidence.float().numpy(),
         labels_N=labels_N.numpy(),
         names=names,
     )

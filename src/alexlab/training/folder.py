@@ -4,7 +4,8 @@ recipe.toml             the resolved recipe                   run.json         d
 metrics.jsonl           figures, a line as each is made       timing.jsonl     when, and how fast
 split.json              which images were held out            result.json      how the training ended
 checkpoint.safetensors  where an unfinished training stands   best.safetensors, last.safetensors   weights
-evaluation.json, curves.png, confusion.png, mistakes.png, report.html; the file of a network of the user's own
+evaluation.json, pixels.safetensors      mean image and principal colours, where the recipe wants them
+curves.png, confusion.png, mistakes.png, report.html; the file of a network of the user's own
 """
 
 import json

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,11 +20,12 @@ from alexlab.recipes.schema import Recipe
 from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import Standing, Sums, save_checkpoint
 from alexlab.training.evaluation import Evaluation, evaluate
-from alexlab.training.optimiser import make_optimiser, rate_at
+from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
 from alexlab.training.seeds import epoch_order, generator_for, seed_for
 from alexlab.training.weights import save_tensors
 
 POINTS = 5  # of the curves within an epoch, as the textbook draws them
+EPOCH_WITHOUT_NOISE = 67  # as it ran in 2012
 LATE_CHECK = 10  # updates between looks at the losses, on a device where looking means waiting
 
 
@@ -111,7 +112,9 @@ class Loop:
             if figures is None:
                 self._save()
                 return "interrupted"
-            early = self.recipe.patience and standing.stale >= self.recipe.patience
+            early = bool(self.recipe.patience) and standing.stale >= self.recipe.patience
+            if early and self.recipe.schedule == "plateau" and standing.plateaus < MOST_PLATEAUS:
+                early, standing.stale, standing.plateaus = False, 0, standing.plateaus + 1
             standing.epoch, standing.batch = standing.epoch + 1, 0
             standing.since_epoch, standing.since_point = Sums(), Sums()
             if early:
@@ -156,7 +159,7 @@ class Loop:
         recipe, step = self.recipe, self.standing.step
         generator = generator_for(recipe.seed, "augment", step)
         torch.manual_seed(seed_for(recipe.seed, "update", step))  # what dropout draws
-        inputs_NCHW = self.preparation(images.to(self.device), generator)
+        inputs_NCHW = self._preparation_now()(images.to(self.device), generator)
         labels = labels.to(self.device)
         bfloat16 = recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
@@ -166,11 +169,17 @@ class Loop:
         loss.backward()
         if recipe.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(recipe, step, self.steps)
+        standing = self.standing
+        set_rates(self.optimiser, recipe, step, self.steps, standing.epoch, standing.plateaus)
         self.optimiser.step()
         right = logits_NK.detach().argmax(dim=1).eq(labels).sum()
         self._unseen.append((loss.detach(), right, len(labels)))
+
+    def _preparation_now(self) -> Preparation:
+        """The path to the input in this epoch: in 2012 the colour noise was switched off towards the end."""
+        if self.recipe.schedule != "as-it-ran" or self.standing.epoch < EPOCH_WITHOUT_NOISE:
+            return self.preparation
+        return replace(self.preparation, augment=tuple(w for w in self.preparation.augment if w != "colour"))
 
     def _look(self) -> None:
         """Take the losses of the latest updates into the sums; stop where one is not finite."""
@@ -208,7 +217,7 @@ class Loop:
                 "step": standing.step,
                 "loss": loss,
                 "accuracy": accuracy,
-                "rate": rate_at(self.recipe, standing.step - 1, self.steps),
+                "rate": self.optimiser.param_groups[0]["lr"],
             }
         )
 
@@ -223,7 +232,8 @@ class Loop:
         self.last_evaluation = found
         loss, accuracy = standing.since_epoch.means()
         better = standing.best is None or (found.top1, -found.loss) > (standing.best, -standing.best_loss)
-        standing.stale = 0 if better else standing.stale + 1
+        more_accurate = standing.best is None or found.top1 > standing.best
+        standing.stale = 0 if more_accurate else standing.stale + 1
         if better:
             standing.best, standing.best_loss, standing.best_epoch = found.top1, found.loss, standing.epoch + 1
             if self.recipe.select == "best":

@@ -6,12 +6,17 @@ import torch
 from torch import nn
 
 from alexlab.recipes.schema import Recipe
+from alexlab.training.update_2012 import Update2012, groups_2012, rates_as_it_ran
 
 FUSED = ("cpu", "cuda")
+RATE_2012 = 0.01  # the first rate of the weights in 2012: the others keep their proportion to it
+MOST_PLATEAUS = 3
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """PyTorch's optimiser for `network`. Weight decay spares biases and the parameters of normalisation layers."""
+    if recipe.optimiser == "sgd-2012":
+        return Update2012(groups_2012(network, rates_as_it_ran(0), recipe.weight_decay), recipe.rate, recipe.momentum)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
@@ -30,8 +35,21 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
     rising = round(recipe.warmup * steps)
     if step < rising:
         return recipe.rate * (step + 1) / rising
-    if recipe.schedule == "constant":
+    if recipe.schedule not in ("linear", "cosine"):
         return recipe.rate
     done = (step - rising) / max(1, steps - rising)
     falling = 1 - done if recipe.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
     return recipe.rate * falling
+
+
+def set_rates(
+    optimiser: torch.optim.Optimizer, recipe: Recipe, step: int, steps: int, epoch: int, plateaus: int
+) -> None:
+    """Give each group of the optimiser its learning rate for update number `step`, in epoch `epoch` (both from 0).
+
+    `plateaus` is how often the watched figures have stopped improving: each divides the rate of the schedule plateau by ten.
+    """
+    rate = rate_at(recipe, step, steps) / 10**plateaus
+    ran = rates_as_it_ran(epoch)._asdict() if recipe.schedule == "as-it-ran" else {}
+    for group in optimiser.param_groups:
+        group["lr"] = ran[group["name"]] * recipe.rate / RATE_2012 if ran else rate

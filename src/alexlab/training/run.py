@@ -13,17 +13,18 @@ from torch import nn
 from alexlab.data.decode import ImageError, decode
 from alexlab.data.images import Dataset, Split
 from alexlab.data.opening import open_dataset
+from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.recipes.reading import read_recipe
-from alexlab.recipes.resolving import preparation
+from alexlab.recipes.resolving import needs_statistics, preparation
 from alexlab.training import folder as run_folder
 from alexlab.training.device import choose_device, exact
-from alexlab.training.evaluation import Evaluation, evaluate
+from alexlab.training.evaluation import Evaluation, from_logits, log_probabilities, together
 from alexlab.training.parts import as_recorded
 from alexlab.training.prediction import Prediction, predict
-from alexlab.training.weights import load_into
+from alexlab.training.weights import load_into, load_statistics
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
 
@@ -53,11 +54,24 @@ class Run:
         self._network: nn.Module | None = None
 
     @property
+    def preparation(self) -> Preparation:
+        """The path from an image to the network's input."""
+        statistics = load_statistics(self.folder) if needs_statistics(self.recipe) else None
+        return preparation(self.recipe, statistics)
+
+    @property
     def result(self) -> dict[str, Any]:
         """How the training ended (result.json); {"state": "unfinished"} where it did not."""
         path = self.folder / "result.json"
         result: dict[str, Any] = run_folder.read_json(path) if path.exists() else {"state": "unfinished"}
         return result
+
+    @property
+    def held_out(self) -> str:
+        """A digest of the names and labels of the images that the run is tested on."""
+        recorded = run_folder.read_json(self.folder / "split.json")
+        digest: str = recorded["test" if "test" in recorded else "watched"]["sha256"]
+        return digest
 
     @property
     def final(self) -> dict[str, Any] | None:
@@ -98,22 +112,25 @@ class Run:
         on: str | None = None,
         device: str = "auto",
         data_dir: str | Path | None = None,
+        views: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Evaluation:
         """Evaluate on the run's own test images (validation images where it has no test), or on another dataset.
 
         Args:
             on: a dataset's name, or an image folder; its classes must be among the run's.
+            views: 1, 5 or 10 windows of the input's size, whose probabilities are averaged; by default what the recipe says.
 
         Raises:
             UserError: the dataset is not to be had, or has classes that the run does not know.
         """
-        directory = Path(data_dir) if data_dir else None
-        name, split = self._own_images(directory) if on is None else self._images_of(on, directory)
-        chosen = choose_device(device)
-        with exact():
-            ready = preparation(self.recipe)
-            return evaluate(self.network(chosen), Store(split, ready), ready, chosen, name, self.classes, progress)
+        return evaluate_together([self], on, device, data_dir, views, progress)
+
+    def _log_probabilities(
+        self, split: Split, device: torch.device, views: int | None, progress: Callable[[int, int], None] | None
+    ) -> torch.Tensor:
+        ready = self.preparation
+        return log_probabilities(self.network(device), Store(split, ready), ready, device, views, progress)
 
     def dataset(self, data_dir: str | Path | None = None) -> Dataset:
         """The dataset that the run was trained on."""
@@ -139,7 +156,7 @@ class Run:
     ) -> Iterator[Prediction]:
         """As `training.prediction.predict`, with this run's network."""
         chosen = choose_device(device)
-        return predict(self.network(chosen), pictures, preparation(self.recipe), self.classes, top, chosen)
+        return predict(self.network(chosen), pictures, self.preparation, self.classes, top, chosen)
 
     def _own_images(self, data_dir: Path | None) -> tuple[str, Split]:
         recorded = run_folder.read_json(self.folder / "split.json")
@@ -173,6 +190,35 @@ class Run:
         from alexlab.report.page import run_html
 
         return run_html(self)
+
+
+def evaluate_together(
+    runs: list[Run],
+    on: str | None = None,
+    device: str = "auto",
+    data_dir: str | Path | None = None,
+    views: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Evaluate the mean of the runs' probabilities, as the paper does with five networks; see `Run.evaluate`.
+
+    Raises:
+        UserError: the runs tell other classes apart, or were tested on other images.
+    """
+    first, directory = runs[0], Path(data_dir) if data_dir else None
+    for run in runs[1:]:
+        if run.classes != first.classes:
+            raise UserError(f"{run.folder} tells other classes apart than {first.folder}; they cannot be averaged.")
+        if on is None and run.held_out != first.held_out:
+            raise UserError(f"{run.folder} was tested on other images than {first.folder}; say which with --on.")
+    name, split = first._own_images(directory) if on is None else first._images_of(on, directory)
+    chosen = choose_device(device)
+    with exact():
+        found = [run._log_probabilities(split, chosen, views, progress) for run in runs]
+    seen = (f", mean of {len(runs)} runs" if len(runs) > 1 else "") + (f", {views} views" if views else "")
+    return from_logits(
+        together(found), torch.from_numpy(split.labels), name + seen, first.classes, tuple(split.images.names)
+    )
 
 
 def own_code(network: str, folder: Path) -> str:

@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from alexlab.data.colour import pixel_statistics
 from alexlab.data.images import Dataset
 from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
@@ -17,8 +19,9 @@ from alexlab.data.statistics import channel_statistics
 from alexlab.data.store import Store
 from alexlab.errors import UserError
 from alexlab.networks.building import build
+from alexlab.networks.pretrained import freeze_all_but_head, load_pretrained
 from alexlab.recipes.reading import overridden, read_recipe
-from alexlab.recipes.resolving import preparation, resolved
+from alexlab.recipes.resolving import needs_statistics, preparation, resolved
 from alexlab.recipes.schema import Recipe
 from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import load_checkpoint
@@ -28,6 +31,7 @@ from alexlab.training.parts import Parts, check_unchanged, parts_of, record
 from alexlab.training.run import Run, own_code
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
+from alexlab.training.weights import load_statistics, save_statistics
 from alexlab.training.writing import write_file
 
 
@@ -144,9 +148,9 @@ def _train(
         check_unchanged(parts, run_folder.read_json(before.folder / "split.json"), str(before.folder))
     with exact():
         network = _network(recipe, chosen, before.folder if before else None)
-        recipe, ready, train_store, watched_store = _stores(recipe, parts, memory, watcher)
+        recipe, ready, train_store, watched_store = _stores(recipe, parts, memory, watcher, before)
         with interruption() as stop:
-            folder = before.folder if before else _start(recipe, dataset, parts, network, chosen, out)
+            folder = before.folder if before else _start(recipe, dataset, parts, network, ready, chosen, out)
             loop = Loop(
                 recipe=recipe,
                 network=network,
@@ -184,6 +188,10 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
     torch.manual_seed(seed_for(recipe.seed, "initialisation"))
     name = own_code(recipe.network, kept) if kept else recipe.network
     network = build(name, classes, input, recipe.initialisation)
+    if recipe.pretrained:
+        load_pretrained(network, Path(recipe.pretrained), recipe.network)
+    if recipe.freeze:
+        freeze_all_but_head(network)
     network.eval()
     shown = "x".join(map(str, input))
     try:
@@ -202,7 +210,7 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
 
 
 def _stores(
-    recipe: Recipe, parts: Parts, memory: int | None, watcher: Watcher
+    recipe: Recipe, parts: Parts, memory: int | None, watcher: Watcher, before: Run | None
 ) -> tuple[Recipe, Preparation, Store, Store]:
     """The stored images, and the recipe with the statistics that it wants measured on them."""
     unmeasured = {key: () for key in ("mean", "std") if getattr(recipe, key) == "dataset"}
@@ -211,7 +219,11 @@ def _stores(
     if unmeasured:
         mean, std = channel_statistics(train)
         recipe = overridden(recipe, {key: {"mean": mean, "std": std}[key] for key in unmeasured})
-    ready = preparation(recipe)
+    statistics = None
+    if needs_statistics(recipe):
+        images = (batch for batch, _ in train.batches(np.arange(len(train)), recipe.batch))
+        statistics = load_statistics(before.folder) if before else pixel_statistics(images)
+    ready = preparation(recipe, statistics)
     watched = Store(parts.watched, ready, memory, partial(watcher.preparing, f"decoding {recipe.watch} images"))
     return recipe, ready, train, watched
 
@@ -221,17 +233,20 @@ def _start(
     dataset: Dataset,
     parts: Parts,
     network: nn.Module,
+    ready: Preparation,
     device: torch.device,
     out: Path | None,
 ) -> Path:
     """Make the run's folder."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-    moments = {"sgd": int(recipe.momentum > 0), "adam": 2, "adamw": 2}[recipe.optimiser]
+    moments = {"sgd": int(recipe.momentum > 0), "sgd-2012": 1, "adam": 2, "adamw": 2}[recipe.optimiser]
     run_folder.check_room(out or run_folder.RUNS, weights * (2 * (1 + moments) + 3) + 10_000_000)
     folder = run_folder.new_folder(recipe, out)
     run_folder.write_recipe(folder / "recipe.toml", recipe)
     if (file := Path(recipe.network.rpartition(":")[0])).suffix == ".py":
         write_file(folder / file.name, file.read_bytes())  # the user's own network, as it was
+    if ready.statistics:
+        save_statistics(folder, ready.statistics)
     run_folder.write_json(folder / "split.json", record(parts))
     run_folder.write_json(
         folder / "run.json",

@@ -10,8 +10,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
+from alexlab.data.colour import PixelStatistics
 from alexlab.errors import UserError
 from alexlab.training.writing import write_file
+
+STATISTICS = ("mean_image_CHW", "deviations_C", "colours_CC")
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> None:
@@ -40,6 +43,22 @@ def load_into(network: nn.Module, path: Path) -> None:
     found, _ = load_tensors(path)
     check_tensors(network.state_dict(), found, str(path))
     network.load_state_dict(found)
+
+
+def save_statistics(folder: Path, statistics: PixelStatistics) -> None:
+    """Keep the mean image and the principal colours of a run's training set in its folder."""
+    tensors = {name: getattr(statistics, name) for name in STATISTICS}
+    save_tensors(folder / "pixels.safetensors", tensors, {"images": statistics.images})
+
+
+def load_statistics(folder: Path) -> PixelStatistics:
+    """What `save_statistics` kept. Raises UserError where it is missing or damaged."""
+    tensors, facts = load_tensors(folder / "pixels.safetensors")
+    if set(tensors) != set(STATISTICS):
+        raise UserError(
+            f"{folder / 'pixels.safetensors'}: holds {', '.join(tensors)}; expected {', '.join(STATISTICS)}."
+        )
+    return PixelStatistics(facts["images"], **tensors)
 
 
 def check_tensors(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], where: str) -> None:
