@@ -2,9 +2,10 @@
 
     python benchmarks/describe.py [RUNS]
 
-Each measurement is a process of its own. "first" is from the network's class to the text of the table, without importing torch: by the clock, and in
-processor time, which a busy machine changes less. "again" is the fastest of five further tables of the same network, in
-processor time. "memory" is the growth of the process's peak resident memory over torch alone.
+Each measurement is a process of its own. "first" is from the network's class to the text of the table, without
+importing torch: by the clock, and in processor time, which a busy machine changes less. "again" is the fastest of five
+further tables of the same network, in processor time. "memory" is the growth of the process's peak resident memory over
+torch alone.
 """
 
 import json
