@@ -16,6 +16,9 @@ from alexlab.describe.volumes import Box, fan, rays, window_on
 LARGEST_SIDE = 240.0
 WIDEST = 56.0
 TALLEST_BAR = 220.0
+FEWEST_MAPS = 16
+"""No box is wider than WIDEST, and one map alone is not drawn as thick as many."""
+
 CAPTION = 10.5
 GAP = 30.0
 TOWER_GAP = 34.0
@@ -121,7 +124,7 @@ def _scale(description: Description, made: tuple[Block, ...]) -> Scale:
     slope = 1.3  # a box is about this much higher on paper than its side: the slant adds to it
     return Scale(
         LARGEST_SIDE / largest / slope,
-        WIDEST / max((shape[0] for shape in maps), default=1),
+        WIDEST / max([FEWEST_MAPS, *(shape[0] for shape in maps)]),
         TALLEST_BAR / max(bars, default=1) / (1.0 if towers == 1 else 1.5),
     )
 
@@ -131,7 +134,8 @@ def _legend(made: tuple[Block, ...]) -> str:
     if any(block.role == "linear" for block in made):
         parts.append("the units of fully connected layers")
     windows = " Red: what one unit reads." if any(b.role == "convolution" for b in made) else ""
-    return f"To scale: {', '.join(parts)}; each at a scale of its own.{windows}" if parts else ""
+    each = "; each at a scale of its own" if len(parts) > 1 else ""
+    return f"To scale: {', '.join(parts)}{each}.{windows}"
 
 
 def _wide(scale: Scale, block: Block) -> float:
