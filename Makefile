@@ -21,8 +21,8 @@ demo: install
 	echo "report:    $$run/report.html" && \
 	echo "next step: $(ALEXLAB) train --recipe tutorial-lenet-mnist   (fetches MNIST, 12 MB, if it is not there)"
 
-test: install
-	$(PYTHON) -m pytest
+test: install  # a process for each of two cores, and one thread in each
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2
 
 check: install
 	$(PYTHON) -m ruff format --check src tests benchmarks
