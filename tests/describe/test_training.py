@@ -6,12 +6,12 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.describe.networks import Norm, Skip, TwoTowers
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexlab.describe import describe
 from alexlab.describe.training import behaves_alike
+from tests.describe.networks import Norm, Skip, TwoTowers
 
 
 class Calls(nn.Module):
