@@ -6,12 +6,12 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.describe.networks import Norm, Skip, TwoTowers
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexlab.describe import describe
 from alexlab.describe.training import behaves_alike
+from tests.describe.networks import Norm, Skip, TwoTowers
 
 
 class Calls(nn.Module):
@@ -120,11 +120,14 @@ def test_the_compiler_is_not_imported() -> None:
     """PyTorch's meta kernels import it, for seconds; a plain network is described without them."""
     script = """
 import sys
+import torch
 from torch import nn
 from alexlab.describe import describe
-network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.LocalResponseNorm(3), nn.MaxPool2d(2), nn.BatchNorm2d(4),
-                        nn.Flatten(), nn.Dropout(), nn.Linear(676, 10))
-assert describe(network, (1, 28, 28), batch=2).failure is None
+for device in ("cpu", "meta"):
+    with torch.device(device):
+        network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.LocalResponseNorm(3), nn.MaxPool2d(2), nn.BatchNorm2d(4),
+                                nn.AdaptiveAvgPool2d(6), nn.Flatten(), nn.Dropout(), nn.Linear(144, 10))
+    assert describe(network, (1, 28, 28), batch=2).failure is None
 assert not {"torch._dynamo", "sympy"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)

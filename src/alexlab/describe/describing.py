@@ -100,7 +100,7 @@ def _pass(network: nn.Module, inputs: tuple[Shape | torch.Tensor, ...], batch: i
 def _tensor(given: Shape | torch.Tensor, batch: int, network: nn.Module, device: torch.device) -> torch.Tensor:
     on_meta = device.type == "meta"
     if isinstance(given, torch.Tensor):
-        return torch.empty_like(given, device="meta") if on_meta else given.to(device)
+        return torch.empty(given.shape, dtype=given.dtype, device="meta") if on_meta else given.to(device)
     dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
     if on_meta:
         return torch.empty(batch, *given, dtype=dtype, device="meta")

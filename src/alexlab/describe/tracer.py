@@ -26,7 +26,7 @@ def on_meta(network: nn.Module) -> nn.Module:
         # A plain attribute may be a tensor too (weight_norm leaves one), and deepcopy refuses some of those.
         for tensor in (*vars(module).values(), *module._parameters.values(), *module._buffers.values()):
             if isinstance(tensor, torch.Tensor) and not _lazy(tensor) and id(tensor) not in stand_ins:
-                empty = torch.empty_like(tensor, device="meta", requires_grad=False)
+                empty = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")  # empty_like would import sympy
                 is_parameter = isinstance(tensor, nn.Parameter)
                 stand_ins[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if is_parameter else empty
     return deepcopy(network, stand_ins).to("meta")
