@@ -1,9 +1,11 @@
-"""Which shapes a stack of layers gives, and which inputs it can take; nothing is allocated to find out."""
+"""Which shapes a stack of convolutions and pools gives, and which inputs it can take.
 
-from copy import deepcopy
-from math import prod
+Worked out from the layers' settings: running them on PyTorch's meta device gives the same and imports a compiler first.
+"""
 
-import torch
+from collections.abc import Iterator
+from math import ceil, floor, prod
+
 from torch import nn
 
 from alexlab.errors import UserError
@@ -12,16 +14,51 @@ Shape = tuple[int, int, int]
 """Channels, height, width of one image."""
 
 LARGEST_SIDE_TRIED = 1024
+WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 
-def output_shape(layers: nn.Module, input: Shape) -> tuple[int, ...] | None:
-    """The shape that `layers` make of one image of shape `input`, without the batch; None where it does not fit."""
-    on_meta = deepcopy(layers).to("meta").eval()
-    try:
-        output: torch.Tensor = on_meta(torch.empty(1, *input, device="meta"))
-    except RuntimeError:
-        return None
-    return None if 0 in output.shape else tuple(output.shape[1:])
+def output_shape(layers: nn.Module, input: Shape) -> Shape | None:
+    """The shape that `layers` make of one image of shape `input`, without the batch; None where it does not fit.
+
+    Args:
+        layers: sequences of Conv2d, MaxPool2d, AvgPool2d, ZeroPad2d, and layers that keep the shape; a Flatten is passed over.
+    """
+    channels, height, width = input
+    for layer in _in_order(layers):
+        if isinstance(layer, nn.ZeroPad2d):
+            left, right, top, bottom = layer.padding
+            height, width = height + top + bottom, width + left + right
+        elif isinstance(layer, WINDOWED):
+            height, width = _positions(layer, 0, height), _positions(layer, 1, width)
+        if isinstance(layer, nn.Conv2d):
+            channels = layer.out_channels
+        if height < 1 or width < 1:
+            return None
+    return channels, height, width
+
+
+def _in_order(layers: nn.Module) -> Iterator[nn.Module]:
+    if isinstance(layers, nn.Sequential):
+        for layer in layers:
+            yield from _in_order(layer)
+    else:
+        yield layers
+
+
+def _positions(layer: nn.Module, side: int, size: int) -> int:
+    """How many positions the layer's window takes along one side (0 for height, 1 for width) of `size` pixels."""
+
+    def setting(name: str, otherwise: int) -> int:
+        value = getattr(layer, name, otherwise)
+        return int(value[side] if isinstance(value, tuple) else value)
+
+    window = setting("dilation", 1) * (setting("kernel_size", 1) - 1) + 1
+    stride, padding = setting("stride", 1), setting("padding", 0)
+    room = size + 2 * padding - window
+    if not getattr(layer, "ceil_mode", False):
+        return floor(room / stride) + 1
+    positions = ceil(room / stride) + 1
+    return positions - ((positions - 1) * stride >= size + padding)  # the last window must begin inside the image
 
 
 def flattened(features: nn.Module, input: Shape) -> int:
