@@ -1,0 +1,426 @@
+"""What calls into Python's and PyTorch's libraries give, without calling them."""
+
+import ast
+import math
+from collections.abc import Callable
+from typing import Any
+
+from alexlab.check.graph import Batch
+from alexlab.check.reading import tensors
+from alexlab.check.reading.reader import Reader
+from alexlab.check.reading.signatures import EXTERNAL_ARGUMENTS, LAYERS, OPTIMISER_ARGUMENTS
+from alexlab.check.reading.values import (
+    UNKNOWN,
+    Batches,
+    Class,
+    External,
+    Function,
+    Made,
+    Object,
+    Parameter,
+    Super,
+    Tensor,
+    Value,
+    is_network,
+)
+
+CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel")
+_HARMLESS = (
+    "numpy np matplotlib sklearn torchmetrics time os sys logging math random json pathlib PIL cv2 wandb tqdm torchsummary "
+    "torchinfo argparse datetime pandas seaborn tabulate csv pickle warnings rich torch torchvision thop fvcore ptflops print plt IPython gc"
+).split()
+_SAME_OBJECT = frozenset(
+    "torch.compile torch.jit.script torch.jit.trace torch.autograd.Variable torch.nn.utils.weight_norm "
+    "torch.nn.utils.spectral_norm torch.nn.SyncBatchNorm.convert_sync_batchnorm".split()
+)
+_NEW_TENSORS = frozenset("randn rand zeros ones empty full randint normal".split())
+_ALIASES = (
+    ("torchvision.transforms.v2.", "torchvision.transforms."),
+    ("torchvision.transforms.transforms.", "torchvision.transforms."),
+    ("torchvision.datasets.mnist.", "torchvision.datasets."),
+    ("torchvision.datasets.cifar.", "torchvision.datasets."),
+    ("torchvision.datasets.folder.", "torchvision.datasets."),
+    ("torch.utils.data.dataloader.", "torch.utils.data."),
+    ("torch.utils.data.dataset.", "torch.utils.data."),
+    ("torch.nn.parallel.DataParallel", "torch.nn.DataParallel"),
+    ("torch.functional.", "torch."),
+    ("torch.special.", "torch."),
+)
+
+
+def full_name(name: str) -> str:
+    """The name under which the rules know it: `torch.nn.modules.linear.Linear` is `torch.nn.Linear`."""
+    for alias, known in _ALIASES:
+        if name.startswith(alias):
+            return known + name[len(alias) :]
+    parts = name.split(".")
+    if name.startswith("torch.nn.modules.") or (name.startswith("torch.optim.") and len(parts) == 4 and parts[3][0].isupper()):
+        return name if "lr_scheduler" in name else f"{parts[0]}.{parts[1]}.{parts[-1]}"
+    return name
+
+
+def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.Call | ast.expr) -> Value:
+    """What calling the library's `name` gives."""
+    name = full_name(name)
+    first = arguments[0] if arguments else UNKNOWN
+    if name in _SAME_OBJECT:
+        return first
+    if name.startswith("torch.nn.init."):
+        return initialised(reader, name.removeprefix("torch.nn.init."), arguments, keywords, at)
+    short = name.removeprefix("torch.nn.")
+    if name.startswith("torch.nn.") and (short in LAYERS or short in CONTAINERS or (short[:1].isupper() and "." not in short)):
+        return _layer(reader, name, short, arguments, keywords, at)
+    if name.startswith(("torch.nn.functional.", "torch.Tensor.")) or name.startswith("torch.") and name.count(".") == 1:
+        value = _function(reader, name, name.rsplit(".", 1)[-1], arguments, keywords, at)
+        if value is not None:
+            return value
+    if name == "torch.nn.utils.parameters_to_vector" or name.startswith("torch.nn.utils."):
+        return UNKNOWN
+    known = _known(reader, name, arguments, keywords, at)
+    if known is not None:
+        return known
+    if not name.startswith(tuple(f"{prefix}." for prefix in _HARMLESS)) and name not in _HARMLESS:
+        from alexlab.check.reading.calls import escaped
+
+        escaped(reader, [*arguments, *keywords.values()], at)
+    last = name.rsplit(".", 1)[-1]
+    if last[:1].isupper() or name.startswith("torchvision.models."):
+        return _made(reader, name, arguments, keywords, at)
+    return UNKNOWN
+
+
+def _made(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Made:
+    parameters = EXTERNAL_ARGUMENTS.get(name, ())
+    if name.startswith("torch.optim.") and "lr_scheduler" not in name:
+        parameters = OPTIMISER_ARGUMENTS
+    given: dict[str, Value] = {}
+    for index, value in enumerate(arguments):
+        given[parameters[index] if index < len(parameters) else str(index)] = value
+    made = reader.keep(Made(name, {**given, **keywords}, reader.place(at)))
+    reader.program.made.append(made)
+    return made
+
+
+def _layer(
+    reader: Reader, name: str, short: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
+) -> Made:
+    if short in CONTAINERS:
+        made = reader.keep(Made(name, {}, reader.place(at)))
+        parts: list[tuple[str, Value]] = []
+        if short == "DataParallel":
+            parts = [("module", arguments[0] if arguments else keywords.get("module", UNKNOWN))]
+        elif len(arguments) == 1 and isinstance(arguments[0], dict):
+            parts = [(str(key), value) for key, value in arguments[0].items()]
+        else:
+            listed = arguments
+            if short == "ModuleList":
+                given = arguments[0] if arguments else []
+                listed = given if isinstance(given, list) else [UNKNOWN]
+            parts = [(str(index), value) for index, value in enumerate(listed)]
+        made.children.update(parts)
+        return made
+    op, parameters = LAYERS.get(short, ("", ()))
+    given = dict(zip(parameters, arguments, strict=False))
+    made = reader.keep(Made(name, {**given, **keywords}, reader.place(at)))
+    reader.births[id(made)] = tuple(reader.rounds)
+    return made
+
+
+def _function(
+    reader: Reader, name: str, short: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
+) -> Value:
+    """A function of torch or torch.nn.functional; None where it is none on tensors."""
+    first = arguments[0] if arguments else keywords.get("input", UNKNOWN)
+    rest = {key: value for key, value in keywords.items() if key != "input"}
+    if short in _NEW_TENSORS and name.startswith("torch."):
+        sizes = first if isinstance(first, tuple | list) else tuple(a for a in arguments)
+        made = reader.node("input", [], at)
+        plain = all(isinstance(size, int | Batch) for size in sizes) and bool(sizes) and short not in ("randint", "full", "normal")
+        made.node.shape = tuple(sizes) if plain else None
+        return made
+    if name in ("torch.tensor", "torch.from_numpy", "torch.as_tensor", "torch.Tensor", "torch.FloatTensor", "torch.LongTensor"):
+        return reader.node("input", [], at)
+    if name == "torch.no_grad" or name in ("torch.inference_mode", "torch.enable_grad"):
+        return Made(name, dict(zip("0", arguments, strict=False)), reader.place(at))
+    if name == "torch.set_grad_enabled":
+        from alexlab.check.reading.expressions import truth
+
+        reader.grad = truth(first if arguments else keywords.get("mode", UNKNOWN))
+        return Made(name, {"0": first}, reader.place(at))
+    if name in ("torch.save", "torch.load", "torch.device", "torch.manual_seed", "torch.Size", "torch.Generator"):
+        return UNKNOWN
+    tensorlike = isinstance(first, Tensor) or (
+        isinstance(first, list | tuple) and any(isinstance(each, Tensor) for each in first)
+    )
+    if tensorlike or (reader.networks and (arguments or keywords)) or name.startswith("torch.nn.functional."):
+        return tensors.function(reader, short, first, arguments[1:], rest, at)
+    return None
+
+
+def _known(
+    reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
+) -> Value | None:
+    first = arguments[0] if arguments else UNKNOWN
+    if name.startswith("torchvision.models.") or name == "timm.create_model":
+        last = name.rsplit(".", 1)[-1]
+        if not last[:1].islower() or last in ("list_models", "get_model_weights"):
+            return UNKNOWN
+        weights = keywords.get("pretrained", keywords.get("weights", arguments[0] if arguments else None))
+        if weights is not None and weights is not False:
+            reader.program.pretrained = True
+        made = _made(reader, name, arguments, keywords, at)
+        reader.program.networks.append(made)
+        return made
+    if name in ("torch.utils.data.random_split",):
+        lengths = arguments[1] if len(arguments) > 1 else keywords.get("lengths")
+        count = len(lengths) if isinstance(lengths, list | tuple) else 2
+        return [Made("alexlab.split", {"dataset": first}, reader.place(at)) for _ in range(count)]
+    if name.startswith(("tqdm", "rich.progress.track")):
+        return first
+    if name == "collections.OrderedDict" and isinstance(first, list):
+        return {pair[0]: pair[1] for pair in first if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)}
+    if name == "collections.OrderedDict":
+        return dict(keywords)
+    if name == "functools.partial" and arguments:
+        made = Made(name, {"0": first}, reader.place(at), {str(i): v for i, v in enumerate(arguments[1:])}, dict(keywords))
+        return made
+    if name in ("math.floor", "math.ceil", "math.sqrt", "math.prod", "numpy.prod") and arguments:
+        compute: Callable[[Any], Any] = getattr(math, name.rsplit(".", 1)[-1])
+        try:
+            return compute(first)
+        except (TypeError, ValueError):
+            return UNKNOWN
+    return None
+
+
+def builtin(
+    reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.Call | ast.expr
+) -> Value:
+    """What a built-in function gives."""
+    from alexlab.check.reading.expressions import attribute, elements, sample, truth
+
+    first = arguments[0] if arguments else UNKNOWN
+    if name == "super":
+        scope = reader.scope
+        receiver = next(iter(scope.names.values()), UNKNOWN) if len(arguments) < 2 else arguments[1]
+        after = first if isinstance(first, Class) else scope.owner
+        return Super(receiver, after) if after is not None else UNKNOWN
+    items = elements(first)
+    if name == "range":
+        if arguments and all(isinstance(each, int) for each in arguments) and (len(arguments) < 3 or arguments[2] != 0):
+            return range(*arguments)
+        return UNKNOWN
+    if name == "enumerate":
+        start = arguments[1] if len(arguments) > 1 else keywords.get("start", 0)
+        if items is None or not isinstance(start, int):
+            return Batches(first, "enumerate")
+        return [(start + index, value) for index, value in enumerate(items)]
+    if name == "zip":
+        columns = [elements(each) for each in arguments]
+        if any(column is None for column in columns):
+            return UNKNOWN
+        return [tuple(row) for row in zip(*(column or [] for column in columns), strict=False)]
+    if name == "isinstance" and len(arguments) == 2:
+        return _is_instance(first, arguments[1])
+    if name == "iter":
+        return first if isinstance(first, Batches) else Batches(first)
+    if name == "next":
+        return sample(reader, first, at)
+    if name == "len":
+        if isinstance(first, Tensor):
+            shape = first.node.shape
+            return Batch() if shape is None else (shape[0] if shape and shape[0] is not None else UNKNOWN)
+        return len(items) if items is not None else UNKNOWN
+    if name in ("list", "tuple", "reversed", "sorted", "set"):
+        if items is None:
+            return [] if not arguments and name == "list" else UNKNOWN
+        if name in ("sorted", "set"):
+            return UNKNOWN
+        made = reader.keep(list(reversed(items)) if name == "reversed" else list(items))
+        return tuple(made) if name == "tuple" else made
+    if name == "dict":
+        return reader.keep(dict(keywords)) if not arguments else UNKNOWN
+    if name in ("int", "float", "bool", "str", "abs", "round", "max", "min", "sum"):
+        return _number(reader, name, arguments, items, at)
+    if name == "getattr" and len(arguments) >= 2 and isinstance(arguments[1], str):
+        return attribute(reader, first, arguments[1], at)
+    if name == "setattr" and len(arguments) == 3 and isinstance(arguments[1], str) and isinstance(first, Object):
+        reader.write(first.attributes, arguments[1], arguments[2])
+        return None
+    if name == "map" and len(arguments) == 2 and items is not None:
+        from alexlab.check.reading.calls import call
+
+        return [call(reader, first, [each], {}, at) for each in elements(arguments[1]) or []] or UNKNOWN
+    if name == "callable":
+        return UNKNOWN if truth(first) is None else UNKNOWN
+    if name in ("exit", "quit"):
+        return UNKNOWN
+    return UNKNOWN
+
+
+def _number(reader: Reader, name: str, arguments: list[Value], items: list[Value] | None, at: ast.AST) -> Value:
+    values = items if items is not None and len(arguments) == 1 else arguments
+    held = [value for value in values if isinstance(value, Tensor)]
+    if held:
+        if name in ("sum", "max", "min"):
+            return tensors.combined(reader, "add" if name == "sum" else name, held, at)
+        return UNKNOWN
+    compute: dict[str, Callable[..., Any]] = {
+        "int": int, "float": float, "bool": bool, "str": str, "abs": abs, "round": round, "max": max, "min": min,
+    }  # fmt: skip
+    if all(isinstance(value, int | float) for value in values) and values and arguments:
+        try:
+            return sum(values) if name == "sum" else compute[name](*values)
+        except (TypeError, ValueError, OverflowError):
+            return UNKNOWN
+    return UNKNOWN
+
+
+def _is_instance(value: Value, kind: Value) -> Value:
+    if isinstance(kind, tuple):
+        answers = [_is_instance(value, each) for each in kind]
+        return True if True in answers else (UNKNOWN if UNKNOWN in answers else False)
+    if isinstance(value, Made) and isinstance(kind, External):
+        wanted = full_name(kind.name)
+        if wanted == "torch.nn.Module":
+            return is_network(value)
+        if value.name.startswith("torch.nn.") and wanted.startswith("torch.nn."):
+            return True if value.name == wanted else ("_" in wanted.rsplit(".", 1)[-1] and UNKNOWN)
+        return UNKNOWN
+    if isinstance(value, Object):
+        if isinstance(kind, Class):
+            return kind in list(value.cls.line())
+        if isinstance(kind, External):
+            return value.cls.derives_from(full_name(kind.name)) or (kind.name == "torch.nn.Module" and is_network(value))
+    if isinstance(value, Made) and isinstance(kind, Class):
+        return False
+    if isinstance(value, Tensor) and isinstance(kind, External):
+        return True if kind.name == "torch.Tensor" else (False if kind.name in ("tuple", "list", "dict") else UNKNOWN)
+    plain: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict}
+    if isinstance(kind, External) and kind.name in plain and isinstance(value, int | float | str | list | tuple | dict):
+        return isinstance(value, plain[kind.name])
+    return UNKNOWN
+
+
+def method(
+    reader: Reader, made: Made, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.Call | ast.expr
+) -> Value:
+    """A method of an object of a library."""
+    from alexlab.check.reading.calls import call_function, escaped
+
+    first = arguments[0] if arguments else UNKNOWN
+    if made.name == "torch.Size":
+        return UNKNOWN
+    if "lr_scheduler" in made.name:
+        if name == "step":
+            reader.event("schedule", made, at)
+        return UNKNOWN
+    if made.name.startswith("torch.optim."):
+        if name == "step":
+            closure = first if arguments else keywords.get("closure")
+            if isinstance(closure, Function):
+                call_function(reader, closure, [], {}, at)
+            reader.event("step", made, at)
+        elif name == "zero_grad":
+            reader.event("zero_grad", made, at)
+        return UNKNOWN
+    if made.name.endswith("GradScaler"):
+        if name == "scale":
+            return first
+        if name == "step":
+            reader.event("step", first, at)
+        return UNKNOWN
+    if made.name.startswith("accelerate.") and name == "prepare":
+        return tuple(arguments) if len(arguments) > 1 else first
+    if name == "backward":
+        reader.event("backward", first, at, node=first.node if isinstance(first, Tensor) else None)
+        return UNKNOWN
+    if not made.name.startswith(tuple(f"{prefix}." for prefix in _HARMLESS)):
+        escaped(reader, [*arguments, *keywords.values()], at)
+    if is_network(made):
+        escaped(reader, [made], at)
+    return UNKNOWN
+
+
+def container_method(
+    reader: Reader, held: Value, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
+) -> Value:
+    """A method of a list, dict, string or tuple."""
+    first = arguments[0] if arguments else UNKNOWN
+    if isinstance(held, list):
+        if name in ("append", "extend", "insert", "pop", "clear", "remove", "reverse", "sort"):
+            reader.change_list(held)
+        if name == "append":
+            held.append(first)
+            if isinstance(first, Tensor) and first.node.grad:
+                reader.event("accumulate", held, at, node=first.node, name="append", detail=reader.births.get(id(held), ()))
+        elif name == "extend":
+            held.extend(first if isinstance(first, list | tuple) else [UNKNOWN])
+        elif name == "insert" and len(arguments) == 2 and isinstance(first, int):
+            held.insert(first, arguments[1])
+        elif name == "pop":
+            index = first if arguments else -1
+            return held.pop(index) if isinstance(index, int) and -len(held) <= index < len(held) else UNKNOWN
+        elif name in ("clear", "remove", "reverse", "sort"):
+            held[:] = [] if name == "clear" else list(reversed(held)) if name == "reverse" else [UNKNOWN]
+        return None
+    if isinstance(held, dict):
+        if name == "items":
+            return [(key, value) for key, value in held.items()]
+        if name in ("keys", "values"):
+            return list(held) if name == "keys" else list(held.values())
+        if name in ("get", "pop"):
+            key_known = isinstance(first, str | int)
+            return held.get(first, arguments[1] if len(arguments) > 1 else None) if key_known else UNKNOWN
+        if name == "update":
+            for key, value in {**(first if isinstance(first, dict) else {}), **keywords}.items():
+                reader.write(held, key, value)
+        return UNKNOWN
+    if isinstance(held, str) and name in ("lower", "upper", "strip") and not arguments:
+        return getattr(held, name)()
+    return UNKNOWN
+
+
+def initialised(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
+    """`nn.init.name(parameter, ...)` or `parameter.name(...)`: how a layer's weights start."""
+    parameter = arguments[0] if arguments else keywords.get("tensor", UNKNOWN)
+    if not isinstance(parameter, Parameter) or parameter.name != "weight":
+        return parameter
+    constants = {"zeros_": 0.0, "zero_": 0.0, "ones_": 1.0}
+    value: Value = UNKNOWN
+    kind = "random"
+    if name in constants:
+        kind, value = "constant", constants[name]
+    elif name in ("constant_", "fill_"):
+        value = arguments[1] if len(arguments) > 1 else keywords.get("val", UNKNOWN)
+        kind = "constant" if isinstance(value, int | float) else "random"
+    elif name not in ("copy_",) and not name.endswith("_"):
+        return UNKNOWN
+    reader.event("init", parameter.layer, at, name=kind, detail=value)
+    return parameter
+
+
+def zoo(reader: Reader, network: Made, value: Value, at: ast.AST) -> Value:
+    """A network of torchvision or timm on images: only its last layer is known, and only where the script replaced it."""
+    from alexlab.check.reading.calls import HEADS, call
+
+    short = network.name.rsplit(".", 1)[-1]
+    if short in ("googlenet", "inception_v3") or network.name.count(".") > 2:
+        return UNKNOWN
+    made = tensors.node_of(reader, "model", [value], {}, at, owner=network)
+    batch = made.node.inputs[0].shape
+    first = batch[0] if batch else Batch()
+    for name in HEADS:
+        head = network.attributes.get(name)
+        if isinstance(head, Made) and head.name == f"{network.name}.{name}":
+            inner = {**head.children, **{key: v for key, v in head.attributes.items() if key.isdigit()}}
+            if not inner:
+                continue
+            head = inner[max(inner, key=lambda key: int(key) if key.isdigit() else -1)]
+        if head is not None and is_network(head):
+            made.node.shape = (first, None)
+            return call(reader, head, [made], {}, at)
+    classes = network.arguments.get("num_classes", 1000 if network.name.startswith("torchvision.") else None)
+    made.node.shape = (first, classes if isinstance(classes, int) else None)
+    return made
+
