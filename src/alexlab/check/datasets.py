@@ -133,6 +133,17 @@ def shape_of_images(made: Value) -> tuple[Dim, ...] | None:
     return shape
 
 
+def _relabelled(made: Value) -> bool:
+    """Whether a script may have chosen or changed the labels of a dataset: by a subset, a transform, an assignment."""
+    while isinstance(made, Made) and made.name in ("torch.utils.data.DataLoader", "torch.utils.data.Subset", "alexlab.split"):
+        if made.name == "torch.utils.data.Subset":
+            return True
+        made = made.arguments.get("dataset", UNKNOWN)
+    if not isinstance(made, Made):
+        return True
+    return made.arguments.get("target_transform") is not None or bool(made.attributes.keys() & {"targets", "labels", "data"})
+
+
 def sample_of(made: Made) -> tuple[bool, tuple[Dim, ...] | None, int | None] | None:
     """Of one element of a loader or dataset: whether it is a batch, an image's shape, the classes. None for others."""
     loader = made.name == "torch.utils.data.DataLoader"
@@ -146,7 +157,5 @@ def sample_of(made: Made) -> tuple[bool, tuple[Dim, ...] | None, int | None] | N
         return loader, None, None
     if dataset is None:
         return (loader, None, None) if not isinstance(source, Made) or "datasets" in source.name else None
-    classes = dataset.classes
-    if isinstance(source, Made) and source.arguments.get("target_transform") is not None:
-        classes = None
+    classes = None if _relabelled(made) else dataset.classes
     return loader, shape_of_images(source), classes

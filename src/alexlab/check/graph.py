@@ -4,7 +4,7 @@ Two things make it: `tracing` runs a network on images without data, `reading` r
 rules see only this, so that a rule is the same for a network and for a script.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
@@ -25,6 +25,14 @@ Shape = tuple[Dim, ...] | None
 """A dimension that is not known is None; so is a shape whose rank is not known."""
 
 
+@dataclass(frozen=True)
+class Values:
+    """What was seen of a tensor's values in a run on two different images."""
+
+    zero: bool
+    same: bool  # for both images
+
+
 @dataclass(eq=False)
 class Node:
     """One tensor and the operation that made it.
@@ -39,11 +47,12 @@ class Node:
         training: the mode of the layer, or of the network around a function call.
         grad: whether it holds its graph for a backward pass.
         rounds: of a script, the passes through loops in which it was computed, outermost first.
+        values: what a run on two images showed, where it had data.
     """
 
     op: str
     inputs: tuple["Node", ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
     shape: Shape = None
     place: Place | None = None
     layer: str = ""
@@ -52,6 +61,7 @@ class Node:
     training: bool | None = None
     grad: bool = False
     rounds: tuple[Any, ...] = ()
+    values: Values | None = None
     consumers: list["Node"] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -114,6 +124,25 @@ def behind(node: Node, through: frozenset[str] = SHAPE_ONLY) -> Node:
     while node.op in through and len(node.inputs) >= 1:
         node = node.inputs[0]
     return node
+
+
+def origins(node: Node, through: frozenset[str] = SHAPE_ONLY) -> list[Node]:
+    """What `node` is, behind operations of `through`: several nodes where branches or parts meet."""
+    found: list[Node] = []
+    seen: set[int] = set()
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if current.op in ("either", "cat", "stack") and current.inputs:
+            waiting.extend(current.inputs)
+        elif (current.op in through or current.op == "getitem") and current.inputs:
+            waiting.append(current.inputs[0])
+        else:
+            found.append(current)
+    return found
 
 
 def ancestors(node: Node) -> Iterator[Node]:

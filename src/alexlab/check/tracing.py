@@ -1,4 +1,4 @@
-"""The graph of a network that exists: it runs once, in evaluation mode, as a copy whose tensors have shapes and no data.
+"""The graph of a network that exists: a copy of it runs once, in evaluation mode, on two images of noise.
 
 Every call of a PyTorch function is seen before PyTorch takes it apart (`torch.overrides.TorchFunctionMode`), so that the
 graph has `softmax` and `dropout` and not their parts, whatever the network's own control flow is. Where a network needs
@@ -17,8 +17,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from alexlab.check.finding import Place
-from alexlab.check.graph import End, Graph, Node
-from alexlab.check.reading.signatures import FUNCTIONS
+from alexlab.check.graph import End, Graph, Node, Values
+from alexlab.check.reading.signatures import FUNCTIONS, WEIGHTED
 from alexlab.networks.shapes import Shape
 
 IMAGES = 2
@@ -78,31 +78,21 @@ def trace(network: nn.Module, input: Shape, loss: str | None = None) -> Graph:
     Returns:
         The graph; with `failure` where the network cannot take these images.
     """
-    first: Graph | None = None
-    for data in (False, True):
-        graph = Graph()
+    graph = Graph()
+    data = all(weight.device.type == "cpu" for weight in (*network.parameters(), *network.buffers()))
+    device = "cpu" if data else "meta"
+    with torch.random.fork_rng(devices=[]):
         try:
             made = copied(network, data).eval()
         except Exception as error:
             graph.reason = f"the network cannot be copied: {type(error).__name__}: {error}"
             return graph
-        device = "cpu" if data else "meta"
-        if data:
-            made.to("cpu")
-        failed = _run(made, torch.randn(IMAGES, *input) if data else torch.empty(IMAGES, *input, device="meta"), device, graph)
-        if not failed:
-            return _with_ends(graph, loss)
-        if first is None or graph.failure is not None:
-            first = first if first is not None and _is_shape_error(first.reason) else graph
-        if _is_shape_error(graph.reason):
+        torch.manual_seed(0)
+        images = torch.randn(IMAGES, *input) if data else torch.empty(IMAGES, *input, device="meta")
+        if _run(made, images, device, graph):
             return graph
-    assert first is not None
-    return first
-
-
-def _is_shape_error(reason: str) -> bool:
-    words = ("shapes cannot be multiplied", "expected input", "is invalid for input", "Output size is too small", "Kernel size")
-    return any(word in reason for word in (*words, "Expected 3D", "size mismatch", "running_mean should contain"))
+    graph.ends = [End(loss, end.answer, end.answer.place, network=end.network) for end in graph.ends]
+    return graph
 
 
 def _run(network: nn.Module, images: torch.Tensor, device: str, graph: Graph) -> bool:
@@ -111,7 +101,6 @@ def _run(network: nn.Module, images: torch.Tensor, device: str, graph: Graph) ->
     recorder.start(images)
     try:
         with ExitStack() as stack:
-            stack.enter_context(torch.random.fork_rng(devices=[]))
             stack.enter_context(torch.no_grad())
             stack.enter_context(torch.device(device))
             stack.enter_context(recorder.layers())
@@ -123,11 +112,6 @@ def _run(network: nn.Module, images: torch.Tensor, device: str, graph: Graph) ->
     graph.evaluation = graph.nodes
     recorder.finish(answer)
     return False
-
-
-def _with_ends(graph: Graph, loss: str | None) -> Graph:
-    graph.ends = [End(loss, end.answer, end.answer.place, network=end.network) for end in graph.ends]
-    return graph
 
 
 class _Recorder(TorchFunctionMode):
@@ -142,6 +126,7 @@ class _Recorder(TorchFunctionMode):
         self.weights = {id(weight) for weight in (*network.parameters(), *network.buffers())}
         self.paths = {id(module): path for path, module in network.named_modules()}
         self.stack: list[nn.Module] = [network]
+        self.constant = {id(module) for module in network.modules() if _has_equal_weights(module)}
 
     def start(self, images: torch.Tensor) -> None:
         self._add(Node("input", shape=tuple(images.shape), network=self.network), images)
@@ -189,7 +174,10 @@ class _Recorder(TorchFunctionMode):
             raise
         made = [each for each in _leaves(answer) if id(each) not in self.weights]
         for each in made:
-            self._add(self._node(name, args, kwargs, tuple(each.shape)), each)
+            node = self._node(name, args, kwargs, tuple(each.shape))
+            if each.device.type != "meta" and each.dim() > 1 and each.shape[0] == IMAGES and each.is_floating_point():
+                node.values = Values(bool((each == 0).all()), bool((each[0] == each[1]).all()))
+            self._add(node, each)
         return answer
 
     def _node(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], shape: tuple[int, ...] | None) -> Node:
@@ -204,10 +192,13 @@ class _Recorder(TorchFunctionMode):
                 self._add(Node("constant", shape=tuple(each.shape)), each)
                 sources.append(self.nodes[id(each)])
         module = self.stack[-1]
+        attributes = _attributes(op, parameters, args, kwargs)
+        if op in WEIGHTED and id(module) in self.constant:
+            attributes["constant"] = True
         return Node(
             op,
             tuple(sources),
-            _attributes(op, parameters, args, kwargs),
+            attributes,
             shape,
             _place(),
             self.paths.get(id(module), ""),
@@ -233,6 +224,14 @@ def _attributes(op: str, parameters: Sequence[str], args: Sequence[Any], kwargs:
     given = dict(zip(parameters, args[1:], strict=False))
     given.update(kwargs)
     return {key: value for key, value in given.items() if not isinstance(value, torch.Tensor)}
+
+
+def _has_equal_weights(module: nn.Module) -> bool:
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, torch.Tensor) or weight.dim() < 2 or weight.device.type == "meta" or weight.numel() < 2:
+        return False
+    first = weight.detach().flatten()[0]
+    return bool(weight.detach()[0].flatten()[:64].eq(first).all()) and bool(weight.detach().eq(first).all())
 
 
 def _leaves(value: Any) -> list[torch.Tensor]:

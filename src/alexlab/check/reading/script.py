@@ -27,6 +27,7 @@ def read_script(source: Source) -> tuple[Program, dict[str, Source]]:
     finally:
         sys.setrecursionlimit(limit)
     _name_layers(reader.program)
+    _mark_constants(reader.program)
     return reader.program, reader.sources
 
 
@@ -125,3 +126,13 @@ def _name_layers(program: Program) -> None:
         if id(node.network) not in paths:
             paths[id(node.network)] = {id(layer): path for path, layer in layers(node.network)}
         node.layer = paths[id(node.network)].get(id(node.owner), "")
+
+
+def _mark_constants(program: Program) -> None:
+    """Mark the layers whose weights the script sets to one constant, and leaves so."""
+    last = {id(event.subject): event for event in program.events if event.kind == "init" and event.name != "loaded"}
+    loaded = any(event.kind == "init" and event.name == "loaded" for event in program.events)
+    for node in program.graph.nodes:
+        event = last.get(id(node.owner))
+        if event is not None and event.name == "constant" and not event.conditional and not loaded:
+            node.attributes["constant"] = True
