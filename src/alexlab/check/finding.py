@@ -58,5 +58,5 @@ class Finding:
 
 
 READ = Text("read from the syntax tree with its data flow", "由语法树及其数据流读出")
-TRACED = Text("seen while the network ran on images without data", "网络在无数据的图像上运行时所见")
+TRACED = Text("seen while a copy of the network ran on two images", "网络的副本在两幅图像上运行时所见")
 MEASURED = Text("measured in a run of a copy of the network", "在网络副本的一次运行中测得")

@@ -11,6 +11,7 @@ from alexlab.check.rules import (
     dropout_on_logits,
     flatten_takes_batch,
     in_features,
+    input_shape,
     loss_keeps_graph,
     nll_without_log_softmax,
     no_eval,
@@ -42,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     # its middle
     nothing_between.RULE,
     in_features.RULE,
+    input_shape.RULE,
     view_mixes_images.RULE,
     flatten_takes_batch.RULE,
     # modes
