@@ -247,7 +247,7 @@ def _apply(reader: Reader, layer: Made, arguments: list[Value], keywords: dict[s
         attributes = {}
     if op == "dropout":
         mode = reader.mode(layer)
-        attributes["training"] = UNKNOWN if mode is None else mode
+        attributes["training"] = mode if isinstance(mode, bool) else UNKNOWN
         attributes["explicit"] = True
         attributes["literal"] = False
     if not op:
@@ -255,7 +255,8 @@ def _apply(reader: Reader, layer: Made, arguments: list[Value], keywords: dict[s
         made = tensors.node_of(reader, "unknown", [value], {}, at, owner=layer)
         many = ("LSTM", "GRU", "RNN", "MultiheadAttention")
         return UNKNOWN if layer.name.removeprefix("torch.nn.") in many else made
-    return tensors.node_of(reader, op, [value], attributes, at, owner=layer, training=reader.mode(layer))
+    own = reader.mode(layer)
+    return tensors.node_of(reader, op, [value], attributes, at, layer, own if isinstance(own, bool) else None)
 
 
 def _method(

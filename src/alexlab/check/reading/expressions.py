@@ -228,7 +228,7 @@ def attribute(reader: Reader, receiver: Value, name: str, at: ast.AST) -> Value:
         return receiver.names.get(name, UNKNOWN)
     if isinstance(receiver, Object | Made) and name == "training" and is_network(receiver):
         mode = reader.mode(receiver)
-        return UNKNOWN if mode is None else mode
+        return mode if isinstance(mode, bool) else UNKNOWN
     if isinstance(receiver, Object):
         if name in receiver.attributes:
             return receiver.attributes[name]

@@ -133,7 +133,9 @@ def _function(
     first = arguments[0] if arguments else keywords.get("input", UNKNOWN)
     rest = {key: value for key, value in keywords.items() if key != "input"}
     if short in _NEW_TENSORS and name.startswith("torch."):
-        sizes = first if isinstance(first, tuple | list) else tuple(a for a in arguments)
+        if not arguments:
+            first = keywords.get("size", UNKNOWN)
+        sizes = first if isinstance(first, tuple | list) else tuple(arguments)
         made = reader.node("input", [], at)
         plain = all(isinstance(size, int | Batch) for size in sizes) and bool(sizes) and short not in ("randint", "full", "normal")
         made.node.shape = tuple(sizes) if plain else None

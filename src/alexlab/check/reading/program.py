@@ -36,7 +36,7 @@ class Event:
         node: the answer of a "forward", the loss of a "loss" and "backward".
         rounds: the loops around it, outermost first.
         conditional: whether it stands under a condition that cannot be known.
-        training: the mode of the network, for "forward".
+        training: the mode of the network, for "forward"; "mixed" where a condition decides between two modes.
         grad: whether gradients were recorded; None where that is not known.
         unit: which independent part of the file: the script itself, or a function that nothing calls.
     """
@@ -47,7 +47,7 @@ class Event:
     node: Node | None = None
     rounds: tuple[Round, ...] = ()
     conditional: bool = False
-    training: bool | None = None
+    training: bool | None | Literal["mixed"] = None
     grad: bool | None = True
     name: str = ""
     unit: int = 0

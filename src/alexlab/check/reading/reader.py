@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from alexlab.check.finding import Place
 from alexlab.check.graph import Node
@@ -22,6 +22,8 @@ MOST_STEPS = 400_000
 DEEPEST_CALL = 40
 LONGEST_LOOP = 512
 _MISSING: Any = object()
+Mode = bool | None | Literal["mixed"]
+"""Training or not; None where it is not known; "mixed" where it is training on one path and not on another."""
 
 
 class Flow(Enum):
@@ -60,7 +62,7 @@ class Reader:
         self.program = Program()
         self.frames: list[Frame] = []
         self.trail: list[Written] = []
-        self.modes: dict[int, bool | None] = {}
+        self.modes: dict[int, Mode] = {}
         self.kept: list[Any] = []  # keeps identities unique
         self.births: dict[int, tuple[Round, ...]] = {}
         self.rounds: list[Round] = []
@@ -101,7 +103,8 @@ class Reader:
             **more,
         )
         if node.training is None and self.networks:
-            node.training = self.mode(self.networks[-1])
+            mode = self.mode(self.networks[-1])
+            node.training = mode if isinstance(mode, bool) else None
         self.program.graph.nodes.append(node)
         return Tensor(node)
 
@@ -136,7 +139,7 @@ class Reader:
         del self.trail[mark:]
         return changes
 
-    def mode(self, network: Value) -> bool | None:
+    def mode(self, network: Value) -> Mode:
         return self.modes.get(id(network), True)
 
     def set_mode(self, network: Value, training: bool | None, seen: frozenset[int] = frozenset()) -> None:
@@ -177,7 +180,7 @@ class Reader:
             values = [changes[key][2] if key in changes else before for changes in outcomes]
             if container is self.modes:
                 modes = {True if value is _MISSING else value for value in values}
-                self.write(container, name, modes.pop() if len(modes) == 1 else None)
+                self.write(container, name, modes.pop() if len(modes) == 1 else "mixed" if None not in modes else None)
             else:
                 self.write(container, name, self.join([value for value in values if value is not _MISSING]))
 

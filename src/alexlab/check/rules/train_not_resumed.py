@@ -16,7 +16,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     passes = [e for e in program.events if e.kind == "forward" and e.node is not None and id(e.node) in reached]
     seen: set[object] = set()
     for index, event in enumerate(passes):
-        if event.training is not False or event.place in seen:
+        if event.training not in (False, "mixed") or event.place in seen:
             continue
         if not any(e.subject is event.subject and e.place == event.place and e.training is True for e in passes[:index]):
             continue
