@@ -62,10 +62,12 @@ def check_network(
 
     shape = input or likely_input(network)
     if shape is None:
-        return Checked((), ("no common image shape fits this network: say which it takes with --input, e.g. 3x224x224.",))
+        return Checked(
+            (), ("no common image shape fits this network: say which it takes with --input, e.g. 3x224x224.",)
+        )
     graph = trace(network, shape, loss)
     findings = _sorted(Evidence(graph, classes=classes))
-    unseen = ()
+    unseen: tuple[str, ...] = ()
     if graph.reason and not any(finding.severity == "error" for finding in findings):
         unseen = (f"the network could not be run on {'x'.join(map(str, shape))} images: {graph.reason}",)
     files = {finding.place.file for finding in findings if finding.place is not None}

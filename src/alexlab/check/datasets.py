@@ -40,9 +40,29 @@ DATASETS: tuple[Dataset, ...] = (
 )
 
 _KEEP_SHAPE = frozenset(
-    "ToTensor Normalize RandomHorizontalFlip RandomVerticalFlip RandomRotation ColorJitter RandomAffine RandomErasing ToImage "
-    "ToDtype ConvertImageDtype RandomPerspective RandomInvert RandAugment AutoAugment TrivialAugmentWide ToPILImage "
-    "GaussianBlur RandomAdjustSharpness RandomAutocontrast RandomEqualize".split()
+    [
+        "ToTensor",
+        "Normalize",
+        "RandomHorizontalFlip",
+        "RandomVerticalFlip",
+        "RandomRotation",
+        "ColorJitter",
+        "RandomAffine",
+        "RandomErasing",
+        "ToImage",
+        "ToDtype",
+        "ConvertImageDtype",
+        "RandomPerspective",
+        "RandomInvert",
+        "RandAugment",
+        "AutoAugment",
+        "TrivialAugmentWide",
+        "ToPILImage",
+        "GaussianBlur",
+        "RandomAdjustSharpness",
+        "RandomAutocontrast",
+        "RandomEqualize",
+    ]
 )
 
 
@@ -70,7 +90,7 @@ def is_training(made: Value) -> bool | None:
     made = source_of(made)
     if not isinstance(made, Made) or find(made) is None:
         return None
-    given = made.arguments.get("train", True if "split" not in made.arguments else made.arguments["split"])
+    given = made.arguments.get("train", made.arguments.get("split", True))
     if isinstance(given, bool):
         return given
     return {"train": True, "test": False, "val": False}.get(given) if isinstance(given, str) else None
@@ -134,18 +154,26 @@ def shape_of_images(made: Value) -> tuple[Dim, ...] | None:
 
 
 def _relabelled(made: Value) -> bool:
-    """Whether a script may have chosen or changed the labels of a dataset: by a subset, a transform, an assignment."""
-    while isinstance(made, Made) and made.name in ("torch.utils.data.DataLoader", "torch.utils.data.Subset", "alexlab.split"):
+    """Whether a script may have chosen or changed the labels of a dataset: by a subset, a "
+    "transform, an assignment."""
+    while isinstance(made, Made) and made.name in (
+        "torch.utils.data.DataLoader",
+        "torch.utils.data.Subset",
+        "alexlab.split",
+    ):
         if made.name == "torch.utils.data.Subset":
             return True
         made = made.arguments.get("dataset", UNKNOWN)
     if not isinstance(made, Made):
         return True
-    return made.arguments.get("target_transform") is not None or bool(made.attributes.keys() & {"targets", "labels", "data"})
+    return made.arguments.get("target_transform") is not None or bool(
+        made.attributes.keys() & {"targets", "labels", "data"}
+    )
 
 
 def sample_of(made: Made) -> tuple[bool, tuple[Dim, ...] | None, int | None] | None:
-    """Of one element of a loader or dataset: whether it is a batch, an image's shape, the classes. None for others."""
+    """Of one element of a loader or dataset: whether it is a batch, an image's shape, the classes. "
+    "None for others."""
     loader = made.name == "torch.utils.data.DataLoader"
     if loader and made.arguments.get("batch_size", 1) is None:
         loader = False

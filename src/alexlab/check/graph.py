@@ -107,16 +107,68 @@ class Graph:
 
 
 SHAPE_ONLY = frozenset(
-    "view reshape flatten unflatten squeeze unsqueeze permute transpose t contiguous to cuda cpu float double half clone "
-    "identity type requires_grad expand view_as reshape_as movedim swapaxes alias bfloat16 type_as".split()
+    [
+        "view",
+        "reshape",
+        "flatten",
+        "unflatten",
+        "squeeze",
+        "unsqueeze",
+        "permute",
+        "transpose",
+        "t",
+        "contiguous",
+        "to",
+        "cuda",
+        "cpu",
+        "float",
+        "double",
+        "half",
+        "clone",
+        "identity",
+        "type",
+        "requires_grad",
+        "expand",
+        "view_as",
+        "reshape_as",
+        "movedim",
+        "swapaxes",
+        "alias",
+        "bfloat16",
+        "type_as",
+    ]
 )
 """Operations that move values and change none."""
 
 ACTIVATIONS = frozenset(
-    "relu relu6 leaky_relu elu selu celu gelu silu mish sigmoid tanh hardtanh hardswish hardsigmoid softplus prelu rrelu "
-    "logsigmoid softsign glu softmax log_softmax".split()
+    [
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "celu",
+        "gelu",
+        "silu",
+        "mish",
+        "sigmoid",
+        "tanh",
+        "hardtanh",
+        "hardswish",
+        "hardsigmoid",
+        "softplus",
+        "prelu",
+        "rrelu",
+        "logsigmoid",
+        "softsign",
+        "glu",
+        "softmax",
+        "log_softmax",
+    ]
 )
-DROPOUTS = frozenset("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout".split())
+DROPOUTS = frozenset(
+    ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout"]
+)
 
 
 def behind(node: Node, through: frozenset[str] = SHAPE_ONLY) -> Node:

@@ -48,7 +48,7 @@ def _guard(scratch: Path) -> Callable[[str, tuple[Any, ...]], None]:
 
     def guard(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            path, mode, flags = arguments
+            path, _mode, flags = arguments
             writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
             if writes and isinstance(path, str | bytes | os.PathLike):
                 _refuse(os.fsdecode(path), allowed)
@@ -91,7 +91,9 @@ def main() -> None:
     except MemoryError:
         answer = {"error": f"{asked['target']}: it asked for more memory than the limit of the check, and was stopped."}
     except SystemExit as error:
-        answer = {"error": f"{asked['target']}: importing it ended the process (exit code {error.code}); is it a script?"}
+        answer = {
+            "error": f"{asked['target']}: importing it ended the process (exit code {error.code}); is it a script?"
+        }
     except RecursionError:
         answer = {"error": f"{asked['target']}: importing or building it recurses without end."}
     with os.fdopen(writer, "w", encoding="utf-8") as pipe:

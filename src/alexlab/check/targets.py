@@ -79,7 +79,9 @@ def check_own(target: str, input: Shape | None, classes: int | None, loss: str |
     reader, writer = os.pipe()
     with tempfile.TemporaryDirectory(prefix="alexlab-check-") as scratch:
         environment = {**os.environ, "TMPDIR": scratch, "MPLCONFIGDIR": scratch, "PYTHONDONTWRITEBYTECODE": "1"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), environment.get("PYTHONPATH")]))
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(Path(__file__).parents[2]), environment.get("PYTHONPATH")])
+        )
         process = subprocess.Popen(
             [sys.executable, "-m", "alexlab.check.isolated", str(writer), scratch],
             stdin=subprocess.PIPE,
@@ -97,7 +99,8 @@ def check_own(target: str, input: Shape | None, classes: int | None, loss: str |
             _end(process)
             os.close(reader)
             raise UserError(
-                f"{target}: importing and building it took longer than {LONGEST} s and was stopped. Keep training and "
+                f"{target}: importing and building it took longer than {LONGEST} s and was stopped. "
+                f"Keep training and "
                 "downloads out of the module's top level (under `if __name__ == '__main__':`)."
             ) from None
         with os.fdopen(reader, encoding="utf-8") as pipe:
@@ -122,7 +125,9 @@ def _death(code: int, errors: str) -> str:
         return "it used more time or memory than a network's definition needs, and was stopped."
     if "MemoryError" in last or "can't allocate memory" in last or "bad_alloc" in errors:
         return "it asked for more memory than the limit of the check, and was stopped."
-    return f"its process ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)}" + (f": {last}" if last else ".")
+    return f"its process ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)}" + (
+        f": {last}" if last else "."
+    )
 
 
 def _checked(target: str, answer: dict[str, Any]) -> Checked:

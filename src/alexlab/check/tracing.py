@@ -159,7 +159,11 @@ class _Recorder(TorchFunctionMode):
             self.stack.pop()
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
@@ -216,11 +220,16 @@ def _attributes(op: str, parameters: Sequence[str], args: Sequence[Any], kwargs:
             return {"in_features": sizes[1], "out_features": sizes[0]}
         groups = kwargs.get("groups", args[6] if len(args) > 6 else 1)
         if op == "conv" and len(sizes) > 2:
-            return {"in_channels": sizes[1] * groups, "out_channels": sizes[0], "kernel_size": sizes[2:], "groups": groups}
+            return {
+                "in_channels": sizes[1] * groups,
+                "out_channels": sizes[0],
+                "kernel_size": sizes[2:],
+                "groups": groups,
+            }
         return {}
     if op in _VIEWS:
-        sizes = args[1] if len(args) == 2 and isinstance(args[1], tuple | list) else tuple(args[1:])
-        return {"sizes": tuple(sizes)}
+        given_sizes = args[1] if len(args) == 2 and isinstance(args[1], tuple | list) else tuple(args[1:])
+        return {"sizes": tuple(given_sizes)}
     given = dict(zip(parameters, args[1:], strict=False))
     given.update(kwargs)
     return {key: value for key, value in given.items() if not isinstance(value, torch.Tensor)}
@@ -259,7 +268,8 @@ def _place() -> Place | None:
 
 
 def likely_input(network: nn.Module) -> Shape | None:
-    """An image shape that the network takes, from its first layer and the sizes in use; None where none of them works."""
+    """An image shape that the network takes, from its first layer and the sizes in use; None where "
+    "none of them works."""
     first = next((m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)), None)
     if first is None:
         return None
@@ -267,7 +277,11 @@ def likely_input(network: nn.Module) -> Shape | None:
         shapes: list[Shape] = [(1, 28, 28), (3, 32, 32), (1, 32, 32), (3, 224, 224), (3, 64, 64), (1, 8, 8)]
         return next((s for s in shapes if s[0] * s[1] * s[2] == first.in_features), None)
     channels = first.in_channels
-    sides = (28, 32, 224, 227, 64, 96, 299, 256, 128, 384) if channels == 1 else (32, 224, 227, 64, 96, 299, 28, 256, 128, 384)
+    sides = (
+        (28, 32, 224, 227, 64, 96, 299, 256, 128, 384)
+        if channels == 1
+        else (32, 224, 227, 64, 96, 299, 28, 256, 128, 384)
+    )
     for side in sides:
         if trace(network, (channels, side, side)).ends:
             return (channels, side, side)

@@ -22,7 +22,9 @@ def _shape(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option("--classes", type=click.IntRange(min=2), help="How many classes there are.")
 @click.option("--json", "form", flag_value="json", help="Findings as a JSON list.")
 @click.option("--sarif", "form", flag_value="sarif", help="Findings as SARIF 2.1.0, for editors and CI.")
-@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the messages.")
+@click.option(
+    "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the messages."
+)
 def check(
     target: str,
     shape: tuple[int, int, int] | None,

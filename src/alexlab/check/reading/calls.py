@@ -4,7 +4,7 @@ import ast
 from typing import Any
 
 from alexlab.check.graph import Batch
-from alexlab.check.reading import library, tensors
+from alexlab.check.reading import library, python, tensors
 from alexlab.check.reading.reader import DEEPEST_CALL, Flow, Frame, Reader
 from alexlab.check.reading.signatures import LAYERS, LOSSES
 from alexlab.check.reading.values import (
@@ -28,16 +28,60 @@ from alexlab.check.reading.values import (
 )
 
 BUILTINS = frozenset(
-    "len range enumerate zip int float str bool print isinstance list tuple dict set sum max min super setattr getattr hasattr "
-    "sorted reversed map iter next abs round type open any all id property staticmethod classmethod object Exception input "
-    "callable vars repr format hash issubclass exit quit".split()
+    [
+        "len",
+        "range",
+        "enumerate",
+        "zip",
+        "int",
+        "float",
+        "str",
+        "bool",
+        "print",
+        "isinstance",
+        "list",
+        "tuple",
+        "dict",
+        "set",
+        "sum",
+        "max",
+        "min",
+        "super",
+        "setattr",
+        "getattr",
+        "hasattr",
+        "sorted",
+        "reversed",
+        "map",
+        "iter",
+        "next",
+        "abs",
+        "round",
+        "type",
+        "open",
+        "any",
+        "all",
+        "id",
+        "property",
+        "staticmethod",
+        "classmethod",
+        "object",
+        "Exception",
+        "input",
+        "callable",
+        "vars",
+        "repr",
+        "format",
+        "hash",
+        "issubclass",
+        "exit",
+        "quit",
+    ]
 )
 HEADS = ("fc", "classifier", "head", "heads")
 
 
-def call(
-    reader: Reader, function: Value, arguments: list[Value], keywords: dict[str, Value], at: ast.Call | ast.expr
-) -> Value:
+def call(reader: Reader, function: Value, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     """What calling `function` gives, with what it does."""
     if isinstance(function, Function):
         return call_function(reader, function, arguments, keywords, at)
@@ -53,13 +97,17 @@ def call(
             return call_function(reader, called, [function, *arguments], keywords, at)
     if isinstance(function, Made) and function.name == "functools.partial":
         return call(
-            reader, function.arguments["0"], [*function.children.values(), *arguments], {**function.attributes, **keywords}, at
+            reader,
+            function.arguments["0"],
+            [*function.children.values(), *arguments],
+            {**function.attributes, **keywords},
+            at,
         )
     if isinstance(function, Made) and is_network(function):
         return call_network(reader, function, arguments, keywords, at)
     if isinstance(function, External):
         if function.name in BUILTINS:
-            return library.builtin(reader, function.name, arguments, keywords, at)
+            return python.builtin(reader, function.name, arguments, keywords, at)
         return library.called(reader, function.name, arguments, keywords, at)
     escaped(reader, [*arguments, *keywords.values()], at)
     return UNKNOWN
@@ -174,9 +222,7 @@ def call_network(
         return _apply(reader, network, arguments, keywords, at)
     outermost = not reader.networks
     if outermost:
-        arguments = [
-            each if not (each is UNKNOWN) else reader.node("input", [], at) for each in arguments
-        ]
+        arguments = [each if each is not UNKNOWN else reader.node("input", [], at) for each in arguments]
     reader.networks.append(network)
     training = reader.mode(network)
     try:
@@ -191,9 +237,7 @@ def call_network(
             reader.networks.pop()
         first = next((each for each in _flat(answer) if isinstance(each, Tensor)), None)
         if first is not None:
-            reader.event(
-                "forward", network, at, node=first.node, training=training, detail=[a for a in arguments]
-            )
+            reader.event("forward", network, at, node=first.node, training=training, detail=list(arguments))
     return answer
 
 
@@ -259,9 +303,7 @@ def _apply(reader: Reader, layer: Made, arguments: list[Value], keywords: dict[s
     return tensors.node_of(reader, op, [value], attributes, at, layer, own if isinstance(own, bool) else None)
 
 
-def _method(
-    reader: Reader, bound: Bound, arguments: list[Value], keywords: dict[str, Value], at: ast.Call | ast.expr
-) -> Value:
+def _method(reader: Reader, bound: Bound, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     receiver, name = bound.receiver, bound.name
     if bound.function is not None:
         if is_network(receiver) and name == "forward" and not reader.networks:
@@ -286,7 +328,7 @@ def _method(
     if isinstance(receiver, Made):
         return library.method(reader, receiver, name, arguments, keywords, at)
     if isinstance(receiver, list | dict | str | tuple):
-        return library.container_method(reader, receiver, name, arguments, keywords, at)
+        return python.container_method(reader, receiver, name, arguments, keywords, at)
     if isinstance(receiver, Parameter):
         return library.initialised(reader, name, [receiver, *arguments], keywords, at)
     return _unknown_method(reader, receiver, name, arguments, keywords, at)
@@ -376,6 +418,16 @@ def _unknown_method(
     if receiver is UNKNOWN and reader.networks and name in ("view", "reshape", "flatten", "permute", "contiguous"):
         return tensors.function(reader, name, UNKNOWN, arguments, keywords, at)
     held: list[Any] = [*arguments, *keywords.values()]
-    if name not in ("add_scalar", "log", "write", "set_postfix", "set_description", "update", "info", "debug", "add_graph"):
+    if name not in (
+        "add_scalar",
+        "log",
+        "write",
+        "set_postfix",
+        "set_description",
+        "update",
+        "info",
+        "debug",
+        "add_graph",
+    ):
         escaped(reader, held, at)
     return UNKNOWN

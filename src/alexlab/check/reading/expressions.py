@@ -8,7 +8,7 @@ from typing import Any
 
 from alexlab.check.datasets import sample_of
 from alexlab.check.graph import Batch
-from alexlab.check.reading import calls, tensors
+from alexlab.check.reading import access, calls, tensors
 from alexlab.check.reading.reader import Flow, Reader
 from alexlab.check.reading.signatures import LAYERS
 from alexlab.check.reading.values import (
@@ -23,7 +23,6 @@ from alexlab.check.reading.values import (
     Parameter,
     Parameters,
     Scope,
-    Super,
     Tensor,
     Value,
     is_network,
@@ -110,7 +109,9 @@ def sample(reader: Reader, over: Value, at: ast.AST) -> Value:
             batched, shape, classes = known
             first: tuple[Any, ...] = (Batch(),) if batched else ()
             images = reader.node("input", [], at, {"source": over})
-            images.node.shape = (*first, *shape) if shape is not None else ((*first, None, None, None) if batched else None)
+            images.node.shape = (
+                (*first, *shape) if shape is not None else ((*first, None, None, None) if batched else None)
+            )
             labels = reader.node("labels", [], at, {"classes": classes, "source": over})
             labels.node.shape = first
             return images, labels
@@ -135,7 +136,7 @@ def gradients_within(context: Value, grad: bool | None) -> bool | None:
     name = context.name if isinstance(context, Made | External) else ""
     if name in ("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"):
         given = context.arguments.get("0") if isinstance(context, Made) else None
-        return True if given is False else False
+        return given is False
     if name == "torch.enable_grad":
         return True
     if name in ("torch.set_grad_enabled", "torch.autograd.set_grad_enabled"):
@@ -207,77 +208,17 @@ def _name(reader: Reader, expression: ast.expr) -> Value:
     module: Scope | None = reader.scope
     while module is not None:
         for star in module.stars:
-            if star == "torch.nn" and expression.id in LAYERS | {"Module": 0, "Sequential": 0, "ModuleList": 0, "init": 0}:
+            if star == "torch.nn" and expression.id in LAYERS | {
+                "Module": 0,
+                "Sequential": 0,
+                "ModuleList": 0,
+                "init": 0,
+            }:
                 return External(f"torch.nn.{expression.id}")
             if star in ("torch.nn.functional", "torch"):
                 return External(f"{star}.{expression.id}")
         module = module.outer
     return External(expression.id) if expression.id in calls.BUILTINS else UNKNOWN
-
-
-def _attribute(reader: Reader, expression: ast.expr) -> Value:
-    assert isinstance(expression, ast.Attribute)
-    return attribute(reader, evaluate(reader, expression.value), expression.attr, expression)
-
-
-def attribute(reader: Reader, receiver: Value, name: str, at: ast.AST) -> Value:
-    """`receiver.name`."""
-    if isinstance(receiver, External):
-        return External(f"{receiver.name}.{name}")
-    if isinstance(receiver, Scope):
-        return receiver.names.get(name, UNKNOWN)
-    if isinstance(receiver, Object | Made) and name == "training" and is_network(receiver):
-        mode = reader.mode(receiver)
-        return mode if isinstance(mode, bool) else UNKNOWN
-    if isinstance(receiver, Object):
-        if name in receiver.attributes:
-            return receiver.attributes[name]
-        found = receiver.cls.find(name)
-        if isinstance(found, Function):
-            if found.kind == "property":
-                return calls.call_function(reader, found, [receiver], {}, at)
-            if found.kind == "staticmethod":
-                return found
-            return Bound(receiver.cls if found.kind == "classmethod" else receiver, name, found)
-        return Bound(receiver, name) if found is None else found
-    if isinstance(receiver, Super):
-        line = list(receiver.after.line())[1:]
-        for each in line:
-            if isinstance(each, Class) and isinstance(each.names.get(name), Function):
-                return Bound(receiver.receiver, name, each.names[name])
-        return Bound(receiver, name)
-    if isinstance(receiver, Class):
-        found = receiver.find(name)
-        if isinstance(found, Function) and found.kind == "classmethod":
-            return Bound(receiver, name, found)
-        return found if found is not None else External(f"{receiver.name}.{name}")
-    if isinstance(receiver, Made):
-        return _of_made(receiver, name)
-    if isinstance(receiver, Tensor):
-        return tensors.attribute(reader, receiver, name, at)
-    if isinstance(receiver, Parameter) and name == "data":
-        return receiver
-    if name in ("__name__", "__class__") and isinstance(receiver, Object):
-        return receiver.cls
-    return Bound(receiver, name)
-
-
-def _of_made(made: Made, name: str) -> Value:
-    if name in made.attributes:
-        return made.attributes[name]
-    if name in made.children:
-        return made.children[name]
-    if name in ("weight", "bias") and made.name.startswith("torch.nn."):
-        return Parameter(made, name)
-    if name in made.arguments and name in ("in_features", "out_features", "in_channels", "out_channels", "p", "dataset"):
-        return made.arguments[name]
-    if made.name in ("torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel") and name == "module":
-        return made.children.get("module", UNKNOWN)
-    if made.name.startswith("torchvision.models.") and name in calls.HEADS:
-        head = Made(f"{made.name}.{name}", {}, made.place)
-        made.attributes[name] = head
-        return head
-    return Bound(made, name)
 
 
 def _constant(reader: Reader, expression: ast.expr) -> Value:
@@ -399,7 +340,7 @@ def _compare(reader: Reader, expression: ast.expr) -> Value:
     name, compute = _COMPARISONS[op]
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return tensors.combined(reader, name, [left, right], expression)
-    if isinstance(left, int | float | str) and isinstance(right, int | float | str) or None in (left, right):
+    if (isinstance(left, int | float | str) and isinstance(right, int | float | str)) or None in (left, right):
         if UNKNOWN in (left, right) or isinstance(left, str) is not isinstance(right, str):
             return UNKNOWN if UNKNOWN in (left, right) or None in (left, right) else op is ast.NotEq
         try:
@@ -422,43 +363,6 @@ def _conditional(reader: Reader, expression: ast.expr) -> Value:
 
     reader.branch(lambda: of(expression.body), lambda: of(expression.orelse))
     return reader.join(values)
-
-
-def _subscript(reader: Reader, expression: ast.expr) -> Value:
-    assert isinstance(expression, ast.Subscript)
-    receiver = evaluate(reader, expression.value)
-    if isinstance(expression.slice, ast.Slice):
-        bounds = [
-            None if part is None else evaluate(reader, part)
-            for part in (expression.slice.lower, expression.slice.upper, expression.slice.step)
-        ]
-        if isinstance(receiver, Tensor):
-            return tensors.combined(reader, "getitem", [receiver], expression)
-        whole = elements(receiver)
-        if whole is not None and all(bound is None or isinstance(bound, int) for bound in bounds):
-            part_ = whole[slice(*bounds)]
-            if isinstance(receiver, Made):
-                names = list(receiver.children)[slice(*bounds)]
-                children = dict(zip(names, part_, strict=True))
-                return Made(receiver.name, {}, receiver.place, children)
-            return tuple(part_) if isinstance(receiver, tuple) else part_
-        return UNKNOWN
-    key = evaluate(reader, expression.slice)
-    if isinstance(receiver, Tensor):
-        return tensors.indexed(reader, receiver, key, expression)
-    if isinstance(receiver, dict) and isinstance(key, str | int | bool):
-        return receiver.get(key, UNKNOWN)
-    if isinstance(receiver, Made) and isinstance(key, str | int):
-        if str(key) in receiver.children:
-            return receiver.children[str(key)]
-        names = list(receiver.children)
-        return receiver.children[names[key]] if isinstance(key, int) and -len(names) <= key < len(names) else UNKNOWN
-    if isinstance(receiver, Object) and isinstance(receiver.cls.find("__getitem__"), Function):
-        return calls.call_function(reader, receiver.cls.find("__getitem__"), [receiver, key], {}, expression)
-    whole = elements(receiver)
-    if whole is not None and isinstance(key, int) and -len(whole) <= key < len(whole) and not isinstance(receiver, dict):
-        return whole[key]
-    return UNKNOWN
 
 
 def _comprehension(reader: Reader, expression: ast.expr) -> Value:
@@ -535,7 +439,7 @@ def _awaited(reader: Reader, expression: ast.expr) -> Value:
 
 _RULES: dict[type[ast.expr], Callable[[Reader, ast.expr], Value]] = {
     ast.Name: _name,
-    ast.Attribute: _attribute,
+    ast.Attribute: access.dotted,
     ast.Constant: _constant,
     ast.Tuple: _tuple,
     ast.List: _list,
@@ -546,7 +450,7 @@ _RULES: dict[type[ast.expr], Callable[[Reader, ast.expr], Value]] = {
     ast.BoolOp: _boolean,
     ast.Compare: _compare,
     ast.IfExp: _conditional,
-    ast.Subscript: _subscript,
+    ast.Subscript: access.subscript,
     ast.ListComp: _comprehension,
     ast.GeneratorExp: _comprehension,
     ast.SetComp: _comprehension,

@@ -11,29 +11,66 @@ from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.signatures import EXTERNAL_ARGUMENTS, LAYERS, OPTIMISER_ARGUMENTS
 from alexlab.check.reading.values import (
     UNKNOWN,
-    Batches,
-    Class,
-    External,
     Function,
     Made,
-    Object,
     Parameter,
-    Super,
     Tensor,
     Value,
     is_network,
 )
 
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel")
-_HARMLESS = (
-    "numpy np matplotlib sklearn torchmetrics time os sys logging math random json pathlib PIL cv2 wandb tqdm torchsummary "
-    "torchinfo argparse datetime pandas seaborn tabulate csv pickle warnings rich torch torchvision thop fvcore ptflops print plt IPython gc"
-).split()
+_HARMLESS = [
+    "numpy",
+    "np",
+    "matplotlib",
+    "sklearn",
+    "torchmetrics",
+    "time",
+    "os",
+    "sys",
+    "logging",
+    "math",
+    "random",
+    "json",
+    "pathlib",
+    "PIL",
+    "cv2",
+    "wandb",
+    "tqdm",
+    "torchsummary",
+    "torchinfo",
+    "argparse",
+    "datetime",
+    "pandas",
+    "seaborn",
+    "tabulate",
+    "csv",
+    "pickle",
+    "warnings",
+    "rich",
+    "torch",
+    "torchvision",
+    "thop",
+    "fvcore",
+    "ptflops",
+    "print",
+    "plt",
+    "IPython",
+    "gc",
+]
 _SAME_OBJECT = frozenset(
-    "torch.compile torch.jit.script torch.jit.trace torch.autograd.Variable torch.nn.utils.weight_norm "
-    "torch.nn.utils.spectral_norm torch.nn.SyncBatchNorm.convert_sync_batchnorm".split()
+    [
+        "torch.compile",
+        "torch.jit.script",
+        "torch.jit.trace",
+        "torch.autograd.Variable",
+        "torch.nn.utils.weight_norm",
+        "torch.nn.utils.spectral_norm",
+        "torch.nn.SyncBatchNorm.convert_sync_batchnorm",
+    ]
 )
-_NEW_TENSORS = frozenset("randn rand zeros ones empty full randint normal".split())
+_NEW_TENSORS = frozenset(["randn", "rand", "zeros", "ones", "empty", "full", "randint", "normal"])
 _ALIASES = (
     ("torchvision.transforms.v2.", "torchvision.transforms."),
     ("torchvision.transforms.transforms.", "torchvision.transforms."),
@@ -54,12 +91,14 @@ def full_name(name: str) -> str:
         if name.startswith(alias):
             return known + name[len(alias) :]
     parts = name.split(".")
-    if name.startswith("torch.nn.modules.") or (name.startswith("torch.optim.") and len(parts) == 4 and parts[3][0].isupper()):
+    if name.startswith("torch.nn.modules.") or (
+        name.startswith("torch.optim.") and len(parts) == 4 and parts[3][0].isupper()
+    ):
         return name if "lr_scheduler" in name else f"{parts[0]}.{parts[1]}.{parts[-1]}"
     return name
 
 
-def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.Call | ast.expr) -> Value:
+def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     """What calling the library's `name` gives."""
     name = full_name(name)
     first = arguments[0] if arguments else UNKNOWN
@@ -68,9 +107,13 @@ def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
     if name.startswith("torch.nn.init."):
         return initialised(reader, name.removeprefix("torch.nn.init."), arguments, keywords, at)
     short = name.removeprefix("torch.nn.")
-    if name.startswith("torch.nn.") and (short in LAYERS or short in CONTAINERS or (short[:1].isupper() and "." not in short)):
+    if name.startswith("torch.nn.") and (
+        short in LAYERS or short in CONTAINERS or (short[:1].isupper() and "." not in short)
+    ):
         return _layer(reader, name, short, arguments, keywords, at)
-    if name.startswith(("torch.nn.functional.", "torch.Tensor.")) or name.startswith("torch.") and name.count(".") == 1:
+    if name.startswith(("torch.nn.functional.", "torch.Tensor.")) or (
+        name.startswith("torch.") and name.count(".") == 1
+    ):
         value = _function(reader, name, name.rsplit(".", 1)[-1], arguments, keywords, at)
         if value is not None:
             return value
@@ -119,7 +162,7 @@ def _layer(
             parts = [(str(index), value) for index, value in enumerate(listed)]
         made.children.update(parts)
         return made
-    op, parameters = LAYERS.get(short, ("", ()))
+    _op, parameters = LAYERS.get(short, ("", ()))
     given = dict(zip(parameters, arguments, strict=False))
     made = reader.keep(Made(name, {**given, **keywords}, reader.place(at)))
     reader.births[id(made)] = tuple(reader.rounds)
@@ -137,10 +180,21 @@ def _function(
             first = keywords.get("size", UNKNOWN)
         sizes = first if isinstance(first, tuple | list) else tuple(arguments)
         made = reader.node("input", [], at)
-        plain = all(isinstance(size, int | Batch) for size in sizes) and bool(sizes) and short not in ("randint", "full", "normal")
+        plain = (
+            all(isinstance(size, int | Batch) for size in sizes)
+            and bool(sizes)
+            and short not in ("randint", "full", "normal")
+        )
         made.node.shape = tuple(sizes) if plain else None
         return made
-    if name in ("torch.tensor", "torch.from_numpy", "torch.as_tensor", "torch.Tensor", "torch.FloatTensor", "torch.LongTensor"):
+    if name in (
+        "torch.tensor",
+        "torch.from_numpy",
+        "torch.as_tensor",
+        "torch.Tensor",
+        "torch.FloatTensor",
+        "torch.LongTensor",
+    ):
         return reader.node("input", [], at)
     if name == "torch.no_grad" or name in ("torch.inference_mode", "torch.enable_grad"):
         return Made(name, dict(zip("0", arguments, strict=False)), reader.place(at))
@@ -159,9 +213,7 @@ def _function(
     return None
 
 
-def _known(
-    reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
-) -> Value | None:
+def _known(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value | None:
     first = arguments[0] if arguments else UNKNOWN
     if name.startswith("torchvision.models.") or name == "timm.create_model":
         last = name.rsplit(".", 1)[-1]
@@ -180,11 +232,17 @@ def _known(
     if name.startswith(("tqdm", "rich.progress.track")):
         return first
     if name == "collections.OrderedDict" and isinstance(first, list):
-        return {pair[0]: pair[1] for pair in first if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)}
+        return {
+            pair[0]: pair[1]
+            for pair in first
+            if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
+        }
     if name == "collections.OrderedDict":
         return dict(keywords)
     if name == "functools.partial" and arguments:
-        made = Made(name, {"0": first}, reader.place(at), {str(i): v for i, v in enumerate(arguments[1:])}, dict(keywords))
+        made = Made(
+            name, {"0": first}, reader.place(at), {str(i): v for i, v in enumerate(arguments[1:])}, dict(keywords)
+        )
         return made
     if name in ("math.floor", "math.ceil", "math.sqrt", "math.prod", "numpy.prod") and arguments:
         compute: Callable[[Any], Any] = getattr(math, name.rsplit(".", 1)[-1])
@@ -195,117 +253,8 @@ def _known(
     return None
 
 
-def builtin(
-    reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.Call | ast.expr
-) -> Value:
-    """What a built-in function gives."""
-    from alexlab.check.reading.expressions import attribute, elements, sample, truth
-
-    first = arguments[0] if arguments else UNKNOWN
-    if name == "super":
-        scope = reader.scope
-        receiver = next(iter(scope.names.values()), UNKNOWN) if len(arguments) < 2 else arguments[1]
-        after = first if isinstance(first, Class) else scope.owner
-        return Super(receiver, after) if after is not None else UNKNOWN
-    items = elements(first)
-    if name == "range":
-        if arguments and all(isinstance(each, int) for each in arguments) and (len(arguments) < 3 or arguments[2] != 0):
-            return range(*arguments)
-        return UNKNOWN
-    if name == "enumerate":
-        start = arguments[1] if len(arguments) > 1 else keywords.get("start", 0)
-        if items is None or not isinstance(start, int):
-            return Batches(first, "enumerate")
-        return [(start + index, value) for index, value in enumerate(items)]
-    if name == "zip":
-        columns = [elements(each) for each in arguments]
-        if any(column is None for column in columns):
-            return UNKNOWN
-        return [tuple(row) for row in zip(*(column or [] for column in columns), strict=False)]
-    if name == "isinstance" and len(arguments) == 2:
-        return _is_instance(first, arguments[1])
-    if name == "iter":
-        return first if isinstance(first, Batches) else Batches(first)
-    if name == "next":
-        return sample(reader, first, at)
-    if name == "len":
-        if isinstance(first, Tensor):
-            shape = first.node.shape
-            return Batch() if shape is None else (shape[0] if shape and shape[0] is not None else UNKNOWN)
-        return len(items) if items is not None else UNKNOWN
-    if name in ("list", "tuple", "reversed", "sorted", "set"):
-        if items is None:
-            return [] if not arguments and name == "list" else UNKNOWN
-        if name in ("sorted", "set"):
-            return UNKNOWN
-        made = reader.keep(list(reversed(items)) if name == "reversed" else list(items))
-        return tuple(made) if name == "tuple" else made
-    if name == "dict":
-        return reader.keep(dict(keywords)) if not arguments else UNKNOWN
-    if name in ("int", "float", "bool", "str", "abs", "round", "max", "min", "sum"):
-        return _number(reader, name, arguments, items, at)
-    if name == "getattr" and len(arguments) >= 2 and isinstance(arguments[1], str):
-        return attribute(reader, first, arguments[1], at)
-    if name == "setattr" and len(arguments) == 3 and isinstance(arguments[1], str) and isinstance(first, Object):
-        reader.write(first.attributes, arguments[1], arguments[2])
-        return None
-    if name == "map" and len(arguments) == 2 and items is not None:
-        from alexlab.check.reading.calls import call
-
-        return [call(reader, first, [each], {}, at) for each in elements(arguments[1]) or []] or UNKNOWN
-    if name == "callable":
-        return UNKNOWN if truth(first) is None else UNKNOWN
-    if name in ("exit", "quit"):
-        return UNKNOWN
-    return UNKNOWN
-
-
-def _number(reader: Reader, name: str, arguments: list[Value], items: list[Value] | None, at: ast.AST) -> Value:
-    values = items if items is not None and len(arguments) == 1 else arguments
-    held = [value for value in values if isinstance(value, Tensor)]
-    if held:
-        if name in ("sum", "max", "min"):
-            return tensors.combined(reader, "add" if name == "sum" else name, held, at)
-        return UNKNOWN
-    compute: dict[str, Callable[..., Any]] = {
-        "int": int, "float": float, "bool": bool, "str": str, "abs": abs, "round": round, "max": max, "min": min,
-    }  # fmt: skip
-    if all(isinstance(value, int | float) for value in values) and values and arguments:
-        try:
-            return sum(values) if name == "sum" else compute[name](*values)
-        except (TypeError, ValueError, OverflowError):
-            return UNKNOWN
-    return UNKNOWN
-
-
-def _is_instance(value: Value, kind: Value) -> Value:
-    if isinstance(kind, tuple):
-        answers = [_is_instance(value, each) for each in kind]
-        return True if True in answers else (UNKNOWN if UNKNOWN in answers else False)
-    if isinstance(value, Made) and isinstance(kind, External):
-        wanted = full_name(kind.name)
-        if wanted == "torch.nn.Module":
-            return is_network(value)
-        if value.name.startswith("torch.nn.") and wanted.startswith("torch.nn."):
-            return True if value.name == wanted else ("_" in wanted.rsplit(".", 1)[-1] and UNKNOWN)
-        return UNKNOWN
-    if isinstance(value, Object):
-        if isinstance(kind, Class):
-            return kind in list(value.cls.line())
-        if isinstance(kind, External):
-            return value.cls.derives_from(full_name(kind.name)) or (kind.name == "torch.nn.Module" and is_network(value))
-    if isinstance(value, Made) and isinstance(kind, Class):
-        return False
-    if isinstance(value, Tensor) and isinstance(kind, External):
-        return True if kind.name == "torch.Tensor" else (False if kind.name in ("tuple", "list", "dict") else UNKNOWN)
-    plain: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, "str": str, "list": list, "tuple": tuple, "dict": dict}
-    if isinstance(kind, External) and kind.name in plain and isinstance(value, int | float | str | list | tuple | dict):
-        return isinstance(value, plain[kind.name])
-    return UNKNOWN
-
-
 def method(
-    reader: Reader, made: Made, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.Call | ast.expr
+    reader: Reader, made: Made, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> Value:
     """A method of an object of a library."""
     from alexlab.check.reading.calls import call_function, escaped
@@ -344,45 +293,6 @@ def method(
     return UNKNOWN
 
 
-def container_method(
-    reader: Reader, held: Value, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
-) -> Value:
-    """A method of a list, dict, string or tuple."""
-    first = arguments[0] if arguments else UNKNOWN
-    if isinstance(held, list):
-        if name in ("append", "extend", "insert", "pop", "clear", "remove", "reverse", "sort"):
-            reader.change_list(held)
-        if name == "append":
-            held.append(first)
-            if isinstance(first, Tensor) and first.node.grad:
-                reader.event("accumulate", held, at, node=first.node, name="append", detail=reader.births.get(id(held), ()))
-        elif name == "extend":
-            held.extend(first if isinstance(first, list | tuple) else [UNKNOWN])
-        elif name == "insert" and len(arguments) == 2 and isinstance(first, int):
-            held.insert(first, arguments[1])
-        elif name == "pop":
-            index = first if arguments else -1
-            return held.pop(index) if isinstance(index, int) and -len(held) <= index < len(held) else UNKNOWN
-        elif name in ("clear", "remove", "reverse", "sort"):
-            held[:] = [] if name == "clear" else list(reversed(held)) if name == "reverse" else [UNKNOWN]
-        return None
-    if isinstance(held, dict):
-        if name == "items":
-            return [(key, value) for key, value in held.items()]
-        if name in ("keys", "values"):
-            return list(held) if name == "keys" else list(held.values())
-        if name in ("get", "pop"):
-            key_known = isinstance(first, str | int)
-            return held.get(first, arguments[1] if len(arguments) > 1 else None) if key_known else UNKNOWN
-        if name == "update":
-            for key, value in {**(first if isinstance(first, dict) else {}), **keywords}.items():
-                reader.write(held, key, value)
-        return UNKNOWN
-    if isinstance(held, str) and name in ("lower", "upper", "strip") and not arguments:
-        return getattr(held, name)()
-    return UNKNOWN
-
-
 def initialised(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     """`nn.init.name(parameter, ...)` or `parameter.name(...)`: how a layer's weights start."""
     parameter = arguments[0] if arguments else keywords.get("tensor", UNKNOWN)
@@ -403,7 +313,8 @@ def initialised(reader: Reader, name: str, arguments: list[Value], keywords: dic
 
 
 def zoo(reader: Reader, network: Made, value: Value, at: ast.AST) -> Value:
-    """A network of torchvision or timm on images: only its last layer is known, and only where the script replaced it."""
+    """A network of torchvision or timm on images: only its last layer is known, and only where the "
+    "script replaced it."""
     from alexlab.check.reading.calls import HEADS, call
 
     short = network.name.rsplit(".", 1)[-1]
@@ -425,4 +336,3 @@ def zoo(reader: Reader, network: Made, value: Value, at: ast.AST) -> Value:
     classes = network.arguments.get("num_classes", 1000 if network.name.startswith("torchvision.") else None)
     made.node.shape = (first, classes if isinstance(classes, int) else None)
     return made
-

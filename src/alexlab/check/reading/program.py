@@ -47,7 +47,7 @@ class Event:
     node: Node | None = None
     rounds: tuple[Round, ...] = ()
     conditional: bool = False
-    training: bool | None | Literal["mixed"] = None
+    training: bool | Literal["mixed"] | None = None
     grad: bool | None = True
     name: str = ""
     unit: int = 0

@@ -9,13 +9,15 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from alexlab.check.finding import Place
 from alexlab.check.graph import Node
 from alexlab.check.reading.program import Event, Kind, Program, Round
 from alexlab.check.reading.source import Source
 from alexlab.check.reading.values import UNKNOWN, Function, Made, Object, Scope, Tensor, Value, inside, is_network
+
+K = TypeVar("K")
 
 MOST_STEPS = 400_000
 """Statements and calls to follow before giving up: a few seconds."""
@@ -110,7 +112,7 @@ class Reader:
 
     # what may be undone
 
-    def keep(self, value: Any) -> Any:
+    def keep(self, value: K) -> K:
         self.kept.append(value)
         return value
 
@@ -212,7 +214,12 @@ class Reader:
         return UNKNOWN
 
     def loop(
-        self, at: ast.AST, over: Value, items: list[Value] | None, bind: Callable[[Value], None], body: Callable[[], Flow]
+        self,
+        at: ast.AST,
+        over: Value,
+        items: list[Value] | None,
+        bind: Callable[[Value], None],
+        body: Callable[[], Flow],
     ) -> Flow:
         """Follow a loop: each pass where all items are known and nothing trains, else two passes with unknown items.
 

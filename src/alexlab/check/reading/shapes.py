@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from math import floor, ceil
+from math import ceil, floor
 from typing import Any
 
 from alexlab.check.graph import ACTIVATIONS, Batch, Dim, Shape
@@ -10,9 +10,45 @@ from alexlab.check.graph import ACTIVATIONS, Batch, Dim, Shape
 Attributes = Mapping[str, Any]
 
 SAME = ACTIVATIONS | frozenset(
-    "dropout identity contiguous to cuda cpu float double half clone detach batch_norm instance_norm layer_norm group_norm "
-    "local_response_norm log exp log2 log1p abs neg sqrt square pow clamp add sub mul div requires_grad normalize type "
-    "data alias bfloat16 type_as".split()
+    [
+        "dropout",
+        "identity",
+        "contiguous",
+        "to",
+        "cuda",
+        "cpu",
+        "float",
+        "double",
+        "half",
+        "clone",
+        "detach",
+        "batch_norm",
+        "instance_norm",
+        "layer_norm",
+        "group_norm",
+        "local_response_norm",
+        "log",
+        "exp",
+        "log2",
+        "log1p",
+        "abs",
+        "neg",
+        "sqrt",
+        "square",
+        "pow",
+        "clamp",
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "requires_grad",
+        "normalize",
+        "type",
+        "data",
+        "alias",
+        "bfloat16",
+        "type_as",
+    ]
 )
 
 
@@ -220,7 +256,7 @@ RULES: dict[str, Callable[[Shape, Attributes], Shape]] = {
     "min": _reduced,
     "pad": _padded,
 }
-LOSS_SHAPE = frozenset("cross_entropy nll_loss bce bce_with_logits mse_loss".split())
+LOSS_SHAPE = frozenset(["cross_entropy", "nll_loss", "bce", "bce_with_logits", "mse_loss"])
 
 
 def shape_of(op: str, inputs: tuple[Shape, ...], attributes: Attributes) -> Shape:

@@ -1,6 +1,16 @@
 """PyTorch's layers and functions: which operation each one is, and the names of its positional arguments."""
 
-_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias", "padding_mode")
+_CONV = (
+    "in_channels",
+    "out_channels",
+    "kernel_size",
+    "stride",
+    "padding",
+    "dilation",
+    "groups",
+    "bias",
+    "padding_mode",
+)
 _MAX_POOL = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
 _AVG_POOL = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
 _NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
@@ -101,9 +111,18 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 arguments after the input. A name that is absent is its own operation, without names for its arguments."""
 
 OPTIMISER_ARGUMENTS = ("params", "lr")
-LOADER_ARGUMENTS = (
-    "dataset batch_size shuffle sampler batch_sampler num_workers collate_fn pin_memory drop_last timeout".split()
-)
+LOADER_ARGUMENTS = [
+    "dataset",
+    "batch_size",
+    "shuffle",
+    "sampler",
+    "batch_sampler",
+    "num_workers",
+    "collate_fn",
+    "pin_memory",
+    "drop_last",
+    "timeout",
+]
 EXTERNAL_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "torch.utils.data.DataLoader": tuple(LOADER_ARGUMENTS),
     "torchvision.transforms.Normalize": ("mean", "std", "inplace"),

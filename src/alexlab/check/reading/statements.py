@@ -165,11 +165,11 @@ def _class(reader: Reader, statement: ast.stmt) -> Flow:
     bases = [expressions.evaluate(reader, base) for base in statement.bases]
     made = Class(statement.name, bases, {}, reader.place(statement))
     decorators = [expressions.evaluate(reader, decorator) for decorator in statement.decorator_list]
-    made.is_dataclass = any(
-        getattr(each, "name", "") == "dataclasses.dataclass" for each in decorators
-    )
+    made.is_dataclass = any(getattr(each, "name", "") == "dataclasses.dataclass" for each in decorators)
     made.fields = [
-        each.target.id for each in statement.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+        each.target.id
+        for each in statement.body
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
     ]
     scope = Scope(made.names, reader.scope, reader.scope.file, owner=made)
     reader.frames[-1].scope, outer = scope, reader.scope

@@ -9,11 +9,33 @@ from alexlab.check.reading.shapes import shape_of
 from alexlab.check.reading.signatures import FUNCTIONS, LOSSES, WEIGHTED
 from alexlab.check.reading.values import UNKNOWN, Bound, Made, Tensor, Value
 
-_NUMBERS = frozenset("item tolist numpy __len__ dim ndim nelement numel ndimension is_contiguous".split())
-_NO_GRADIENT = frozenset(
-    "detach data argmax argmin eq ne lt le gt ge long int bool sign round floor ceil sort_indices one_hot".split()
+_NUMBERS = frozenset(
+    ["item", "tolist", "numpy", "__len__", "dim", "ndim", "nelement", "numel", "ndimension", "is_contiguous"]
 )
-_OF_SIZES = frozenset("view reshape permute expand repeat".split())
+_NO_GRADIENT = frozenset(
+    [
+        "detach",
+        "data",
+        "argmax",
+        "argmin",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "long",
+        "int",
+        "bool",
+        "sign",
+        "round",
+        "floor",
+        "ceil",
+        "sort_indices",
+        "one_hot",
+    ]
+)
+_OF_SIZES = frozenset(["view", "reshape", "permute", "expand", "repeat"])
 
 
 def node_of(
@@ -25,7 +47,8 @@ def node_of(
     owner: Made | None = None,
     training: bool | None = None,
 ) -> Tensor:
-    """A new tensor with shape and gradient worked out; what is no tensor among `inputs` becomes one of unknown origin."""
+    """A new tensor with shape and gradient worked out; what is no tensor among `inputs` becomes one "
+    "of unknown origin."""
     sources = [each if isinstance(each, Tensor) else reader.node("unknown", [], at) for each in inputs]
     made = reader.node(op, sources, at, attributes, owner=owner, training=training)
     made.node.shape = shape_of(op, tuple(each.node.shape for each in sources), attributes)
@@ -74,7 +97,9 @@ def function(
             for part in [*at.args[2:3], *(k.value for k in at.keywords if k.arg == "training")]
         )
     made = node_of(reader, op, inputs, attributes, at)
-    if op in ("max", "min", "topk", "sort", "mode", "median", "kthvalue") and ("dim" in given or op in ("topk", "sort")):
+    if op in ("max", "min", "topk", "sort", "mode", "median", "kthvalue") and (
+        "dim" in given or op in ("topk", "sort")
+    ):
         indices = node_of(reader, "argmax" if op != "min" else "argmin", [tensor], attributes, at)
         return made, indices
     if op in ("chunk", "split", "unbind"):

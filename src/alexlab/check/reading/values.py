@@ -178,96 +178,6 @@ class Batches:
     form: str = "each"
 
 
-def is_network(self) -> bool:
-        return any(
-            isinstance(each, External)
-            and (each.name.endswith(".LightningModule") or each.name.startswith("torch.nn.") or ".models." in each.name)
-            for each in self.line()
-        )
-
-
-@dataclass(eq=False)
-class Object:
-    """An instance of a class of the script."""
-
-    cls: Class
-    attributes: dict[str, Value]
-    place: Place
-
-
-@dataclass(eq=False)
-class Made:
-    """What calling a class of a library made: a layer, an optimiser, a dataset, a loader, a transform.
-
-    Attributes:
-        name: full name of the class.
-        arguments: by PyTorch's names where the signature is known, else "0", "1" for positional ones.
-        children: of a container, by name.
-    """
-
-    name: str
-    arguments: dict[str, Value]
-    place: Place
-    children: dict[str, Value] = field(default_factory=dict)
-    attributes: dict[str, Value] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class Bound:
-    """A method of `receiver`."""
-
-    receiver: Value
-    name: str
-    function: Function | None = None
-
-
-@dataclass(eq=False)
-class Super:
-    receiver: Value
-    after: Class
-
-
-@dataclass(eq=False)
-class Parameter:
-    """The weight or bias of a layer."""
-
-    layer: Made
-    name: str
-
-
-@dataclass(eq=False)
-class Parameters:
-    """What `network.parameters()` gives; pairs with names for `named_parameters()`."""
-
-    network: Value
-    named: bool = False
-
-
-@dataclass(eq=False)
-class Tensor:
-    node: Node
-
-    @property
-    def shape(self) -> Any:
-        return self.node.shape
-
-
-@dataclass(eq=False)
-class Batches:
-    """An iterator over what cannot be listed: "each" of its elements, or "enumerate"d."""
-
-    source: Value
-    form: str = "each"
-
-
-@dataclass(eq=False)
-class Labels:
-    """The data that a loader yields as labels; known by how many classes there are."""
-
-    classes: int | None
-    node: Node
-
-
 def is_network(value: Value) -> bool:
     if isinstance(value, Object):
         return value.cls.is_network
@@ -297,4 +207,3 @@ def layers(network: Value, path: str = "", seen: set[int] | None = None) -> Iter
         yield path, network
     for name, value in inside(network):
         yield from layers(value, f"{path}.{name}" if path else name, seen)
-

@@ -8,8 +8,10 @@ from alexlab.check.rule import Evidence, Rule, called, found
 from alexlab.check.rules.ends import classification_ends, is_answer_of_images, last_operations
 from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 
-_CUT = frozenset("relu relu6 leaky_relu elu selu celu gelu silu mish hardtanh hardswish prelu".split())
-_SQUEEZE = frozenset("tanh sigmoid hardsigmoid softsign".split())
+_CUT = frozenset(
+    ["relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardtanh", "hardswish", "prelu"]
+)
+_SQUEEZE = frozenset(["tanh", "sigmoid", "hardsigmoid", "softsign"])
 _LAST = frozenset({"linear", "conv"})
 _BEFORE = SHAPE_ONLY | {"dropout", "batch_norm"}
 
@@ -28,9 +30,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             if node.op in _SQUEEZE:
                 what = {"en": "squeezes the logits into a small range", "zh": "把 logits 压进很小的范围"}
             message = Text(
-                f"{called(node)}: {node.op} after the last layer {what['en']}: the network cannot say how unlikely a class "
+                f"{called(node)}: {node.op} after the last layer {what['en']}: the network cannot say "
+                f"how unlikely a class "
                 "is, and where all are cut off no gradient flows.",
-                f"{called(node)}：最后一层之后的 {node.op} {what['zh']}：网络无法表达某个类别有多不可能，全部被截去时也没有梯度。",
+                f"{called(node)}：最后一层之后的 {node.op} {what['zh']}："
+                f"网络无法表达某个类别有多不可能，全部被截去时也没有梯度。",
             )
             yield found(RULE.name, "warning", evidence, node, message, RULE.mend)
             break
@@ -40,10 +44,12 @@ RULE = Rule(
     name="activation-on-logits",
     title=Text("an activation on the logits", "logits 上的激活函数"),
     why=Text(
-        "The loss needs logits of both signs and any size. ReLU sets all classes that are less likely than even to the same "
+        "The loss needs logits of both signs and any size. ReLU sets all classes that are less "
+        "likely than even to the same "
         "0, and an image whose logits are all negative gives no gradient at all; sigmoid and tanh bound how sure the "
         "network can be.",
-        "损失需要可正可负、大小不限的 logits。ReLU 把所有不太可能的类别都变成同一个 0，如果一幅图像的 logits 全为负，就完全没有梯度；"
+        "损失需要可正可负、大小不限的 logits。ReLU 把所有不太可能的类别都变成同一个 0，"
+        "如果一幅图像的 logits 全为负，就完全没有梯度；"
         "sigmoid 和 tanh 则限制了网络能有多确定。",
     ),
     mend=Text("remove the activation after the last layer.", "去掉最后一层之后的激活函数。"),

@@ -18,9 +18,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             continue
         seen.add(id(node.owner))
         message = Text(
-            f"the weights of {called(node)} are all equal, and so are those of {called(after)} after it: all units of a layer "
+            f"the weights of {called(node)} are all equal, and so are those of {called(after)} after "
+            f"it: all units of a layer "
             "compute the same and get the same gradient; they never become different.",
-            f"{called(node)} 的权重全都相等，它后面的 {called(after)} 也是：同一层的所有单元计算相同、梯度相同，永远不会变得不同。",
+            f"{called(node)} 的权重全都相等，它后面的 {called(after)} 也是：同一层的所有单元计算相同、"
+            f"梯度相同，永远不会变得不同。",
         )
         yield found(RULE.name, "error", evidence, node, message, RULE.mend)
 
@@ -48,9 +50,11 @@ RULE = Rule(
     name="constant-weights",
     title=Text("weights that start all equal", "全部相等的初始权重"),
     why=Text(
-        "Units of one layer differ only by their weights. If these start equal, in one layer after another, the units stay "
+        "Units of one layer differ only by their weights. If these start equal, in one layer after "
+        "another, the units stay "
         "copies of one unit, and with zeros nothing is passed on at all.",
-        "同一层的单元只靠权重区分。如果相邻各层的权重一开始都相等，这些单元就永远是同一个单元的副本；如果全是零，则什么都传不下去。",
+        "同一层的单元只靠权重区分。如果相邻各层的权重一开始都相等，这些单元就永远是同一个单元的副本；"
+        "如果全是零，则什么都传不下去。",
     ),
     mend=Text(
         "start from random weights: PyTorch's own, or `nn.init.kaiming_normal_`; only biases may be constant.",

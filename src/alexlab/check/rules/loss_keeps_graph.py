@@ -20,7 +20,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             continue
         seen.add(place)
         message = Text(
-            "this adds up losses (or answers) with their graphs: every batch's graph stays in memory until the sum is gone, "
+            "this adds up losses (or answers) with their graphs: every batch's graph stays in memory "
+            "until the sum is gone, "
             "and memory grows with each batch.",
             "这里把损失（或输出）连同计算图一起累加：每个批次的计算图都会留在内存里，内存逐批增长。",
         )
@@ -36,7 +37,13 @@ def _after(node: Node) -> list[Node]:
 def _sums(program: Program) -> Iterator[tuple[Node, Place | None]]:
     """Sums that take up the sum of the pass before."""
     for node in program.graph.nodes:
-        if node.op != "add" or not node.grad or node.network is not None or not node.rounds or node.rounds[-1].number == 0:
+        if (
+            node.op != "add"
+            or not node.grad
+            or node.network is not None
+            or not node.rounds
+            or node.rounds[-1].number == 0
+        ):
             continue
         for source in node.inputs:
             if source.op == "add" and source.place == node.place and source.grad and source.rounds:
@@ -58,9 +65,11 @@ RULE = Rule(
     name="loss-keeps-graph",
     title=Text("a loss added up with its graph", "连同计算图一起累加的损失"),
     why=Text(
-        "A loss that has not been made a number holds everything that led to it. Adding it to a running total chains all "
+        "A loss that has not been made a number holds everything that led to it. Adding it to a "
+        "running total chains all "
         "batches together: memory grows until the epoch ends, or until there is none left.",
-        "没有变成数字的损失保留着得到它的整个过程。把它加进累计值，就把所有批次串在一起：内存一直增长，直到一个 epoch 结束或耗尽。",
+        "没有变成数字的损失保留着得到它的整个过程。把它加进累计值，就把所有批次串在一起："
+        "内存一直增长，直到一个 epoch 结束或耗尽。",
     ),
     mend=Text("add `loss.item()` (or `loss.detach()`).", "累加 `loss.item()`（或 `loss.detach()`）。"),
     find=find,

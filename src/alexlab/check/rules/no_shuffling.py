@@ -27,7 +27,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         message = Text(
             "the network is trained from this loader, which does not shuffle: every epoch has the same batches"
             + (", and an image folder is sorted by class, so that a batch has one class." if sorted_ else "."),
-            "网络用这个加载器训练，而它不打乱顺序：每个 epoch 的批次都一样" + ("，而且图像文件夹按类别排序，一个批次只有一个类别。" if sorted_ else "。"),
+            "网络用这个加载器训练，而它不打乱顺序：每个 epoch 的批次都一样"
+            + ("，而且图像文件夹按类别排序，一个批次只有一个类别。" if sorted_ else "。"),
         )
         yield found(RULE.name, "error" if sorted_ else "warning", evidence, None, message, RULE.mend, loader.place)
 
@@ -58,9 +59,12 @@ RULE = Rule(
     name="no-shuffling",
     title=Text("training without shuffling", "训练时不打乱顺序"),
     why=Text(
-        "The steps of an epoch should each see a fair sample. In a fixed order the same images always meet in a batch and the "
-        "last ones always have the last word; where the order is by class, the network learns one class after the other.",
-        "一个 epoch 中的每一步都应看到有代表性的样本。顺序固定时，总是同样的图像在一个批次里相遇，最后的图像总是最后说了算；如果按类别排序，网络就一个接一个地学类别。",
+        "The steps of an epoch should each see a fair sample. In a fixed order the same images "
+        "always meet in a batch and the "
+        "last ones always have the last word; where the order is by class, the network learns one "
+        "class after the other.",
+        "一个 epoch 中的每一步都应看到有代表性的样本。顺序固定时，总是同样的图像在一个批次里相遇，"
+        "最后的图像总是最后说了算；如果按类别排序，网络就一个接一个地学类别。",
     ),
     mend=Text("give the training loader `shuffle=True`.", "给训练加载器加上 `shuffle=True`。"),
     find=find,

@@ -33,20 +33,25 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         return
     trained = next(iter(networks.values()))
     message = Text(
-        f"this optimiser has the parameters of another network than the {name_of(trained)} that is trained: its steps change "
+        f"this optimiser has the parameters of another network than the {name_of(trained)} that is "
+        f"trained: its steps change "
         "nothing that the loss depends on.",
-        f"这个优化器拿到的是另一个网络的参数，而不是正在训练的 {name_of(trained)}：它的更新不会改变损失所依赖的任何东西。",
+        f"这个优化器拿到的是另一个网络的参数，而不是正在训练的 {name_of(trained)}："
+        f"它的更新不会改变损失所依赖的任何东西。",
     )
     yield found(RULE.name, "error", evidence, None, message, RULE.mend, optimiser.place)
 
 
-_NETWORK = "network = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))\n"
+_NETWORK = (
+    "network = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))\n"
+)
 
 RULE = Rule(
     name="optimiser-of-another",
     title=Text("parameters that the optimiser never saw", "优化器从未见过的参数"),
     why=Text(
-        "An optimiser steps the parameters that it was made with. A network that is built anew afterwards is not among them.",
+        "An optimiser steps the parameters that it was made with. A network that is built anew "
+        "afterwards is not among them.",
         "优化器只更新创建它时得到的参数。之后重新构建的网络不在其中。",
     ),
     mend=Text("make the optimiser after the network that is trained.", "在要训练的网络之后再创建优化器。"),

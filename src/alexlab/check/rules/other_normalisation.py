@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.datasets import DATASETS, Dataset, find as facts_of, is_training, transforms_of
+from alexlab.check.datasets import DATASETS, Dataset, is_training, transforms_of
+from alexlab.check.datasets import find as facts_of
 from alexlab.check.finding import Finding, Text
 from alexlab.check.reading.values import Made
 from alexlab.check.rule import Evidence, Rule, found
@@ -32,7 +33,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             seen.add(id(transform))
             own = f"{facts.mean}, {facts.deviation}"
             message = Text(
-                f"{facts.name} is normalised by the mean of {other.name}: the images have neither mean 0 nor deviation 1.",
+                f"{facts.name} is normalised by the mean of {other.name}: the images have neither "
+                f"mean 0 nor deviation 1.",
                 f"{facts.name} 用的是 {other.name} 的均值来归一化：图像的均值不为 0，标准差也不为 1。",
             )
             fix = Text(f"use {facts.name}'s: Normalize({own}).", f"使用 {facts.name} 自己的常数：Normalize({own})。")
@@ -44,7 +46,11 @@ def _whose(facts: Dataset, mean: object) -> Dataset | None:
     """The other dataset whose mean this is; None where it is the own one, near to it, or nobody's."""
     if isinstance(mean, int | float):
         mean = (mean,)
-    if not isinstance(mean, tuple | list) or len(mean) != len(facts.mean) or not all(isinstance(m, int | float) for m in mean):
+    if (
+        not isinstance(mean, tuple | list)
+        or len(mean) != len(facts.mean)
+        or not all(isinstance(m, int | float) for m in mean)
+    ):
         return None
     if _distance(mean, facts.mean) <= NEAR:
         return None
@@ -66,7 +72,8 @@ def _one_sided(evidence: Evidence, datasets: list[Made]) -> Iterator[Finding]:
         if None in constants or constants[0] == constants[1]:
             continue
         message = Text(
-            "the test images are normalised otherwise than the training images: the network sees images of a kind that it was "
+            "the test images are normalised otherwise than the training images: the network sees "
+            "images of a kind that it was "
             "not trained on.",
             "测试图像的归一化与训练图像不同：网络看到的是它没有训练过的那种图像。",
         )
@@ -100,12 +107,18 @@ RULE = Rule(
     name="other-normalisation",
     title=Text("normalisation by another dataset's constants", "用了别的数据集的归一化常数"),
     why=Text(
-        "Normalisation subtracts the mean of the training images and divides by their deviation. The numbers belong to a "
-        "dataset; copied from another one they shift every image, and where only one part of the data is normalised, the "
+        "Normalisation subtracts the mean of the training images and divides by their deviation. The "
+        "numbers belong to a "
+        "dataset; copied from another one they shift every image, and where only one part of the "
+        "data is normalised, the "
         "network is tested on images of another kind.",
-        "归一化是减去训练图像的均值再除以标准差。这些数字属于某个数据集；从别处抄来会使每幅图像都发生偏移，而只归一化一部分数据时，网络是在另一种图像上测试。",
+        "归一化是减去训练图像的均值再除以标准差。这些数字属于某个数据集；"
+        "从别处抄来会使每幅图像都发生偏移，而只归一化一部分数据时，网络是在另一种图像上测试。",
     ),
-    mend=Text("use the constants of the dataset, the same for training and test.", "使用该数据集自己的常数，训练和测试保持一致。"),
+    mend=Text(
+        "use the constants of the dataset, the same for training and test.",
+        "使用该数据集自己的常数，训练和测试保持一致。",
+    ),
     find=find,
     bad=TRAINING.replace("MNIST", "FashionMNIST").replace(
         "transforms.ToTensor()", _OWN.replace("0.2860", "0.1307").replace("0.3530", "0.3081")

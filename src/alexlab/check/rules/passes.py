@@ -49,7 +49,11 @@ def holds(whole: Value, part: Value, depth: int = 0) -> bool:
         return True
     if depth > 6 or not isinstance(whole, Object | Made):
         return False
-    held = whole.attributes.values() if isinstance(whole, Object) else (*whole.children.values(), *whole.attributes.values())
+    held = (
+        whole.attributes.values()
+        if isinstance(whole, Object)
+        else (*whole.children.values(), *whole.attributes.values())
+    )
     return any(holds(value, part, depth + 1) for value in held if isinstance(value, Object | Made))
 
 
@@ -83,4 +87,3 @@ def same_step(first: Event, second: Event) -> bool:
 
 def nodes_after(node: Node) -> Iterator[Node]:
     return (each for each in descendants(node) if each is not node)
-

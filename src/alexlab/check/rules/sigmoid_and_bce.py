@@ -17,13 +17,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             continue
         if end.loss == "bce_with_logits" and all(node.op == "sigmoid" for node in last):
             message = Text(
-                "sigmoid, then binary cross-entropy with logits, which applies sigmoid again: the loss cannot fall below "
+                "sigmoid, then binary cross-entropy with logits, which applies sigmoid again: the "
+                "loss cannot fall below "
                 "0.313 for the positive class, and gradients shrink.",
                 "先 sigmoid，再用 BCEWithLogits，而它会再做一次 sigmoid：正类的损失不可能低于 0.313，梯度变小。",
             )
         elif end.loss == "bce" and all(node.op in _LOGITS for node in last):
             message = Text(
-                "binary cross-entropy is given numbers that are no probabilities: it stops at the first one outside 0 to 1.",
+                "binary cross-entropy is given numbers that are no probabilities: it stops at the "
+                "first one outside 0 to 1.",
                 "二元交叉熵得到的数不是概率：遇到第一个超出 0 到 1 的数就会报错。",
             )
         else:
@@ -43,11 +45,15 @@ RULE = Rule(
     name="sigmoid-and-bce",
     title=Text("sigmoid twice, or not at all, with binary cross-entropy", "二元交叉熵前 sigmoid 做了两次或没有做"),
     why=Text(
-        "`BCELoss` takes probabilities, `BCEWithLogitsLoss` takes logits and applies sigmoid itself. Sigmoid of a sigmoid lies "
+        "`BCELoss` takes probabilities, `BCEWithLogitsLoss` takes logits and applies sigmoid itself. "
+        "Sigmoid of a sigmoid lies "
         "between 0.5 and 0.73.",
-        "`BCELoss` 接收概率，`BCEWithLogitsLoss` 接收 logits 并自己做 sigmoid。sigmoid 的 sigmoid 只在 0.5 到 0.73 之间。",
+        "`BCELoss` 接收概率，`BCEWithLogitsLoss` 接收 logits 并自己做 sigmoid。sigmoid 的 sigmoid "
+        "只在 0.5 到 0.73 之间。",
     ),
-    mend=Text("give `BCEWithLogitsLoss` the logits, without sigmoid.", "把不经过 sigmoid 的 logits 交给 `BCEWithLogitsLoss`。"),
+    mend=Text(
+        "give `BCEWithLogitsLoss` the logits, without sigmoid.", "把不经过 sigmoid 的 logits 交给 `BCEWithLogitsLoss`。"
+    ),
     find=find,
     bad=_PROGRAM.format(loss="BCEWithLogitsLoss"),
     good=_PROGRAM.format(loss="BCELoss"),

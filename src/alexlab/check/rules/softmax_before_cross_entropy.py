@@ -19,15 +19,18 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             where = f" ({end.place})" if end.place else ""
             if log:
                 message = Text(
-                    f"log-softmax, then cross-entropy{where}, which applies log-softmax again: the result is the same, the "
+                    f"log-softmax, then cross-entropy{where}, which applies log-softmax again: the "
+                    f"result is the same, the "
                     "work is done twice, and a reader cannot tell what the network gives.",
-                    f"先 log-softmax，再用交叉熵{where}，而交叉熵会再做一次 log-softmax：结果不变，但计算重复，读者也无法判断网络的输出是什么。",
+                    f"先 log-softmax，再用交叉熵{where}，而交叉熵会再做一次 log-softmax：结果不变，"
+                    f"但计算重复，读者也无法判断网络的输出是什么。",
                 )
             else:
                 message = Text(
                     f"softmax, then cross-entropy{where}, which applies softmax again: the loss cannot fall below "
                     "ln(1 + (K - 1)/e) for K classes, gradients shrink, and training is slow or stands still.",
-                    f"先 softmax，再用交叉熵{where}，而交叉熵会再做一次 softmax：对 K 个类别，损失不可能低于 ln(1 + (K - 1)/e)，"
+                    f"先 softmax，再用交叉熵{where}，而交叉熵会再做一次 softmax：对 K 个类别，"
+                    f"损失不可能低于 ln(1 + (K - 1)/e)，"
                     "梯度变小，训练很慢甚至停滞。",
                 )
             yield found(RULE.name, "note" if log else "error", evidence, node, message, RULE.mend)
@@ -59,8 +62,10 @@ RULE = Rule(
     name="softmax-before-cross-entropy",
     title=Text("softmax before cross-entropy", "交叉熵之前的 softmax"),
     why=Text(
-        "`CrossEntropyLoss` applies log-softmax to what it is given. Given probabilities instead of logits, it works on "
-        "numbers between 0 and 1 whose softmax is almost even: the loss stays near ln(K) and the gradients are small.",
+        "`CrossEntropyLoss` applies log-softmax to what it is given. Given probabilities instead of "
+        "logits, it works on "
+        "numbers between 0 and 1 whose softmax is almost even: the loss stays near ln(K) and the "
+        "gradients are small.",
         "`CrossEntropyLoss` 会对输入做 log-softmax。如果给它的是概率而不是 logits，它面对的是 0 到 1 之间的数，"
         "再做 softmax 后几乎均匀：损失停在 ln(K) 附近，梯度很小。",
     ),

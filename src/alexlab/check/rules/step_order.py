@@ -12,7 +12,8 @@ from alexlab.check.rules.programs import TRAINING
 def find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None or any(
-        event.kind == "escape" and (event.node is not None or not isinstance(event.subject, Made)) for event in program.events
+        event.kind == "escape" and (event.node is not None or not isinstance(event.subject, Made))
+        for event in program.events
     ):
         return
     seen: set[object] = set()
@@ -26,13 +27,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         last = before[-1] if before else None
         if last is not None and last.kind == "zero_grad" and not last.conditional and _same_loop(last, step):
             message = Text(
-                "the gradients are set to zero just before this step: it steps with nothing, and the network does not learn "
+                "the gradients are set to zero just before this step: it steps with nothing, and the "
+                "network does not learn "
                 "from this batch.",
                 "就在这一步之前梯度被清零了：这一步没有任何梯度可用，网络从这个批次学不到东西。",
             )
         elif not any(e.kind == "backward" for e in before):
             message = Text(
-                "this step stands before `backward`: it uses the gradients of the batch before, and those of the first do not "
+                "this step stands before `backward`: it uses the gradients of the batch before, and "
+                "those of the first do not "
                 "exist.",
                 "这一步在 `backward` 之前：它用的是上一个批次的梯度，而第一个批次还没有梯度。",
             )
@@ -59,9 +62,11 @@ RULE = Rule(
     name="step-order",
     title=Text("step before backward, or after `zero_grad`", "step 在 backward 之前，或紧跟在 `zero_grad` 之后"),
     why=Text(
-        "A step changes the weights by the gradients that are there. Before `backward` there are none of this batch; after "
+        "A step changes the weights by the gradients that are there. Before `backward` there are "
+        "none of this batch; after "
         "`zero_grad` there are none at all, and the network stays as it was.",
-        "step 按现有的梯度更新权重。在 `backward` 之前没有这个批次的梯度；在 `zero_grad` 之后则完全没有梯度，网络保持原样。",
+        "step 按现有的梯度更新权重。在 `backward` 之前没有这个批次的梯度；在 `zero_grad` "
+        "之后则完全没有梯度，网络保持原样。",
     ),
     mend=Text("keep the order: `zero_grad`, `backward`, `step`.", "保持顺序：`zero_grad`、`backward`、`step`。"),
     find=find,

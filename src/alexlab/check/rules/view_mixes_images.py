@@ -30,9 +30,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         rows = f"{values // asked} rows" if values % asked == 0 else "rows that mix images, or an error"
         rows_zh = f"{values // asked} 行" if values % asked == 0 else "混合了不同图像的行，或报错"
         message = Text(
-            f"each image has {values} values here, from {shown(node.inputs[0].shape)}, and view(-1, {asked}) makes {rows} of "
+            f"each image has {values} values here, from {shown(node.inputs[0].shape)}, and view(-1, "
+            f"{asked}) makes {rows} of "
             "them: rows are no longer images, and do not match the labels.",
-            f"这里每幅图像有 {values} 个值（来自 {shown(node.inputs[0].shape)}），view(-1, {asked}) 却把它变成{rows_zh}：行不再是图像，与标签对不上。",
+            f"这里每幅图像有 {values} 个值（来自 {shown(node.inputs[0].shape)}），view(-1, {asked}) "
+            f"却把它变成{rows_zh}：行不再是图像，与标签对不上。",
         )
         fix = Text(
             f"write `x.view(x.size(0), -1)`, and make the next layer's in_features {values}.",
@@ -43,8 +45,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 def _from_images(node: Node) -> bool:
     """Whether the first dimension still counts images."""
-    return node.shape is not None and len(node.shape) == 4 and (
-        isinstance(node.shape[0], int) or node.shape[0] == Batch()
+    return (
+        node.shape is not None and len(node.shape) == 4 and (isinstance(node.shape[0], int) or node.shape[0] == Batch())
     )
 
 
@@ -52,7 +54,10 @@ def _restored(node: Node) -> bool:
     """Whether a later operation brings back a row for each image."""
     rows = node.inputs[0].shape[0] if node.inputs[0].shape else None
     last = list(descendants(node))[1:]
-    return any(each.shape is not None and len(each.shape) > 0 and each.shape[0] == rows and each.op in ("view", "reshape") for each in last)
+    return any(
+        each.shape is not None and len(each.shape) > 0 and each.shape[0] == rows and each.op in ("view", "reshape")
+        for each in last
+    )
 
 
 _CLASS = """\
@@ -77,11 +82,16 @@ RULE = Rule(
     name="view-mixes-images",
     title=Text("`view(-1, n)` that mixes images", "混合不同图像的 `view(-1, n)`"),
     why=Text(
-        "`view(-1, n)` cuts the batch into rows of n values and asks no one whether a row is an image. With a number from "
+        "`view(-1, n)` cuts the batch into rows of n values and asks no one whether a row is an "
+        "image. With a number from "
         "another input size the batch has more rows than images, or rows with parts of two.",
-        "`view(-1, n)` 把整个批次切成每行 n 个值，并不管一行是不是一幅图像。用了另一种输入尺寸的数字，行数就会多于图像数，或一行里混有两幅图像。",
+        "`view(-1, n)` 把整个批次切成每行 n 个值，并不管一行是不是一幅图像。"
+        "用了另一种输入尺寸的数字，行数就会多于图像数，或一行里混有两幅图像。",
     ),
-    mend=Text("keep the batch: `x.view(x.size(0), -1)` or `torch.flatten(x, 1)`.", "保留批次维：`x.view(x.size(0), -1)` 或 `torch.flatten(x, 1)`。"),
+    mend=Text(
+        "keep the batch: `x.view(x.size(0), -1)` or `torch.flatten(x, 1)`.",
+        "保留批次维：`x.view(x.size(0), -1)` 或 `torch.flatten(x, 1)`。",
+    ),
     find=find,
     bad=_CLASS.format(features=16 * 7 * 7),
     good=_CLASS.format(features=16 * 14 * 14),

@@ -24,13 +24,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 continue
             if is_training(made) is False:
                 message = Text(
-                    f"{kind} changes the test images at random: the figure is another one each time, and lower than the "
+                    f"{kind} changes the test images at random: the figure is another one each time, "
+                    f"and lower than the "
                     "network's.",
                     f"{kind} 会随机改变测试图像：每次得到的数字都不同，也比网络的真实水平低。",
                 )
             elif kind == "RandomHorizontalFlip" and not facts.mirrored:
                 message = Text(
-                    f"{kind} on {facts.name}: a mirrored character is another one, or none; the label is no longer right.",
+                    f"{kind} on {facts.name}: a mirrored character is another one, or none; the label "
+                    f"is no longer right.",
                     f"对 {facts.name} 使用 {kind}：镜像后的字符成了另一个字符或不成字，标签不再正确。",
                 )
             else:
@@ -46,12 +48,16 @@ RULE = Rule(
     name="wrong-augmentation",
     title=Text("an augmentation that changes the test images or the label", "改变测试图像或标签的数据增强"),
     why=Text(
-        "Augmentation makes new training images of which the label still holds. On test images it only adds noise to the "
+        "Augmentation makes new training images of which the label still holds. On test images it "
+        "only adds noise to the "
         "figure; mirrored digits and letters no longer are what their label says.",
-        "数据增强产生标签仍然成立的新训练图像。用在测试图像上只会给数字加上噪声；镜像后的数字和字母则不再是标签所说的那个。",
+        "数据增强产生标签仍然成立的新训练图像。用在测试图像上只会给数字加上噪声；"
+        "镜像后的数字和字母则不再是标签所说的那个。",
     ),
-    mend=Text("use it for training only, and only where the label stays right.", "只用于训练，而且只在标签仍然正确时使用。"),
+    mend=Text(
+        "use it for training only, and only where the label stays right.", "只用于训练，而且只在标签仍然正确时使用。"
+    ),
     find=find,
-    bad=_CIFAR.replace('train=False, transform=transforms.ToTensor()', f"train=False, transform={_RANDOM}"),
-    good=_CIFAR.replace('train=True, transform=transforms.ToTensor()', f"train=True, transform={_RANDOM}"),
+    bad=_CIFAR.replace("train=False, transform=transforms.ToTensor()", f"train=False, transform={_RANDOM}"),
+    good=_CIFAR.replace("train=True, transform=transforms.ToTensor()", f"train=True, transform={_RANDOM}"),
 )
