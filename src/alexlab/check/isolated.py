@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 45
-MEMORY = 12 * 2**30
-"""Bytes of address space; PyTorch alone takes about 3 GB of it."""
+MEMORY = 4 * 2**30
+"""Bytes of address space beyond what PyTorch takes: 16 times AlexNet's weights."""
 LARGEST_WRITE = 64 * 2**20
 
 _CHANGES = {
@@ -30,7 +30,7 @@ def _limit() -> None:
         return
     for kind, wanted in (
         (resource.RLIMIT_CPU, SECONDS),
-        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_AS, _address_space() + MEMORY),
         (resource.RLIMIT_FSIZE, LARGEST_WRITE),
         (resource.RLIMIT_CORE, 0),
     ):
@@ -40,6 +40,15 @@ def _limit() -> None:
             resource.setrlimit(kind, (limit, limit))
         except (ValueError, OSError):
             continue
+
+
+def _address_space() -> int:
+    """Bytes that this process has mapped already; a generous guess where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 8 * 2**30
 
 
 def _guard(scratch: Path) -> Callable[[str, tuple[Any, ...]], None]:
@@ -70,7 +79,6 @@ def main() -> None:
     """Read what is asked from the standard input, and write the answer to the file descriptor that is named."""
     writer, scratch = int(sys.argv[1]), Path(sys.argv[2])
     asked = json.load(sys.stdin)
-    _limit()
     import torch  # before the guard: it may probe the machine with programs of its own
 
     from alexlab.check.checking import check_network
@@ -78,6 +86,7 @@ def main() -> None:
     from alexlab.errors import UserError
     from alexlab.networks.building import build
 
+    _limit()
     torch.set_num_threads(min(2, os.cpu_count() or 1))
     shape = tuple(asked["input"]) if asked["input"] else None
     sys.path.insert(0, str(Path(asked["target"].rpartition(":")[0]).parent.absolute()))

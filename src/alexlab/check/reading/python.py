@@ -8,6 +8,7 @@ from alexlab.check.graph import Batch
 from alexlab.check.reading import tensors
 from alexlab.check.reading.library import full_name
 from alexlab.check.reading.reader import Reader
+from alexlab.check.reading.signatures import LAYERS, WEIGHTED
 from alexlab.check.reading.values import (
     UNKNOWN,
     Batches,
@@ -25,7 +26,7 @@ from alexlab.check.reading.values import (
 def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     """What a built-in function gives."""
     from alexlab.check.reading.access import attribute
-    from alexlab.check.reading.expressions import elements, sample, truth
+    from alexlab.check.reading.expressions import elements, sample
 
     first = arguments[0] if arguments else UNKNOWN
     if name == "super":
@@ -72,6 +73,8 @@ def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[st
         return _number(reader, name, arguments, items, at)
     if name == "getattr" and len(arguments) >= 2 and isinstance(arguments[1], str):
         return attribute(reader, first, arguments[1], at)
+    if name == "hasattr" and len(arguments) == 2 and isinstance(arguments[1], str):
+        return _has(first, arguments[1])
     if name == "setattr" and len(arguments) == 3 and isinstance(arguments[1], str) and isinstance(first, Object):
         reader.write(first.attributes, arguments[1], arguments[2])
         return None
@@ -79,10 +82,16 @@ def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[st
         from alexlab.check.reading.calls import call
 
         return [call(reader, first, [each], {}, at) for each in elements(arguments[1]) or []] or UNKNOWN
-    if name == "callable":
-        return UNKNOWN if truth(first) is None else UNKNOWN
-    if name in ("exit", "quit"):
-        return UNKNOWN
+    return UNKNOWN
+
+
+def _has(value: Value, name: str) -> Value:
+    if isinstance(value, Object):
+        return name in value.attributes or value.cls.find(name) is not None or UNKNOWN
+    short = value.name.removeprefix("torch.nn.") if isinstance(value, Made) else ""
+    if short in LAYERS and name in ("weight", "bias"):
+        weighted = LAYERS[short][0] in (*WEIGHTED, "batch_norm", "layer_norm", "group_norm")
+        return weighted and (name == "weight" or value.arguments.get("bias", True))
     return UNKNOWN
 
 

@@ -6,6 +6,7 @@ leaves for the next is seen.
 """
 
 import ast
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,8 +20,10 @@ from alexlab.check.reading.values import UNKNOWN, Function, Made, Object, Scope,
 
 K = TypeVar("K")
 
-MOST_STEPS = 400_000
-"""Statements and calls to follow before giving up: a few seconds."""
+MOST_STEPS = 60_000
+"""Statements and calls to follow before giving up; a training script of a few hundred lines takes a few thousand."""
+LONGEST = 5.0
+"""Seconds to follow before giving up."""
 DEEPEST_CALL = 40
 LONGEST_LOOP = 512
 _MISSING: Any = object()
@@ -73,6 +76,7 @@ class Reader:
         self.conditional = 0
         self.grad: bool | None = True
         self.steps = 0
+        self.started = time.monotonic()
         self.loops = 0
         self.unit = 0
 
@@ -255,9 +259,9 @@ class Reader:
         del frame.returns[returns:]
         for container, key, after in changes.values():
             before = container.get(key) if isinstance(container, dict) else None
-            if isinstance(before, int | float | str) and before is not after and container is not self.modes:
-                if isinstance(after, int | float | str) or after is UNKNOWN:
-                    self.write(container, key, UNKNOWN)
+            plain = isinstance(before, int | float | str) and (isinstance(after, int | float | str) or after is UNKNOWN)
+            if plain and before is not after and container is not self.modes:
+                self.write(container, key, UNKNOWN)
         flow = Flow.NEXT
         named = items[:4] if items and not _is_number(items[0]) else [UNKNOWN, UNKNOWN]
         for count, value in enumerate(named if len(named) > 1 else named * 2):
@@ -278,7 +282,7 @@ class Reader:
 
     def step(self) -> None:
         self.steps += 1
-        if self.steps > MOST_STEPS:
+        if self.steps > MOST_STEPS or (self.steps % 64 == 0 and time.monotonic() - self.started > LONGEST):
             raise GaveUp
 
 

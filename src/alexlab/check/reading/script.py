@@ -23,7 +23,10 @@ def read_script(source: Source) -> tuple[Program, dict[str, Source]]:
         _unused_functions(reader, scope)
         _evaluation(reader)
     except (GaveUp, RecursionError):
+        # what comes after decides what the events before it mean: of a part nothing is known
         reader.program.complete = False
+        reader.program.events.clear()
+        reader.program.graph.ends.clear()
     finally:
         sys.setrecursionlimit(limit)
     _name_layers(reader.program)

@@ -273,4 +273,7 @@ def shape_of(op: str, inputs: tuple[Shape, ...], attributes: Attributes) -> Shap
             return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*known, strict=True))
         return max(known, key=len)
     rule = RULES.get(op)
-    return None if rule is None else rule(inputs[0], attributes)
+    try:
+        return None if rule is None else rule(inputs[0], attributes)
+    except (IndexError, ZeroDivisionError):  # the script asks for what the tensor does not have: it would stop there
+        return None

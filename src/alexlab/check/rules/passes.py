@@ -67,9 +67,9 @@ def mode_layer(program: Program, network: Value) -> str | None:
         if layer.name.startswith("torchvision.models.") and layer.name.count(".") == 2:
             return f"{layer.name.rsplit('.', 1)[-1]}'s dropout or batch norm"
     for node in program.graph.nodes:
-        if node.network is network and node.op == "dropout" and node.owner is None:
-            if node.attributes.get("explicit") and not node.attributes.get("literal"):
-                return "F.dropout"
+        told = node.attributes.get("explicit") and not node.attributes.get("literal")
+        if node.network is network and node.op == "dropout" and node.owner is None and told:
+            return "F.dropout"
     return None
 
 
