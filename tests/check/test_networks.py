@@ -2,14 +2,15 @@
 
 import copy
 
-import alexlab
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
+
+import alexlab
 from alexlab.check import check_network
 from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS
-from torch import nn
-from torch.nn import functional as F
 
 IMAGE = (1, 28, 28)
 RIGHT_BY_DESIGN = {"alexnet-227": {"second-head"}}
@@ -77,7 +78,11 @@ def made(*middle: nn.Module, last: nn.Module | None = None, out: int = 10) -> nn
         ("class-count", lambda: made(nn.ReLU(), out=12), None),
         ("in-features", lambda: chain(nn.Linear(400, 10)), None),
         ("input-shape", lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(2704, 10)), None),
-        ("input-shape", lambda: nn.Sequential(nn.Conv2d(1, 4, 11, 4), nn.MaxPool2d(7), nn.Flatten(), nn.Linear(4, 10)), None),
+        (
+            "input-shape",
+            lambda: nn.Sequential(nn.Conv2d(1, 4, 11, 4), nn.MaxPool2d(7), nn.Flatten(), nn.Linear(4, 10)),
+            None,
+        ),
         ("flatten-takes-batch", lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(0), nn.Linear(2704, 10)), None),
         ("constant-weights", lambda: _filled(made(nn.ReLU()), 0.01), None),
         ("dead-start", lambda: _biased(made(nn.ReLU()), -1e4), None),
@@ -108,8 +113,12 @@ def _biased(network: nn.Module, value: float) -> nn.Module:
         lambda: made(nn.BatchNorm1d(64)),
         lambda: Functional(),
         lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)),
-        lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.GELU(), nn.Conv2d(8, 10, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-        lambda: nn.Sequential(nn.Unflatten(2, (28, 1)), nn.Flatten(1), nn.Linear(784, 3), nn.Linear(3, 50), nn.ELU(), nn.Linear(50, 10)),
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 8, 3), nn.GELU(), nn.Conv2d(8, 10, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        ),
+        lambda: nn.Sequential(
+            nn.Unflatten(2, (28, 1)), nn.Flatten(1), nn.Linear(784, 3), nn.Linear(3, 50), nn.ELU(), nn.Linear(50, 10)
+        ),
         lambda: nn.Sequential(nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(784, 10))),
     ],
 )
@@ -130,7 +139,13 @@ def test_places_are_the_network_s_own_lines():
 
 def test_nothing_is_changed():
     network = nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(), nn.Flatten(), nn.Linear(2704, 10), nn.Linear(10, 10)
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Flatten(),
+        nn.Linear(2704, 10),
+        nn.Linear(10, 10),
     )
     calls: list[int] = []
     network[0].register_forward_hook(lambda *_: calls.append(1))
@@ -157,7 +172,9 @@ def test_nothing_is_changed():
     assert torch.equal(random, torch.get_rng_state())
     assert hooks == [len(module._forward_hooks) for module in network.modules()] and calls == []
     after = optimizer.state_dict()["state"]
-    assert all(torch.equal(after[key]["momentum_buffer"], kept["momentum_buffer"]) for key, kept in momentum["state"].items())
+    assert all(
+        torch.equal(after[key]["momentum_buffer"], kept["momentum_buffer"]) for key, kept in momentum["state"].items()
+    )
 
 
 def test_a_network_that_fails_is_said_not_to_have_been_seen():

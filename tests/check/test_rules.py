@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from alexlab.check import check_script
 from alexlab.check.rules import RULES
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from alexlab.check import check_script
 from alexlab.check.rules import RULES
 from alexlab.errors import UserError
@@ -358,7 +359,9 @@ def test_notebook_places_are_cells_and_lines():
 
 def test_a_comment_with_a_reason_silences_a_rule():
     rule = next(rule for rule in RULES if rule.name == "no-shuffling")
-    told = rule.bad.replace("batch_size=64)\ntest", "batch_size=64)  # alexlab: ignore[no-shuffling] the order is wanted\ntest")
+    told = rule.bad.replace(
+        "batch_size=64)\ntest", "batch_size=64)  # alexlab: ignore[no-shuffling] the order is wanted\ntest"
+    )
     assert told != rule.bad and rules_of(told) == []
     above = rule.bad.replace("training =", "# alexlab: ignore[no-shuffling] the order is wanted\ntraining =")
     assert rules_of(above) == []

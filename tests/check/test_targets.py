@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
+
 from alexlab.check import check_target, targets
 from alexlab.check.rules import RULES
 from alexlab.cli.check import check
 from alexlab.errors import UserError
-from click.testing import CliRunner, Result
 
 NETWORK = """\
 import torch
@@ -63,7 +64,9 @@ def test_json(script):
 def test_sarif(script):
     log = json.loads(run(script, "--sarif").output)
     (result,) = log["runs"][0]["results"]
-    assert log["version"] == "2.1.0" and result["ruleId"] == "softmax-before-cross-entropy" and result["level"] == "error"
+    assert (
+        log["version"] == "2.1.0" and result["ruleId"] == "softmax-before-cross-entropy" and result["level"] == "error"
+    )
     assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 6
     assert result["ruleId"] in {rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]}
 
@@ -79,10 +82,14 @@ def test_a_script_is_never_run():
 
 
 def test_reading_a_script_imports_no_torch(script, alexlab):
-    code = "import sys; from alexlab.check import check_script; from pathlib import Path; check_script(Path('train.py'))"
+    code = (
+        "import sys; from alexlab.check import check_script; from pathlib import Path; check_script(Path('train.py'))"
+    )
     import subprocess
 
-    done = subprocess.run([sys.executable, "-c", code + "; print('torch' in sys.modules)"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code + "; print('torch' in sys.modules)"], capture_output=True, text=True
+    )
     assert done.stdout.strip() == "False", done.stderr
 
 
@@ -107,7 +114,7 @@ def test_a_run(alexlab):
     "top, words",
     [
         ("while True: pass", "longer than 6 s|more time"),
-        ("x = [bytearray(2 ** 29) for _ in range(64)]", "memory"),
+        ("x = [bytearray(2 ** 29) for _ in range(64)]", "MemoryError|memory"),
         ("open('made', 'w').write('x')", "does not let"),
         ("import os; os.mkdir('made')", "does not let"),
         ("import subprocess; subprocess.run(['touch', 'made'])", "does not let"),
