@@ -45,7 +45,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "accuracy": "有此错误时测试精度 {bad}，没有时 {good}（{runs} 个随机种子的平均；各次：{each}）。",
         "other-kind": "{kind}：有此错误时 {bad}，没有时 {good}。",
         "none": "未测量：它会直接报错，或代价取决于具体程序。",
-        "how": "用 `python benchmarks/check/cost.py` 测得：Fashion-MNIST，6,000 幅训练图像，10,000 幅测试图像，带 batch norm 和 dropout 的小型卷积网络，"
+        "how": "用 `python benchmarks/check/cost.py` 测得：Fashion-MNIST，6,000 幅训练图像，10,000 幅测试图像，"
+        "带 batch norm 和 dropout 的小型卷积网络，"
         "3 个 epoch；2 核 AMD EPYC，PyTorch 2.13.0 CPU，2026-11-22。",
     },
 }
@@ -62,7 +63,8 @@ NOTES: dict[str, dict[Language, str]] = {
     "other-normalisation": {
         "en": "Measured here: training images normalised, test images not. With MNIST's constants for both the network is at "
         "{both}: within the spread, because batch norm follows the shift.",
-        "zh": "这里测的是：训练图像做了归一化而测试图像没有。两者都用 MNIST 的常数时为 {both}：在波动范围之内，因为 batch norm 会适应这个偏移。",
+        "zh": "这里测的是：训练图像做了归一化而测试图像没有。两者都用 MNIST 的常数时为 {both}："
+        "在波动范围之内，因为 batch norm 会适应这个偏移。",
     },
     "class-dimension": {
         "en": "Measured here: log-softmax over the images of a batch, before the NLL loss.",

@@ -101,6 +101,13 @@ def test_own_network():
     assert {f.rule for f in counted.findings} == {"nothing-between", "class-count"}
 
 
+def test_a_dataset_says_shape_and_classes():
+    Path("net.py").write_text(NETWORK, encoding="utf-8")
+    rules = {f.rule for f in check_target("net.py:make", dataset="fashion-mnist").findings}
+    assert rules == {"nothing-between", "class-count"}
+    assert check_target("lenet-relu", dataset="mnist").findings == ()
+
+
 def test_a_run(alexlab):
     Path("net.py").write_text(NETWORK, encoding="utf-8")
     Path("run").mkdir()

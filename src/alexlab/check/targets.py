@@ -19,7 +19,9 @@ LONGEST = 60
 """Seconds of wall-clock that importing, building and looking at one's own network may take."""
 
 
-def check_target(target: str, input: Shape | None = None, classes: int | None = None) -> Checked:
+def check_target(
+    target: str, input: Shape | None = None, classes: int | None = None, dataset: str | None = None
+) -> Checked:
     """Look for mistakes in what `target` names.
 
     Args:
@@ -27,13 +29,20 @@ def check_target(target: str, input: Shape | None = None, classes: int | None = 
             process with limits), a folder of a run, or a name of the catalogue of networks.
         input: channels, height and width of an image.
         classes: how many classes there are.
+        dataset: a name of the catalogue of datasets that says both, where they are not given. Its files are not needed.
 
     Raises:
         UserError: there is no such target, or it cannot be read, imported or built.
     """
     path = Path(target)
+    shape = None
+    if dataset is not None:
+        from alexlab.data.catalogue import find
+
+        facts = find(dataset)
+        classes, shape = classes or len(facts.classes), facts.shape
     if ":" in target and not path.exists():
-        return check_own(target, input, classes)
+        return check_own(target, input or shape, classes)
     if path.suffix in (".py", ".ipynb"):
         return check_script(path, classes)
     if path.is_dir():

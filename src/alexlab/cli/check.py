@@ -20,6 +20,7 @@ def _shape(context: click.Context, parameter: click.Parameter, value: str | None
 @click.argument("target")
 @click.option("--input", "shape", callback=_shape, metavar="CxHxW", help="Shape of an image, e.g. 1x28x28.")
 @click.option("--classes", type=click.IntRange(min=2), help="How many classes there are.")
+@click.option("--dataset", metavar="NAME", help="Take shape and classes from a dataset of `alexlab datasets`.")
 @click.option("--json", "form", flag_value="json", help="Findings as a JSON list.")
 @click.option("--sarif", "form", flag_value="sarif", help="Findings as SARIF 2.1.0, for editors and CI.")
 @click.option(
@@ -29,6 +30,7 @@ def check(
     target: str,
     shape: tuple[int, int, int] | None,
     classes: int | None,
+    dataset: str | None,
     form: str | None,
     lang: str,
 ) -> None:
@@ -42,7 +44,7 @@ def check(
     from alexlab.check.targets import check_target
 
     language: Language = "zh" if lang == "zh" else "en"
-    checked = check_target(target, shape, classes)
+    checked = check_target(target, shape, classes, dataset)
     show = {"json": formats.as_json, "sarif": formats.as_sarif}.get(form or "", formats.as_text)
     click.echo(show(checked, language))
     if checked.failed:
