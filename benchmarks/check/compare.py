@@ -80,19 +80,25 @@ def alexlab(text: str, folder: Path) -> list[str] | None:
     return None if done.returncode not in (0, 1) else [finding["rule"] for finding in json.loads(done.stdout)]
 
 
-def other(tool: str, text: str, folder: Path) -> list[str] | None:
-    """What another tool says, by its own names; None where it could not look."""
-    path = folder / "program.py"
-    path.write_text(text, encoding="utf-8")
+def other(tool: str, texts: dict[str, str], folder: Path) -> dict[str, list[str]]:
+    """What another tool says of each program, by its own names; a program that it could not look at is absent."""
+    paths = [folder / f"{name}.py" for name in texts]
+    for path in paths:
+        path.write_text(texts[path.stem], encoding="utf-8")
     runner = Path(__file__).with_name("others.py")
-    try:
-        done = subprocess.run(
-            [sys.executable, str(runner), tool, str(path)], capture_output=True, text=True, timeout=120, cwd=folder
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    lines = [line for line in done.stdout.splitlines() if line.startswith("SAID ")]
-    return json.loads(lines[-1].removeprefix("SAID ")) if lines else None
+    done = subprocess.run(
+        [sys.executable, str(runner), tool, *map(str, paths)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=folder,
+    )
+    said = {}
+    for line in done.stdout.splitlines():
+        if line.startswith("SAID "):
+            _, path, names = line.split(" ", 2)
+            said[Path(path).stem] = json.loads(names)
+    return said
 
 
 def kinds(tool: str, said: list[str]) -> list[set[str]]:
@@ -102,9 +108,7 @@ def kinds(tool: str, said: list[str]) -> list[set[str]]:
     return [set(KINDS[tool][name].split()) for name in said if name in KINDS[tool]]
 
 
-def judge(tool: str, program: Program, score: Score, folder: Path) -> None:
-    look = alexlab if tool == "alexlab" else lambda text, where: other(tool, text, where)
-    bad, good = look(program.mistaken, folder), look(program.mended, folder)
+def judge(tool: str, program: Program, score: Score, bad: list[str] | None, good: list[str] | None) -> None:
     if bad is None or good is None:
         score.failed.append(program.name)
     before, after = kinds(tool, bad or []), kinds(tool, good or [])
@@ -129,8 +133,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for tool in arguments.tools:
             score = Score()
+            texts = {
+                f"{p.name}-{kind}": text for p in programs() for kind, text in (("bad", p.mistaken), ("good", p.mended))
+            }
+            folder = Path(scratch)
+            said = (
+                {name: alexlab(text, folder) for name, text in texts.items()}
+                if tool == "alexlab"
+                else other(tool, texts, folder)
+            )
             for program in programs():
-                judge(tool, program, score, Path(scratch))
+                judge(tool, program, score, said.get(f"{program.name}-bad"), said.get(f"{program.name}-good"))
             precision = "-" if score.precision is None else f"{score.precision:.3f}"
             table.append(f"| {tool} | {score.found} of {score.found + len(score.missed)} | {score.recall:.3f} "
                          f"| {len(score.false)} | {precision} |")  # fmt: skip

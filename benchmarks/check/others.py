@@ -1,4 +1,4 @@
-"""What another tool says of one program, as `SAID [...]` on the standard output: `others.py TOOL PROGRAM`.
+"""What another tool says of programs, a line `SAID PROGRAM [...]` for each: `others.py TOOL PROGRAM...`.
 
 The programs name torchvision's datasets and networks. Neither is needed to see a mistake, and the first need a download: both
 are stood in for by small random images of the right shape, and by small networks with the right names and layers.
@@ -6,6 +6,8 @@ are stood in for by small random images of the right shape, and by small network
 
 import importlib.machinery
 import json
+import os
+import resource
 import runpy
 import sys
 import types
@@ -17,6 +19,7 @@ import torch
 from torch import nn
 
 IMAGES = 192
+SECONDS = 60
 STEPS = 3
 SHAPES = {"MNIST": (1, 28, 28, 10), "FashionMNIST": (1, 28, 28, 10), "KMNIST": (1, 28, 28, 10), "CIFAR10": (3, 32, 32, 10),
           "CIFAR100": (3, 32, 32, 100), "SVHN": (3, 32, 32, 10), "ImageFolder": (3, 48, 48, 5)}  # fmt: skip
@@ -206,14 +209,29 @@ def _run(path: Path, watch: Watch) -> None:
         print(f"the program ended with {type(error).__name__}: {error}", file=sys.stderr)
 
 
+def say(tool: str, path: Path) -> None:
+    """Look at one program, in a process of its own with a limit on processor time."""
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        torch.manual_seed(0)
+        said = {"mldoct": mldoct, "torch-audit": torch_audit, "torchtest2": torchtest2}[tool](path)
+        print(f"\nSAID {path} {json.dumps(said)}", flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
 def main() -> None:
-    tool, path = sys.argv[1], Path(sys.argv[2])
-    torch.manual_seed(0)
+    tool, *paths = sys.argv[1:]
     torch.set_num_threads(1)
     if tool != "mldoct":
         stand_in()
-    said = {"mldoct": mldoct, "torch-audit": torch_audit, "torchtest2": torchtest2}[tool](path)
-    print("SAID " + json.dumps(said))
+    if tool == "torch-audit":
+        import torch_audit  # noqa: F401  once, not in every child
+    if tool == "torchtest2":
+        import torchtest2  # noqa: F401
+    for path in paths:
+        say(tool, Path(path))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Program:
 def programs() -> list[Program]:
     """All programs, by name."""
     found = []
-    for path in sorted(CORPUS.glob("*.py")):
+    for path in sorted(CORPUS.glob("*.txt")):
         lines = path.read_text(encoding="utf-8").splitlines()
         rule, link = (re.sub(r"^# \w+: ", "", line) for line in lines[:2])
         mistaken, mended = [], []
