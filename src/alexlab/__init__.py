@@ -5,6 +5,7 @@
     alexlab.Run("runs/lenet-relu-mnist-1")          a run opened again
     alexlab.network("alexnet-torchvision")          a torch.nn.Module
     alexlab.dataset("fashion-mnist")                images and labels
+    alexlab.check(network, (1, 28, 28))             the mistakes in a network
 
 Importing it imports no torch; the first use does.
 """
@@ -19,6 +20,10 @@ __all__ = ["Run", "dataset", "network", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "check":  # a package that can be called
+        import importlib
+
+        return importlib.import_module("alexlab.check")
     if name in __all__:
         from alexlab import api
 

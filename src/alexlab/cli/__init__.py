@@ -20,6 +20,7 @@ COMMANDS = {
     "describe": "the arithmetic of every layer, worked out",
     "compare": "networks side by side",
     "diagram": "draw a network, or several beside each other",
+    "check": "tell what is wrong with a network or a training script",
     "activations": "draw ReLU, sigmoid and tanh with their derivatives",
 }
 """Name and one line of each command, in the order of --help. `alexlab.cli.NAME` holds the command NAME."""

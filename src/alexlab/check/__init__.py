@@ -1,0 +1,33 @@
+"""Finding mistakes in somebody's network or training script, one rule per file.
+
+From Python, `alexlab.check(network, input)` looks at a network that exists; nothing of it is changed. The module is
+callable, because its name is the verb.
+"""
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from alexlab.check.checking import Checked, check_network, check_script
+from alexlab.check.finding import Finding, Place, Severity, Text
+from alexlab.check.targets import check_target
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Checked", "Finding", "Place", "Severity", "Text", "check_network", "check_script", "check_target"]
+
+
+class _Check(ModuleType):
+    def __call__(
+        self,
+        network: "nn.Module",
+        input: tuple[int, int, int] | None = None,
+        classes: int | None = None,
+        loss: str | None = None,
+    ) -> list[Finding]:
+        """The mistakes in a network: `check_network`'s findings."""
+        return list(check_network(network, input, classes, loss).findings)
+
+
+sys.modules[__name__].__class__ = _Check

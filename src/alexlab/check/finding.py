@@ -1,0 +1,62 @@
+"""What a rule says: a finding, at a place, with its evidence, in English and in Chinese."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+Language = Literal["en", "zh"]
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A line of a file, counted from 1; of a notebook, the line within its cell, cells counted from 1."""
+
+    file: str
+    line: int
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.cell is None else f"{self.file}:cell {self.cell}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Text:
+    """The same sentence in both languages."""
+
+    en: str
+    zh: str
+
+    def in_(self, language: Language) -> str:
+        return self.zh if language == "zh" else self.en
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One mistake.
+
+    Attributes:
+        rule: the name of the rule, as `# alexlab: ignore[rule]` takes it.
+        severity: "error" where the result is wrong, "warning" where it is worse or dear, "note" where it may be meant.
+        message: what was found and what happens because of it.
+        fix: how to mend it.
+        evidence: what the rule looked at.
+        place: file and line, where the evidence has one.
+        layer: dotted path of the layer in the network, or "".
+        replacement: the whole line as it should be, where one line mends it; shown as a diff.
+    """
+
+    rule: str
+    severity: Severity
+    message: Text
+    fix: Text
+    evidence: Text
+    place: Place | None = None
+    layer: str = ""
+    replacement: str | None = None
+
+
+READ = Text("read from the syntax tree with its data flow", "由语法树及其数据流读出")
+TRACED = Text("seen while a copy of the network ran on two images", "网络的副本在两幅图像上运行时所见")
+MEASURED = Text("measured in a run of a copy of the network", "在网络副本的一次运行中测得")

@@ -1,0 +1,129 @@
+"""Findings as text for people, as JSON for programs, and as SARIF for editors and CI."""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from alexlab import __version__
+from alexlab.check.checking import Checked
+from alexlab.check.finding import Finding, Language
+from alexlab.check.rules import RULES
+
+DOCS = "https://alexlab.readthedocs.io/{language}/check/{rule}"
+"""Where a rule's page is read."""
+
+_WORDS = {
+    "en": {"error": "error", "warning": "warning", "note": "note", "fix": "mend", "evidence": "evidence", "none": "no mistakes found"},
+    "zh": {"error": "错误", "warning": "警告", "note": "提示", "fix": "改法", "evidence": "依据", "none": "没有发现错误"},
+}  # fmt: skip
+_LEVELS = {"error": "error", "warning": "warning", "note": "note"}
+
+
+def page(rule: str, language: Language) -> str:
+    """Path of the docs page of a rule, from the root of the project."""
+    return f"docs/check/{'zh/' if language == 'zh' else ''}{rule}.md"
+
+
+def as_text(checked: Checked, language: Language = "en") -> str:
+    """One block for each finding: place, severity, rule, the line itself, what happens, how to mend it."""
+    words = _WORDS[language]
+    blocks = []
+    for finding in checked.findings:
+        where = str(finding.place) if finding.place is not None else (finding.layer or "network")
+        layer = f" ({finding.layer})" if finding.layer and finding.place is not None else ""
+        lines = [f"{where}: {words[finding.severity]}[{finding.rule}]{layer}"]
+        code = _line(finding)
+        if code:
+            lines.append(f"    | {code.strip()}")
+        lines.append(f"    {finding.message.in_(language)}")
+        lines.append(f"    {words['fix']}: {finding.fix.in_(language)}")
+        if finding.replacement is not None and code:
+            lines += [f"    {each}" for each in _diff(code, finding.replacement)]
+        lines.append(f"    {words['evidence']}: {finding.evidence.in_(language)}; {page(finding.rule, language)}")
+        blocks.append("\n".join(lines))
+    counts = [sum(f.severity == severity for f in checked.findings) for severity in ("error", "warning", "note")]
+    if language == "zh":
+        summary = f"{counts[0]} 个错误，{counts[1]} 个警告，{counts[2]} 个提示" if checked.findings else words["none"]
+    else:
+        parts = [f"{n} {w}{'s' * (n != 1)}" for n, w in zip(counts, ("error", "warning", "note"), strict=True)]
+        summary = ", ".join(parts) if checked.findings else words["none"]
+    unseen = [f"not looked at: {each}" if language == "en" else f"未检查：{each}" for each in checked.unseen]
+    return "\n\n".join([*blocks, "\n".join([*unseen, summary])])
+
+
+def _line(finding: Finding) -> str:
+    """The line of the finding, where its file can be read."""
+    place = finding.place
+    if place is None or place.cell is not None:
+        return ""
+    try:
+        lines = Path(place.file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+
+
+def _diff(before: str, after: str) -> list[str]:
+    return [line.rstrip() for line in difflib.ndiff([before.strip()], [after.strip()]) if line[0] in "+-"]
+
+
+def as_list(checked: Checked, language: Language = "en") -> list[dict[str, Any]]:
+    """The findings as plain values: rule, severity, file, line, cell, layer, message, fix."""
+    return [
+        {
+            "rule": finding.rule,
+            "severity": finding.severity,
+            "file": finding.place.file if finding.place else None,
+            "line": finding.place.line if finding.place else None,
+            "cell": finding.place.cell if finding.place else None,
+            "layer": finding.layer,
+            "message": finding.message.in_(language),
+            "fix": finding.fix.in_(language),
+            "evidence": finding.evidence.in_(language),
+        }
+        for finding in checked.findings
+    ]
+
+
+def as_json(checked: Checked, language: Language = "en") -> str:
+    return json.dumps(as_list(checked, language), ensure_ascii=False, indent=2)
+
+
+def as_sarif(checked: Checked, language: Language = "en") -> str:
+    """SARIF 2.1.0 (OASIS), one run."""
+    rules = [
+        {
+            "id": rule.name,
+            "shortDescription": {"text": rule.title.in_(language)},
+            "fullDescription": {"text": rule.why.in_(language)},
+            "help": {"text": rule.mend.in_(language)},
+            "helpUri": DOCS.format(language=language, rule=rule.name),
+        }
+        for rule in RULES
+    ]
+    results = []
+    for finding in checked.findings:
+        result: dict[str, Any] = {
+            "ruleId": finding.rule,
+            "level": _LEVELS[finding.severity],
+            "message": {"text": f"{finding.message.in_(language)} {finding.fix.in_(language)}"},
+        }
+        if finding.place is not None:
+            region = {} if finding.place.cell is not None else {"region": {"startLine": finding.place.line}}
+            result["locations"] = [
+                {"physicalLocation": {"artifactLocation": {"uri": Path(finding.place.file).as_posix()}, **region}}
+            ]
+        elif finding.layer:
+            result["locations"] = [{"logicalLocations": [{"fullyQualifiedName": finding.layer}]}]
+        results.append(result)
+    driver = {"name": "alexlab", "version": __version__, "rules": rules}
+    return json.dumps(
+        {
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [{"tool": {"driver": driver}, "results": results}],
+        },
+        ensure_ascii=False,
+        indent=2,
+    )

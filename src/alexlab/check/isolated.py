@@ -1,0 +1,115 @@
+"""The process that imports somebody's network: limits on time, memory and writing, then the check, then one answer.
+
+The limits keep accidents away (a loop without end, an allocation without end, a file written at import); they are no
+protection from code that means harm.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SECONDS = 45
+MEMORY = 4 * 2**30
+"""Bytes of address space beyond what PyTorch takes: 16 times AlexNet's weights."""
+LARGEST_WRITE = 64 * 2**20
+
+_CHANGES = {
+    "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.chown", "os.link", "os.symlink",
+    "shutil.rmtree", "shutil.move", "shutil.copyfile",
+}  # fmt: skip
+_STARTS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect"}
+
+
+def _limit() -> None:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    for kind, wanted in (
+        (resource.RLIMIT_CPU, SECONDS),
+        (resource.RLIMIT_AS, _address_space() + MEMORY),
+        (resource.RLIMIT_FSIZE, LARGEST_WRITE),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        try:
+            resource.setrlimit(kind, (limit, limit))
+        except (ValueError, OSError):
+            continue
+
+
+def _address_space() -> int:
+    """Bytes that this process has mapped already; a generous guess where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 8 * 2**30
+
+
+def _guard(scratch: Path) -> Callable[[str, tuple[Any, ...]], None]:
+    """An audit hook that refuses to write outside of `scratch`, to start programs and to open connections."""
+    allowed = (str(scratch), "/dev/null", "/dev/shm")
+
+    def guard(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            path, _mode, flags = arguments
+            writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            if writes and isinstance(path, str | bytes | os.PathLike):
+                _refuse(os.fsdecode(path), allowed)
+        elif event in _CHANGES and arguments and isinstance(arguments[0], str | bytes):
+            _refuse(os.fsdecode(arguments[0]), allowed)
+        elif event in _STARTS:
+            raise PermissionError(f"the check does not let a network's module do this: {event}")
+
+    return guard
+
+
+def _refuse(path: str, allowed: tuple[str, ...]) -> None:
+    full = str(Path(path).absolute())
+    if not full.startswith(allowed):
+        raise PermissionError(f"the check does not let a network's module write {full}")
+
+
+def main() -> None:
+    """Read what is asked from the standard input, and write the answer to the file descriptor that is named."""
+    writer, scratch = int(sys.argv[1]), Path(sys.argv[2])
+    asked = json.load(sys.stdin)
+    import torch  # before the guard: it may probe the machine with programs of its own
+
+    from alexlab.check.checking import check_network
+    from alexlab.check.targets import as_answer
+    from alexlab.errors import UserError
+    from alexlab.networks.building import build
+
+    _limit()
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    shape = tuple(asked["input"]) if asked["input"] else None
+    sys.path.insert(0, str(Path(asked["target"].rpartition(":")[0]).parent.absolute()))
+    sys.addaudithook(_guard(scratch))
+    answer: dict[str, Any]
+    try:
+        network = build(asked["target"], classes=asked["classes"], input=shape)
+        answer = as_answer(check_network(network, shape, asked["classes"], asked["loss"]))
+    except UserError as error:
+        answer = {"error": str(error)}
+    except MemoryError:
+        answer = {"error": f"{asked['target']}: it asked for more memory than the limit of the check, and was stopped."}
+    except SystemExit as error:
+        answer = {
+            "error": f"{asked['target']}: importing it ended the process (exit code {error.code}); is it a script?"
+        }
+    except RecursionError:
+        answer = {"error": f"{asked['target']}: importing or building it recurses without end."}
+    with os.fdopen(writer, "w", encoding="utf-8") as pipe:
+        json.dump(answer, pipe)
+    sys.stdout.flush()
+    os._exit(0)  # threads that the module left behind do not hold the answer up
+
+
+if __name__ == "__main__":
+    main()

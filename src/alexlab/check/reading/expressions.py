@@ -1,0 +1,464 @@
+"""What an expression of a script is worth, as far as it can be known."""
+
+import ast
+import operator
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+from alexlab.check.datasets import sample_of
+from alexlab.check.graph import Batch
+from alexlab.check.reading import access, calls, tensors
+from alexlab.check.reading.reader import Flow, Reader
+from alexlab.check.reading.signatures import LAYERS
+from alexlab.check.reading.values import (
+    UNKNOWN,
+    Batches,
+    Bound,
+    Class,
+    External,
+    Function,
+    Made,
+    Object,
+    Parameter,
+    Parameters,
+    Scope,
+    Tensor,
+    Value,
+    is_network,
+    layers,
+)
+
+LARGEST_NUMBER = 10**15
+
+_OPERATORS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("add", operator.add),
+    ast.Sub: ("sub", operator.sub),
+    ast.Mult: ("mul", operator.mul),
+    ast.Div: ("div", operator.truediv),
+    ast.FloorDiv: ("floor_divide", operator.floordiv),
+    ast.Mod: ("remainder", operator.mod),
+    ast.Pow: ("pow", operator.pow),
+    ast.MatMult: ("matmul", operator.matmul),
+    ast.BitAnd: ("bitwise_and", operator.and_),
+    ast.BitOr: ("bitwise_or", operator.or_),
+}
+_COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Eq: ("eq", operator.eq),
+    ast.NotEq: ("ne", operator.ne),
+    ast.Lt: ("lt", operator.lt),
+    ast.LtE: ("le", operator.le),
+    ast.Gt: ("gt", operator.gt),
+    ast.GtE: ("ge", operator.ge),
+}
+
+
+def evaluate(reader: Reader, expression: ast.expr) -> Value:
+    """The value of `expression`, with what evaluating it does."""
+    rule = _RULES.get(type(expression))
+    return rule(reader, expression) if rule is not None else UNKNOWN
+
+
+def truth(value: Value) -> bool | None:
+    """Whether Python takes `value` for true; None where that is not known."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return bool(value)
+    if isinstance(value, tuple | list | dict):
+        return None if any(part is UNKNOWN for part in value) and len(value) == 1 else bool(value)
+    if isinstance(value, Object | Function | Class | Bound):
+        return True
+    if isinstance(value, Made):
+        return True
+    return None
+
+
+def elements(value: Value) -> list[Value] | None:
+    """What iterating over `value` gives, where that is known and short."""
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, list):
+        return None if UNKNOWN in value and len(value) == 1 else list(value)
+    if isinstance(value, dict):
+        return list(value)
+    if isinstance(value, range):
+        return list(value) if len(value) <= 100_000 else None
+    if isinstance(value, Made) and value.name in (
+        "torch.nn.Sequential",
+        "torch.nn.ModuleList",
+    ):
+        return list(value.children.values())
+    if isinstance(value, Made) and value.name == "torch.nn.ModuleDict":
+        return list(value.children)
+    if isinstance(value, Parameters):
+        weighted = [(path, layer) for path, layer in layers(value.network) if layer.name.startswith("torch.nn.")]
+        found = [(f"{path}.{n}", Parameter(layer, n)) for path, layer in weighted for n in ("weight", "bias")]
+        return [pair if value.named else pair[1] for pair in found]
+    if isinstance(value, Object) and value.cls.derives_from("torch.nn.Sequential", "torch.nn.ModuleList"):
+        return [layer for layer in value.attributes.values() if is_network(layer)]
+    return None
+
+
+def sample(reader: Reader, over: Value, at: ast.AST) -> Value:
+    """One element of what cannot be listed: a batch of a loader, or UNKNOWN."""
+    if isinstance(over, Batches):
+        inner = sample(reader, over.source, at)
+        return (UNKNOWN, inner) if over.form == "enumerate" else inner
+    if isinstance(over, Made):
+        known = sample_of(over)
+        if known is not None:
+            batched, shape, classes = known
+            first: tuple[Any, ...] = (Batch(),) if batched else ()
+            images = reader.node("input", [], at, {"source": over})
+            images.node.shape = (
+                (*first, *shape) if shape is not None else ((*first, None, None, None) if batched else None)
+            )
+            labels = reader.node("labels", [], at, {"classes": classes, "source": over})
+            labels.node.shape = first
+            return images, labels
+    return UNKNOWN
+
+
+def unpacked(value: Value, targets: Sequence[ast.expr]) -> list[Value]:
+    """The parts of `value` for so many targets, one of which may be starred."""
+    parts = elements(value)
+    starred = next((index for index, each in enumerate(targets) if isinstance(each, ast.Starred)), None)
+    if parts is None:
+        return [[UNKNOWN] if index == starred else UNKNOWN for index in range(len(targets))]
+    if starred is not None and len(parts) >= len(targets) - 1:
+        after = len(targets) - 1 - starred
+        middle = parts[starred : len(parts) - after]
+        return [*parts[:starred], list(middle), *(parts[len(parts) - after :] if after else [])]
+    return parts if len(parts) == len(targets) else [UNKNOWN] * len(targets)
+
+
+def gradients_within(context: Value, grad: bool | None) -> bool | None:
+    """Whether gradients are recorded inside `with context:`."""
+    name = context.name if isinstance(context, Made | External) else ""
+    if name in ("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"):
+        given = context.arguments.get("0") if isinstance(context, Made) else None
+        return given is False
+    if name == "torch.enable_grad":
+        return True
+    if name in ("torch.set_grad_enabled", "torch.autograd.set_grad_enabled"):
+        wanted = truth(context.arguments.get("0", UNKNOWN))
+        return wanted
+    return grad
+
+
+def function_of(reader: Reader, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Function:
+    defaults = [evaluate(reader, each) for each in node.args.defaults]
+    keyword_defaults = [evaluate(reader, each) if each is not None else UNKNOWN for each in node.args.kw_defaults]
+    return Function(node, reader.scope, defaults, keyword_defaults)
+
+
+def decorated(reader: Reader, function: Function, decorator: Value) -> Function:
+    name = decorator.name if isinstance(decorator, External | Made) else ""
+    if name in ("torch.no_grad", "torch.inference_mode"):
+        function.no_grad = True
+    elif name in ("staticmethod", "classmethod", "property"):
+        function.kind = name
+    elif name == "functools.cached_property":
+        function.kind = "property"
+    return function
+
+
+def operated(reader: Reader, op: ast.operator, left: Value, right: Value, at: ast.AST) -> Value:
+    name, compute = _OPERATORS.get(type(op), ("", None))
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
+        return tensors.combined(reader, name or "unknown", [left, right], at)
+    if isinstance(left, Batch) or isinstance(right, Batch):
+        return _with_batch(name, left, right)
+    if compute is None or left is UNKNOWN or right is UNKNOWN:
+        return UNKNOWN
+    plain = (int, float, str, list, tuple)
+    if isinstance(left, plain) and isinstance(right, plain):
+        if name == "pow" and not (isinstance(right, int | float) and abs(right) < 64):
+            return UNKNOWN
+        if name == "mul" and any(isinstance(v, str | list | tuple) and len(v) > 4096 for v in (left, right)):
+            return UNKNOWN
+        if name == "mul" and not all(isinstance(v, int | float) for v in (left, right)):
+            times = left if isinstance(left, int) else right
+            if not isinstance(times, int) or times > 4096:
+                return UNKNOWN
+        try:
+            value = compute(left, right)
+        except Exception:
+            return UNKNOWN
+        if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
+            return UNKNOWN
+        return value
+    return UNKNOWN
+
+
+def _with_batch(name: str, left: Value, right: Value) -> Value:
+    if name == "mul" and isinstance(left, Batch) and isinstance(right, int):
+        return Batch(left.times * right)
+    if name == "mul" and isinstance(right, Batch) and isinstance(left, int):
+        return Batch(right.times * left)
+    if name in ("floor_divide", "div") and isinstance(left, Batch) and isinstance(right, int) and right:
+        return Batch(left.times / Fraction(right))
+    return UNKNOWN
+
+
+def _name(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.Name)
+    scope = reader.scope.find(expression.id)
+    if scope is not None:
+        return scope.names[expression.id]
+    module: Scope | None = reader.scope
+    while module is not None:
+        for star in module.stars:
+            if star == "torch.nn" and expression.id in LAYERS | {
+                "Module": 0,
+                "Sequential": 0,
+                "ModuleList": 0,
+                "init": 0,
+            }:
+                return External(f"torch.nn.{expression.id}")
+            if star in ("torch.nn.functional", "torch"):
+                return External(f"{star}.{expression.id}")
+        module = module.outer
+    return External(expression.id) if expression.id in calls.BUILTINS else UNKNOWN
+
+
+def _constant(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.Constant)
+    value = expression.value
+    return value if isinstance(value, int | float | str | bool) or value is None else UNKNOWN
+
+
+def _tuple(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.Tuple)
+    return tuple(_spread(reader, expression.elts))
+
+
+def _list(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.List)
+    values = reader.keep(_spread(reader, expression.elts))
+    reader.births[id(values)] = tuple(reader.rounds)
+    return values
+
+
+def _spread(reader: Reader, parts: Sequence[ast.expr]) -> list[Value]:
+    values: list[Value] = []
+    for part in parts:
+        if isinstance(part, ast.Starred):
+            inner = elements(evaluate(reader, part.value))
+            values += [UNKNOWN] if inner is None else inner
+        else:
+            values.append(evaluate(reader, part))
+    return values
+
+
+def _dict(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.Dict)
+    made: dict[Any, Value] = {}
+    for key, value in zip(expression.keys, expression.values, strict=True):
+        inner = evaluate(reader, value)
+        if key is None:
+            if isinstance(inner, dict):
+                made.update(inner)
+            continue
+        name = evaluate(reader, key)
+        if isinstance(name, str | int | bool | tuple):
+            try:
+                made[name] = inner
+            except TypeError:
+                continue
+    return reader.keep(made)
+
+
+def _call(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.Call)
+    reader.step()
+    function = evaluate(reader, expression.func)
+    arguments = _spread(reader, expression.args)
+    keywords: dict[str, Value] = {}
+    for keyword in expression.keywords:
+        value = evaluate(reader, keyword.value)
+        if keyword.arg is not None:
+            keywords[keyword.arg] = value
+        elif isinstance(value, dict):
+            keywords.update({str(key): each for key, each in value.items()})
+        else:
+            keywords["**"] = UNKNOWN
+    return calls.call(reader, function, arguments, keywords, expression)
+
+
+def _binary(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.BinOp)
+    left, right = evaluate(reader, expression.left), evaluate(reader, expression.right)
+    return operated(reader, expression.op, left, right, expression)
+
+
+def _unary(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.UnaryOp)
+    value = evaluate(reader, expression.operand)
+    if isinstance(expression.op, ast.Not):
+        known = truth(value)
+        return UNKNOWN if known is None else not known
+    if isinstance(value, Tensor):
+        return tensors.combined(reader, "neg", [value], expression)
+    if isinstance(expression.op, ast.USub) and isinstance(value, int | float):
+        return -value
+    return value if isinstance(expression.op, ast.UAdd) else UNKNOWN
+
+
+def _boolean(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.BoolOp)
+    stop = isinstance(expression.op, ast.Or)
+    value: Value = UNKNOWN
+    unknown = False
+    for part in expression.values:
+        value = evaluate(reader, part)
+        known = truth(value)
+        if known is stop and not (unknown and not isinstance(value, bool)):
+            return value
+        unknown = unknown or known is None
+    return UNKNOWN if unknown else value
+
+
+def _compare(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.Compare)
+    values = [evaluate(reader, each) for each in (expression.left, *expression.comparators)]
+    if len(values) != 2:
+        return UNKNOWN
+    left, right = values
+    op = type(expression.ops[0])
+    if op in (ast.Is, ast.IsNot):
+        if left is UNKNOWN or right is UNKNOWN or not (left is None or right is None):
+            return UNKNOWN
+        return (left is right) is (op is ast.Is)
+    if op in (ast.In, ast.NotIn):
+        if isinstance(right, list | tuple | dict | str) and isinstance(left, str | int):
+            if isinstance(right, str) and not isinstance(left, str):
+                return UNKNOWN
+            if not isinstance(right, str) and any(not isinstance(each, str | int) for each in right):
+                return UNKNOWN
+            return (left in right) is (op is ast.In)
+        return UNKNOWN
+    name, compute = _COMPARISONS[op]
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
+        return tensors.combined(reader, name, [left, right], expression)
+    if (isinstance(left, int | float | str) and isinstance(right, int | float | str)) or None in (left, right):
+        if UNKNOWN in (left, right) or isinstance(left, str) is not isinstance(right, str):
+            return UNKNOWN if UNKNOWN in (left, right) or None in (left, right) else op is ast.NotEq
+        try:
+            return compute(left, right)
+        except TypeError:
+            return UNKNOWN
+    return UNKNOWN
+
+
+def _conditional(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.IfExp)
+    known = truth(evaluate(reader, expression.test))
+    if known is not None:
+        return evaluate(reader, expression.body if known else expression.orelse)
+    values: list[Value] = []
+
+    def of(part: ast.expr) -> Flow:
+        values.append(evaluate(reader, part))
+        return Flow.NEXT
+
+    reader.branch(lambda: of(expression.body), lambda: of(expression.orelse))
+    return reader.join(values)
+
+
+def _comprehension(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp)
+    values: list[Value] = []
+    known = True
+    outer = reader.scope
+    reader.frames[-1].scope = Scope({}, outer, outer.file)
+
+    def level(depth: int) -> Flow:
+        nonlocal known
+        if depth == len(expression.generators):
+            if isinstance(expression, ast.DictComp):
+                values.append((evaluate(reader, expression.key), evaluate(reader, expression.value)))
+            else:
+                values.append(evaluate(reader, expression.elt))
+            return Flow.NEXT
+        generator = expression.generators[depth]
+        over = evaluate(reader, generator.iter)
+        items = elements(over)
+        known = known and items is not None
+        drawn = sample(reader, over, expression) if items is None else UNKNOWN
+
+        def body() -> Flow:
+            nonlocal known
+            for condition in generator.ifs:
+                holds = truth(evaluate(reader, condition))
+                if holds is False:
+                    return Flow.NEXT
+                known = known and holds is True
+            return level(depth + 1)
+
+        from alexlab.check.reading.statements import assign
+
+        return reader.loop(
+            expression, over, items, lambda v: assign(reader, generator.target, drawn if items is None else v), body
+        )
+
+    try:
+        level(0)
+    finally:
+        reader.frames[-1].scope = outer
+    if isinstance(expression, ast.DictComp):
+        return dict(v for v in values if isinstance(v[0], str | int)) if known else UNKNOWN
+    return reader.keep(values if known else [UNKNOWN])
+
+
+def _lambda(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.Lambda)
+    return function_of(reader, expression)
+
+
+def _walrus(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.NamedExpr)
+    value = evaluate(reader, expression.value)
+    reader.write(reader.scope.names, expression.target.id, value)
+    return value
+
+
+def _text(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.JoinedStr)
+    for part in expression.values:
+        if isinstance(part, ast.FormattedValue):
+            evaluate(reader, part.value)
+    return UNKNOWN
+
+
+def _awaited(reader: Reader, expression: ast.expr) -> Value:
+    assert isinstance(expression, ast.Await | ast.Yield | ast.YieldFrom | ast.Starred)
+    if expression.value is not None:
+        evaluate(reader, expression.value)
+    return UNKNOWN
+
+
+_RULES: dict[type[ast.expr], Callable[[Reader, ast.expr], Value]] = {
+    ast.Name: _name,
+    ast.Attribute: access.dotted,
+    ast.Constant: _constant,
+    ast.Tuple: _tuple,
+    ast.List: _list,
+    ast.Dict: _dict,
+    ast.Call: _call,
+    ast.BinOp: _binary,
+    ast.UnaryOp: _unary,
+    ast.BoolOp: _boolean,
+    ast.Compare: _compare,
+    ast.IfExp: _conditional,
+    ast.Subscript: access.subscript,
+    ast.ListComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.SetComp: _comprehension,
+    ast.DictComp: _comprehension,
+    ast.Lambda: _lambda,
+    ast.NamedExpr: _walrus,
+    ast.JoinedStr: _text,
+    ast.Await: _awaited,
+    ast.Yield: _awaited,
+    ast.YieldFrom: _awaited,
+}

@@ -1,0 +1,319 @@
+"""Reading a script: its statements are followed in order, with values that may be unknown.
+
+Nothing of the script runs. A function or network of the script is followed at its call; both branches of a condition
+that is not known are followed, and what they leave is joined; a loop that trains is followed twice, so that what one pass
+leaves for the next is seen.
+"""
+
+import ast
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal, TypeVar
+
+from alexlab.check.finding import Place
+from alexlab.check.graph import Node
+from alexlab.check.reading.program import Event, Kind, Program, Round
+from alexlab.check.reading.source import Source
+from alexlab.check.reading.values import UNKNOWN, Function, Made, Object, Scope, Tensor, Value, inside, is_network
+
+K = TypeVar("K")
+
+MOST_STEPS = 60_000
+"""Statements and calls to follow before giving up; a training script of a few hundred lines takes a few thousand."""
+LONGEST = 5.0
+"""Seconds to follow before giving up."""
+DEEPEST_CALL = 40
+LONGEST_LOOP = 512
+_MISSING: Any = object()
+Mode = bool | None | Literal["mixed"]
+"""Training or not; None where it is not known; "mixed" where it is training on one path and not on another."""
+
+
+class Flow(Enum):
+    NEXT = "next"
+    RETURN = "return"
+    BREAK = "break"
+    CONTINUE = "continue"
+    RAISE = "raise"
+
+
+class GaveUp(Exception):
+    """The script is longer than what is worth following."""
+
+
+@dataclass
+class Frame:
+    scope: Scope
+    function: Function | None = None
+    returns: list[Value] = field(default_factory=list)
+
+
+@dataclass
+class Written:
+    """A change to a dict or list, and what was there before."""
+
+    container: Any
+    key: Any
+    before: Any
+
+
+class Reader:
+    """The state while a script is followed."""
+
+    def __init__(self, sources: dict[str, Source]) -> None:
+        self.sources = sources
+        self.program = Program()
+        self.frames: list[Frame] = []
+        self.trail: list[Written] = []
+        self.modes: dict[int, Mode] = {}
+        self.kept: list[Any] = []  # keeps identities unique
+        self.births: dict[int, tuple[Round, ...]] = {}
+        self.rounds: list[Round] = []
+        self.networks: list[Value] = []
+        self.modules: dict[str, Scope] = {}
+        self.conditional = 0
+        self.grad: bool | None = True
+        self.steps = 0
+        self.started = time.monotonic()
+        self.loops = 0
+        self.unit = 0
+
+    # places, events, nodes
+
+    @property
+    def scope(self) -> Scope:
+        return self.frames[-1].scope
+
+    def place(self, node: ast.AST) -> Place:
+        return self.sources[self.scope.file].place(getattr(node, "lineno", 1))
+
+    def event(self, kind: Kind, subject: Value, at: ast.AST, **more: Any) -> None:
+        more.setdefault("conditional", self.conditional > 0)
+        self.program.events.append(
+            Event(kind, subject, self.place(at), rounds=tuple(self.rounds), grad=self.grad, unit=self.unit, **more)
+        )
+
+    def node(
+        self, op: str, inputs: list[Tensor], at: ast.AST, attributes: dict[str, Any] | None = None, **more: Any
+    ) -> Tensor:
+        """A new tensor, computed by `op` from `inputs`."""
+        node = Node(
+            op,
+            tuple(tensor.node for tensor in inputs),
+            attributes or {},
+            place=self.place(at),
+            network=self.networks[0] if self.networks else None,
+            rounds=tuple(self.rounds),
+            **more,
+        )
+        if node.training is None and self.networks:
+            mode = self.mode(self.networks[-1])
+            node.training = mode if isinstance(mode, bool) else None
+        self.program.graph.nodes.append(node)
+        return Tensor(node)
+
+    # what may be undone
+
+    def keep(self, value: K) -> K:
+        self.kept.append(value)
+        return value
+
+    def write(self, container: dict[Any, Any], key: Any, value: Value) -> None:
+        self.trail.append(Written(container, key, container.get(key, _MISSING)))
+        container[key] = value
+
+    def change_list(self, values: list[Value]) -> None:
+        """To be called before a list is changed in place."""
+        self.trail.append(Written(values, None, list(values)))
+
+    def undo(self, mark: int) -> dict[tuple[int, Any], tuple[Any, Any, Any]]:
+        """Take back every change since `mark`; returns what was there: container, key, value."""
+        changes: dict[tuple[int, Any], tuple[Any, Any, Any]] = {}
+        for written in self.trail[mark:]:
+            container, key = written.container, written.key
+            now = list(container) if key is None else container.get(key, _MISSING)
+            changes[(id(container), key)] = (container, key, now)
+        for written in reversed(self.trail[mark:]):
+            if written.key is None:
+                written.container[:] = written.before
+            elif written.before is _MISSING:
+                written.container.pop(written.key, None)
+            else:
+                written.container[written.key] = written.before
+        del self.trail[mark:]
+        return changes
+
+    def mode(self, network: Value) -> Mode:
+        return self.modes.get(id(network), True)
+
+    def set_mode(self, network: Value, training: bool | None, seen: frozenset[int] = frozenset()) -> None:
+        if is_network(network) and id(network) not in seen:
+            self.write(self.modes, id(network), training)
+            for _, layer in inside(network):
+                self.set_mode(layer, training, seen | {id(network)})
+
+    # branches and loops
+
+    def branch(self, *bodies: Callable[[], Flow]) -> Flow:
+        """Follow each body from the same state and join what they leave."""
+        outcomes = []
+        for body in bodies:
+            mark = len(self.trail)
+            self.conditional += 1
+            try:
+                flow = body()
+            finally:
+                self.conditional -= 1
+            outcomes.append((flow, self.undo(mark)))
+        live = [changes for flow, changes in outcomes if flow is Flow.NEXT]
+        self._join(live or [changes for _, changes in outcomes])
+        if live:
+            return Flow.NEXT
+        flows = {flow for flow, _ in outcomes}
+        return next(flow for flow in (Flow.RETURN, Flow.CONTINUE, Flow.BREAK, Flow.RAISE) if flow in flows)
+
+    def _join(self, outcomes: list[dict[tuple[int, Any], tuple[Any, Any, Any]]]) -> None:
+        changed = {key: where[:2] for changes in outcomes for key, where in changes.items()}
+        for key, (container, name) in changed.items():
+            if name is None:
+                versions = [changes[key][2] if key in changes else list(container) for changes in outcomes]
+                self.change_list(container)
+                container[:] = versions[0] if all(similar(versions[0], v) for v in versions[1:]) else [UNKNOWN]
+                continue
+            before = container.get(name, _MISSING)
+            values = [changes[key][2] if key in changes else before for changes in outcomes]
+            if container is self.modes:
+                modes = {True if value is _MISSING else value for value in values}
+                self.write(container, name, modes.pop() if len(modes) == 1 else "mixed" if None not in modes else None)
+            else:
+                self.write(container, name, self.join([value for value in values if value is not _MISSING]))
+
+    def join(self, values: list[Value]) -> Value:
+        """One value for several that may be it: the same, a tensor of unknown origin, or UNKNOWN."""
+        if not values:
+            return None
+        first = values[0]
+        if all(similar(first, value) for value in values[1:]):
+            return first
+        if all(isinstance(value, Tensor) for value in values):
+            nodes = tuple(value.node for value in values)
+            shapes = {node.shape for node in nodes}
+            node = Node(
+                "either",
+                nodes,
+                shape=shapes.pop() if len(shapes) == 1 else None,
+                grad=any(n.grad for n in nodes),
+                network=nodes[0].network,
+                place=nodes[0].place,
+                rounds=tuple(self.rounds),
+            )
+            self.program.graph.nodes.append(node)
+            return Tensor(node)
+        if all(isinstance(value, Made) and value.name.startswith("torch.optim.") for value in values):
+            of = values[0].arguments.get("params")
+            if all(similar(of, value.arguments.get("params")) for value in values):
+                return first
+        return UNKNOWN
+
+    def loop(
+        self,
+        at: ast.AST,
+        over: Value,
+        items: list[Value] | None,
+        bind: Callable[[Value], None],
+        body: Callable[[], Flow],
+    ) -> Flow:
+        """Follow a loop: each pass where all items are known and nothing trains, else two passes with unknown items.
+
+        `bind` gives the loop's variable its value. Returns NEXT, RETURN or RAISE.
+        """
+        self.loops += 1
+        number = self.loops
+        trail, events, nodes = len(self.trail), len(self.program.events), len(self.program.graph.nodes)
+        frame = self.frames[-1]
+        returns = len(frame.returns)
+
+        def one(value: Value, count: int) -> Flow:
+            self.rounds.append(Round(number, count, over, self.place(at)))
+            try:
+                bind(value)
+                return body()
+            finally:
+                self.rounds.pop()
+
+        if items is not None and not items:
+            return Flow.NEXT
+        flow = one(items[0] if items else UNKNOWN, 0)
+        trains = any(event.kind not in ("escape", "init", "mode") for event in self.program.events[events:])
+        if items is not None and not trains and len(items) <= LONGEST_LOOP:
+            for value in items[1:]:
+                if flow in (Flow.BREAK, Flow.RETURN, Flow.RAISE):
+                    break
+                flow = one(value, 0)
+            return flow if flow in (Flow.RETURN, Flow.RAISE) else Flow.NEXT
+        # Take the trial pass back; numbers that it changed are unknown in a later pass.
+        changes = self.undo(trail)
+        self.rollback(events, nodes)
+        del frame.returns[returns:]
+        for container, key, after in changes.values():
+            before = container.get(key) if isinstance(container, dict) else None
+            plain = isinstance(before, int | float | str) and (isinstance(after, int | float | str) or after is UNKNOWN)
+            if plain and before is not after and container is not self.modes:
+                self.write(container, key, UNKNOWN)
+        flow = Flow.NEXT
+        named = items[:4] if items and not _is_number(items[0]) else [UNKNOWN, UNKNOWN]
+        for count, value in enumerate(named if len(named) > 1 else named * 2):
+            flow = one(value, count)
+            if flow in (Flow.BREAK, Flow.RETURN, Flow.RAISE):
+                break
+        return flow if flow in (Flow.RETURN, Flow.RAISE) else Flow.NEXT
+
+    def rollback(self, events: int, nodes: int) -> None:
+        """Forget the events and nodes after the given counts."""
+        graph = self.program.graph
+        gone = {id(node) for node in graph.nodes[nodes:]}
+        for node in graph.nodes[nodes:]:
+            for source in node.inputs:
+                source.consumers[:] = [consumer for consumer in source.consumers if id(consumer) not in gone]
+        graph.ends[:] = [end for end in graph.ends if id(end.made) not in gone]
+        del graph.nodes[nodes:], self.program.events[events:]
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > MOST_STEPS or (self.steps % 64 == 0 and time.monotonic() - self.started > LONGEST):
+            raise GaveUp
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], int))
+
+
+def similar(first: Value, second: Value, depth: int = 0) -> bool:
+    """Whether two values are the same for every rule: equal constants, or objects built alike."""
+    if first is second:
+        return True
+    if type(first) is not type(second) or depth > 12:
+        return False
+    if isinstance(first, Object):
+        return first.cls is second.cls and similar(first.attributes, second.attributes, depth + 1)
+    if isinstance(first, Made):
+        return (
+            first.name == second.name
+            and similar(first.arguments, second.arguments, depth + 1)
+            and similar(first.children, second.children, depth + 1)
+            and similar(first.attributes, second.attributes, depth + 1)
+        )
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(
+            similar(one, other, depth + 1) for one, other in zip(first, second, strict=True)
+        )
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(similar(first[key], second[key], depth + 1) for key in first)
+    if isinstance(first, Tensor) or first is UNKNOWN:
+        return False
+    try:
+        return bool(first == second)
+    except Exception:
+        return False

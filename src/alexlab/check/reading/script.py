@@ -1,0 +1,141 @@
+"""Reading a whole script: its statements, then the networks and functions that it defines and does not use."""
+
+import sys
+from pathlib import Path
+
+from alexlab.check.graph import End
+from alexlab.check.reading import calls
+from alexlab.check.reading.program import Program
+from alexlab.check.reading.reader import Frame, GaveUp, Reader
+from alexlab.check.reading.source import Source
+from alexlab.check.reading.statements import read_module
+from alexlab.check.reading.values import UNKNOWN, Class, Function, Object, Scope, Tensor, layers
+
+
+def read_script(source: Source) -> tuple[Program, dict[str, Source]]:
+    """What the script does, as far as that can be known without running it, and all the files that were read."""
+    reader = Reader({source.path: source})
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 12_000))
+    try:
+        scope = read_module(reader, source.path, main=True)
+        _unused_classes(reader, scope)
+        _unused_functions(reader, scope)
+        _evaluation(reader)
+    except (GaveUp, RecursionError):
+        # what comes after decides what the events before it mean: of a part nothing is known
+        reader.program.complete = False
+        reader.program.events.clear()
+        reader.program.graph.ends.clear()
+    finally:
+        sys.setrecursionlimit(limit)
+    _name_layers(reader.program)
+    _mark_constants(reader.program)
+    return reader.program, reader.sources
+
+
+def _unused_classes(reader: Reader, scope: Scope) -> None:
+    """Build each network that nothing builds, and give it images of unknown size."""
+    for value in list(scope.names.values()):
+        if not isinstance(value, Class) or not value.is_network or not isinstance(value.find("forward"), Function):
+            continue
+        if not Path(value.place.file).samefile(scope.file):
+            continue
+        reader.frames.append(Frame(Scope({}, scope, scope.file)))
+        try:
+            reader.unit += 1
+            at = value.find("forward").node
+            built = [n for n in reader.program.networks if isinstance(n, Object) and n.cls is value]
+            ran = {id(event.subject) for event in reader.program.events if event.kind == "forward"}
+            if not built and not value.made:
+                built = [calls.instance(reader, value, [], {}, at)]
+            step = value.find("training_step")
+            for network in built:
+                if isinstance(step, Function):  # a LightningModule: its loss is in its step
+                    calls.call_function(reader, step, [network, UNKNOWN, UNKNOWN], {}, at)
+                elif id(network) not in ran and not _is_part(reader, network):
+                    answer = calls.call_network(reader, network, [reader.node("input", [], at)], {}, at)
+                    if isinstance(answer, Tensor):
+                        end = End(None, answer.node, answer.node.place, network=network, made=answer.node)
+                        reader.program.graph.ends.append(end)
+        finally:
+            reader.frames.pop()
+
+
+def _is_part(reader: Reader, network: Object) -> bool:
+    """Whether `network` is a block inside another one."""
+    from alexlab.check.reading.values import inside
+
+    waiting = [n for n in reader.program.networks if n is not network]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        for _, part in inside(each):
+            if part is network:
+                return True
+            waiting.append(part)
+    return False
+
+
+def _unused_functions(reader: Reader, scope: Scope) -> None:
+    """Follow each function that nothing calls, with arguments that are not known."""
+    for value in list(scope.names.values()):
+        if isinstance(value, Function) and not value.called and value.scope.file == scope.file:
+            reader.frames.append(Frame(Scope({}, scope, scope.file)))
+            try:
+                reader.unit += 1
+                reader.grad = True
+                calls.call_function(reader, value, [], {}, value.node)
+            finally:
+                reader.frames.pop()
+
+
+def _evaluation(reader: Reader) -> None:
+    """Run each network once more in evaluation mode, to see what stays active in it."""
+    graph = reader.program.graph
+    seen: set[int] = set()
+    for event in list(reader.program.events):
+        if event.kind != "forward" or id(event.subject) in seen:
+            continue
+        seen.add(id(event.subject))
+        reader.frames.append(Frame(next(iter(reader.modules.values()))))
+        nodes, ends, events = len(graph.nodes), len(graph.ends), len(reader.program.events)
+        try:
+            reader.set_mode(event.subject, False)
+            reader.conditional = 0
+            at = event.subject.cls.find("forward").node if isinstance(event.subject, Object) else None
+            if at is None:
+                continue
+            reader.networks.append(event.subject)
+            reader.sources.setdefault("", next(iter(reader.sources.values())))
+            calls._forward(reader, event.subject, list(event.detail or []), {}, at)
+        finally:
+            if reader.networks:
+                reader.networks.pop()
+            reader.frames.pop()
+            graph.evaluation += graph.nodes[nodes:]
+            del graph.nodes[nodes:], graph.ends[ends:], reader.program.events[events:]
+
+
+def _name_layers(program: Program) -> None:
+    """Give each node the dotted path of its layer in its network."""
+    paths: dict[int, dict[int, str]] = {}
+    for node in [*program.graph.nodes, *program.graph.evaluation]:
+        if node.owner is None or node.network is None:
+            continue
+        if id(node.network) not in paths:
+            paths[id(node.network)] = {id(layer): path for path, layer in layers(node.network)}
+        node.layer = paths[id(node.network)].get(id(node.owner), "")
+
+
+def _mark_constants(program: Program) -> None:
+    """Mark the layers whose weights the script sets to one constant, and leaves so."""
+    last = {id(event.subject): event for event in program.events if event.kind == "init" and event.name != "loaded"}
+    loaded = any(event.kind == "init" and event.name == "loaded" for event in program.events)
+    for node in program.graph.nodes:
+        event = last.get(id(node.owner))
+        if event is not None and event.name == "constant" and not event.conditional and not loaded:
+            node.attributes["constant"] = True

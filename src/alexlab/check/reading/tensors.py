@@ -1,0 +1,180 @@
+"""Operations on tensors: each adds a node to the graph."""
+
+import ast
+from typing import Any
+
+from alexlab.check.graph import Batch
+from alexlab.check.reading.reader import Reader
+from alexlab.check.reading.shapes import shape_of
+from alexlab.check.reading.signatures import FUNCTIONS, LOSSES, WEIGHTED
+from alexlab.check.reading.values import UNKNOWN, Bound, Made, Tensor, Value
+
+_NUMBERS = frozenset(
+    ["item", "tolist", "numpy", "__len__", "dim", "ndim", "nelement", "numel", "ndimension", "is_contiguous"]
+)
+_NO_GRADIENT = frozenset(
+    [
+        "detach",
+        "data",
+        "argmax",
+        "argmin",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "long",
+        "int",
+        "bool",
+        "sign",
+        "round",
+        "floor",
+        "ceil",
+        "sort_indices",
+        "one_hot",
+    ]
+)
+_OF_SIZES = frozenset(["view", "reshape", "permute", "expand", "repeat"])
+
+
+def node_of(
+    reader: Reader,
+    op: str,
+    inputs: list[Value],
+    attributes: dict[str, Any],
+    at: ast.AST,
+    owner: Made | None = None,
+    training: bool | None = None,
+) -> Tensor:
+    """A new tensor with shape and gradient worked out; what is no tensor among `inputs` becomes one "
+    "of unknown origin."""
+    sources = [each if isinstance(each, Tensor) else reader.node("unknown", [], at) for each in inputs]
+    made = reader.node(op, sources, at, attributes, owner=owner, training=training)
+    made.node.shape = shape_of(op, tuple(each.node.shape for each in sources), attributes)
+    trained = op in WEIGHTED or op in ("batch_norm", "model", "functional_conv")
+    held = any(each.node.grad for each in sources) or trained
+    made.node.grad = held and reader.grad is not False and op not in _NO_GRADIENT
+    return made
+
+
+def named(op: str, parameters: tuple[str, ...], arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
+    """The arguments by name."""
+    if op in _OF_SIZES:
+        sizes = keywords.get("shape", keywords.get("dims"))
+        if sizes is None:
+            sizes = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], tuple | list) else tuple(arguments)
+        return {"sizes": sizes}
+    given = dict(zip(parameters, arguments, strict=False))
+    given.update({{"axis": "dim"}.get(name, name): value for name, value in keywords.items()})
+    return given
+
+
+def function(
+    reader: Reader, name: str, tensor: Value, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
+) -> Value:
+    """`torch.name(tensor, ...)`, `F.name(tensor, ...)` or `tensor.name(...)`."""
+    name = name.rstrip("_") if not name.startswith("_") else name
+    op, parameters = FUNCTIONS.get(name, (name, ()))
+    if name in ("requires_grad", "retain_grad", "register_hook", "share_memory"):
+        return tensor
+    given = named(op, parameters, arguments, keywords)
+    if op in ("view", "reshape") and isinstance(given.get("sizes"), Tensor):
+        given = {}
+    if op in LOSSES or op == "mse_loss":
+        return loss(reader, op, tensor, given, at)
+    inputs: list[Value] = [tensor]
+    if op in ("cat", "stack"):
+        inputs = list(tensor) if isinstance(tensor, list | tuple) else [tensor]
+    else:
+        inputs += [value for value in [*arguments, *keywords.values()] if isinstance(value, Tensor)]
+    attributes = {key: value for key, value in given.items() if not isinstance(value, Tensor)}
+    if op == "dropout":
+        attributes.setdefault("training", True)
+        attributes["explicit"] = "training" in given
+        attributes["literal"] = isinstance(at, ast.Call) and any(
+            isinstance(part, ast.Constant) and part.value is True
+            for part in [*at.args[2:3], *(k.value for k in at.keywords if k.arg == "training")]
+        )
+    made = node_of(reader, op, inputs, attributes, at)
+    if op in ("max", "min", "topk", "sort", "mode", "median", "kthvalue") and (
+        "dim" in given or op in ("topk", "sort")
+    ):
+        indices = node_of(reader, "argmax" if op != "min" else "argmin", [tensor], attributes, at)
+        return made, indices
+    if op in ("chunk", "split", "unbind"):
+        return UNKNOWN
+    return made
+
+
+def loss(reader: Reader, op: str, answer: Value, given: dict[str, Value], at: ast.AST) -> Tensor:
+    """A loss of an answer and a target; an end of the graph."""
+    from alexlab.check.graph import End, ancestors
+
+    target = given.get("target")
+    sources = [answer if isinstance(answer, Tensor) else reader.node("unknown", [], at)]
+    attributes = {key: value for key, value in given.items() if not isinstance(value, Tensor)}
+    inputs: list[Value] = [*sources, *([target] if isinstance(target, Tensor) else [])]
+    made = node_of(reader, op, inputs, attributes, at)
+    if op in LOSSES:
+        labels = (node for node in ancestors(target.node) if node.op == "labels") if isinstance(target, Tensor) else ()
+        classes = [node.attributes.get("classes") for node in labels]
+        network = next((node.network for node in ancestors(sources[0].node) if node.network is not None), None)
+        reader.program.graph.ends.append(
+            End(op, sources[0].node, reader.place(at), classes[0] if len(classes) == 1 else None, network, made.node)
+        )
+    reader.event("loss", op, at, node=made.node)
+    return made
+
+
+def combined(reader: Reader, op: str, values: list[Value], at: ast.AST) -> Tensor:
+    """An arithmetic operation on values of which one is a tensor."""
+    return node_of(reader, op, [value for value in values if isinstance(value, Tensor)], {}, at)
+
+
+def indexed(reader: Reader, tensor: Tensor, key: Value, at: ast.AST) -> Tensor:
+    made = node_of(reader, "getitem", [tensor], {"key": key}, at)
+    if isinstance(key, int) and tensor.node.shape:
+        made.node.shape = tensor.node.shape[1:]
+    return made
+
+
+def attribute(reader: Reader, tensor: Tensor, name: str, at: ast.AST) -> Value:
+    shape = tensor.node.shape
+    if name == "shape":
+        if shape is None:
+            return Made("torch.Size", {"tensor": tensor}, reader.place(at), {"0": Batch()})
+        return tuple(UNKNOWN if size is None else size for size in shape)
+    if name == "data":
+        return node_of(reader, "detach", [tensor], {}, at)
+    if name in ("T", "mT"):
+        return node_of(reader, "t", [tensor], {}, at)
+    if name in ("device", "dtype", "grad", "ndim", "grad_fn", "is_cuda"):
+        return len(shape) if name == "ndim" and shape is not None else UNKNOWN
+    return Bound(tensor, name)
+
+
+def method(
+    reader: Reader, tensor: Tensor, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
+) -> Value:
+    """`tensor.name(...)`."""
+    if name == "backward":
+        reader.event("backward", tensor, at, node=tensor.node)
+        return None
+    if name == "size":
+        shape = tensor.node.shape
+        index = arguments[0] if arguments else keywords.get("dim")
+        if index is None:
+            return attribute(reader, tensor, "shape", at)
+        if shape is None:
+            return Batch() if index == 0 else UNKNOWN
+        if isinstance(index, int) and -len(shape) <= index < len(shape):
+            return UNKNOWN if shape[index] is None else shape[index]
+        return UNKNOWN
+    if name in _NUMBERS:
+        if name in ("dim", "ndimension") and tensor.node.shape is not None:
+            return len(tensor.node.shape)
+        return UNKNOWN
+    if name in ("to", "cuda", "cpu", "contiguous") or name in ("requires_grad_", "retain_grad", "register_hook"):
+        return tensor
+    return function(reader, name, tensor, arguments, keywords, at)

@@ -1,0 +1,209 @@
+"""What a value of a script can be when the script is read and not run.
+
+Numbers, strings, tuples, lists and dicts stand for themselves. Everything else is one of the classes below; what cannot
+be known is UNKNOWN, and every operation on UNKNOWN gives UNKNOWN, so that no rule decides on a guess.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from alexlab.check.finding import Place
+from alexlab.check.graph import Node
+
+
+class _Unknown:
+    """The value of what cannot be known without running the script."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+    def __deepcopy__(self, memo: object) -> "_Unknown":
+        return self
+
+
+UNKNOWN: Final = _Unknown()
+Value = Any
+"""One of this module's classes, or a constant or container of Python."""
+
+
+@dataclass(frozen=True)
+class External:
+    """Something of a library, by its full name: `torch.nn.functional.relu`."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Scope:
+    """The names of a module or of one call, and of the scopes around it."""
+
+    names: dict[str, Value]
+    outer: "Scope | None" = None
+    file: str = ""
+    owner: "Class | None" = None
+    stars: list[str] = field(default_factory=list)
+    outside: set[str] = field(default_factory=set)
+
+    def find(self, name: str) -> "Scope | None":
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope
+            scope = scope.outer
+        return None
+
+
+@dataclass(eq=False)
+class Function:
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    scope: Scope
+    defaults: list[Value]
+    keyword_defaults: list[Value]
+    owner: "Class | None" = None
+    no_grad: bool = False
+    kind: str = ""
+    called: bool = False
+
+
+@dataclass(eq=False)
+class Class:
+    name: str
+    bases: list[Value]
+    names: dict[str, Value]
+    place: Place
+    is_dataclass: bool = False
+    fields: list[str] = field(default_factory=list)
+    made: bool = False
+
+    def line(self) -> "Iterator[Class | External]":
+        """The class and what it derives from, nearest first."""
+        yield self
+        for parent in self.bases:
+            if isinstance(parent, Class):
+                yield from parent.line()
+            elif isinstance(parent, External):
+                yield parent
+
+    def find(self, name: str) -> Value:
+        for each in self.line():
+            if isinstance(each, Class) and name in each.names:
+                return each.names[name]
+        return None
+
+    def derives_from(self, *names: str) -> bool:
+        return any(isinstance(each, External) and each.name in names for each in self.line())
+
+    @property
+    def is_network(self) -> bool:
+        return any(
+            isinstance(each, External)
+            and (each.name.endswith(".LightningModule") or each.name.startswith("torch.nn.") or ".models." in each.name)
+            for each in self.line()
+        )
+
+
+@dataclass(eq=False)
+class Object:
+    """An instance of a class of the script."""
+
+    cls: Class
+    attributes: dict[str, Value]
+    place: Place
+
+
+@dataclass(eq=False)
+class Made:
+    """What calling a class of a library made: a layer, an optimiser, a dataset, a loader, a transform.
+
+    Attributes:
+        name: full name of the class.
+        arguments: by PyTorch's names where the signature is known, else "0", "1" for positional ones.
+        children: of a container, by name.
+    """
+
+    name: str
+    arguments: dict[str, Value]
+    place: Place
+    children: dict[str, Value] = field(default_factory=dict)
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Bound:
+    """A method of `receiver`."""
+
+    receiver: Value
+    name: str
+    function: Function | None = None
+
+
+@dataclass(eq=False)
+class Super:
+    receiver: Value
+    after: Class
+
+
+@dataclass(eq=False)
+class Parameter:
+    """The weight or bias of a layer."""
+
+    layer: Made
+    name: str
+
+
+@dataclass(eq=False)
+class Parameters:
+    """What `network.parameters()` gives; pairs with names for `named_parameters()`."""
+
+    network: Value
+    named: bool = False
+
+
+@dataclass(eq=False)
+class Tensor:
+    node: Node
+
+    @property
+    def shape(self) -> Any:
+        return self.node.shape
+
+
+@dataclass(eq=False)
+class Batches:
+    """An iterator over what cannot be listed: "each" of its elements, or "enumerate"d."""
+
+    source: Value
+    form: str = "each"
+
+
+def is_network(value: Value) -> bool:
+    if isinstance(value, Object):
+        return value.cls.is_network
+    return isinstance(value, Made) and (value.name.startswith("torch.nn.") or value.name.startswith(MODEL_ZOOS))
+
+
+MODEL_ZOOS = ("torchvision.models.", "timm.")
+
+
+def inside(network: Value) -> Iterator[tuple[str, Value]]:
+    """The networks and layers directly inside `network`, with their names."""
+    held = network.attributes if isinstance(network, Object) else {**network.children, **network.attributes}
+    for name, value in held.items():
+        if is_network(value):
+            yield name, value
+        elif isinstance(value, list):  # a plain list: PyTorch does not see these
+            continue
+
+
+def layers(network: Value, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Made]]:
+    """Every layer of the library in `network`, with its dotted path, each once."""
+    seen = set() if seen is None else seen
+    if id(network) in seen:
+        return
+    seen.add(id(network))
+    if isinstance(network, Made):
+        yield path, network
+    for name, value in inside(network):
+        yield from layers(value, f"{path}.{name}" if path else name, seen)

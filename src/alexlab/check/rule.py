@@ -1,0 +1,87 @@
+"""What a rule is, and what it gets to see."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from alexlab.check.finding import READ, TRACED, Finding, Place, Severity, Text
+from alexlab.check.graph import Graph, Node
+from alexlab.check.reading.program import Event, Program
+from alexlab.check.reading.values import Made, Object
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a network or script.
+
+    Attributes:
+        graph: of the network, or of everything that the script computes.
+        program: the script's events; None for a network.
+        classes: how many classes there are, where the caller said so.
+    """
+
+    graph: Graph
+    program: Program | None = None
+    classes: int | None = None
+
+    @property
+    def kind(self) -> Text:
+        return TRACED if self.program is None else READ
+
+    @property
+    def events(self) -> list[Event]:
+        return self.program.events if self.program is not None else []
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One mistake that can be found.
+
+    Attributes:
+        name: as findings, `ignore[...]` and the docs page call it.
+        title: the mistake, in a few words.
+        why: what happens because of it.
+        mend: how to mend it.
+        find: the findings in what is known; nothing where that does not suffice to decide.
+        bad: the smallest script that has the mistake.
+        good: the same script, mended.
+    """
+
+    name: str
+    title: Text
+    why: Text
+    mend: Text
+    find: "Callable[[Evidence], Iterator[Finding]]"
+    bad: str
+    good: str
+
+
+def place_of(node: Node) -> Place | None:
+    """Where a reader looks for a node: the line that makes its layer, else the line that computes it."""
+    return node.owner.place if isinstance(node.owner, Made) else node.place
+
+
+def found(
+    rule: str,
+    severity: Severity,
+    evidence: Evidence,
+    node: Node | None,
+    message: Text,
+    fix: Text,
+    place: Place | None = None,
+) -> Finding:
+    """A finding at a node, or at `place` where that is given."""
+    where = place if place is not None else (place_of(node) if node is not None else None)
+    return Finding(rule, severity, message, fix, evidence.kind, where, node.layer if node is not None else "")
+
+
+def called(node: Node) -> str:
+    """A layer as a reader calls it: its path, or its operation."""
+    return node.layer or node.op
+
+
+def name_of(network: object) -> str:
+    if isinstance(network, Object):
+        return network.cls.name
+    if isinstance(network, Made):
+        return network.name.rsplit(".", 1)[-1]
+    return type(network).__name__

@@ -1,0 +1,60 @@
+"""As many outputs as there are classes."""
+
+from collections.abc import Iterator
+
+from alexlab.check.finding import Finding, Text
+from alexlab.check.graph import origins
+from alexlab.check.rule import Evidence, Rule, found
+from alexlab.check.rules.ends import classification_ends, is_answer_of_images
+from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    for end in classification_ends(evidence):
+        classes = end.target_classes if end.target_classes is not None else evidence.classes
+        shape = end.answer.shape
+        if (
+            classes is None
+            or shape is None
+            or not is_answer_of_images(end)
+            or end.loss not in (None, "cross_entropy", "nll_loss")
+        ):
+            continue
+        outputs = shape[1]
+        if not isinstance(outputs, int) or outputs == classes:
+            continue
+        few = outputs < classes
+        message = Text(
+            f"the network gives {outputs} outputs for {classes} classes: "
+            + (
+                "labels without an output stop the training with an index error."
+                if few
+                else f"the other {outputs - classes} can never be right, and only cost time and accuracy."
+            ),
+            f"网络给出 {outputs} 个输出，而类别有 {classes} 个："
+            + (
+                "没有对应输出的标签会使训练因下标越界而中止。"
+                if few
+                else f"多出的 {outputs - classes} 个永远不可能正确，只会浪费时间和精度。"
+            ),
+        )
+        fix = Text(f"make the last layer's output {classes}.", f"把最后一层的输出改为 {classes}。")
+        nodes = [node for node in origins(end.answer) if node.op in ("linear", "conv", "model")]
+        yield found(RULE.name, "error" if few else "warning", evidence, nodes[0] if nodes else end.answer, message, fix)
+
+
+RULE = Rule(
+    name="class-count",
+    title=Text("a last layer that is not the class count", "最后一层与类别数不符"),
+    why=Text(
+        "Each class has one output. With fewer outputs than classes PyTorch stops at the first label "
+        "that has none; with more, "
+        "the network must first learn that the others never occur.",
+        "每个类别对应一个输出。输出少于类别时，PyTorch 会在第一个没有输出的标签处报错；多于类别时，"
+        "网络先要学会其余的从不出现。",
+    ),
+    mend=Text("make the last layer as wide as there are classes.", "让最后一层的宽度等于类别数。"),
+    find=find,
+    bad=_PROGRAM.format(end="").replace("nn.Linear(128, 10)", "nn.Linear(128, 1000)"),
+    good=_PROGRAM.format(end=""),
+)

@@ -1,0 +1,41 @@
+"""Pairs of layers with weights that have nothing but changes of shape and dropout between them."""
+
+from collections.abc import Iterator
+
+from alexlab.check.graph import SHAPE_ONLY, Node
+from alexlab.check.rule import Evidence
+
+_NOTHING = SHAPE_ONLY | {"dropout", "flatten"}
+
+
+def linear_pairs(evidence: Evidence) -> Iterator[tuple[Node, Node]]:
+    """(first, second) where the second has the first's values and nothing else does, each pair of layers once."""
+    seen: set[tuple[int, int]] = set()
+    for second in evidence.graph.nodes:
+        if second.op not in ("linear", "conv") or not second.inputs:
+            continue
+        first = second.inputs[0]
+        alone = len(first.consumers) == 1
+        while alone and first.op in _NOTHING and first.inputs:
+            first = first.inputs[0]
+            alone = len(first.consumers) == 1
+        if not alone or first.op not in (second.op, "model") or _is_answer(evidence, first):
+            continue
+        key = (id(first.owner), id(second.owner))
+        if first.owner is None or first.owner is second.owner or key in seen:
+            continue
+        seen.add(key)
+        yield first, second
+
+
+def _is_answer(evidence: Evidence, node: Node) -> bool:
+    return any(end.answer is node for end in evidence.graph.ends)
+
+
+def width(node: Node, side: str) -> int | None:
+    """How many values or channels a layer takes ("in") or gives ("out")."""
+    names = (f"{side}_features", f"{side}_channels")
+    value = next((node.attributes[name] for name in names if name in node.attributes), None)
+    if value is None and node.op == "model" and side == "out" and node.shape:
+        value = node.shape[-1]
+    return value if isinstance(value, int) else None

@@ -1,0 +1,162 @@
+"""What a target names: a script, a network of the catalogue, one's own network, or a run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from alexlab.check.checking import Checked, Shape, check_network, check_script
+from alexlab.check.finding import Finding, Place, Text
+from alexlab.errors import UserError
+
+LONGEST = 60
+"""Seconds of wall-clock that importing, building and looking at one's own network may take."""
+
+
+def check_target(
+    target: str, input: Shape | None = None, classes: int | None = None, dataset: str | None = None
+) -> Checked:
+    """Look for mistakes in what `target` names.
+
+    Args:
+        target: a script or notebook (read, not run), `module.py:Class` or `package.module:function` (imported, in a
+            process with limits), a folder of a run, or a name of the catalogue of networks.
+        input: channels, height and width of an image.
+        classes: how many classes there are.
+        dataset: a name of the catalogue of datasets that says both, where they are not given. Its files are not needed.
+
+    Raises:
+        UserError: there is no such target, or it cannot be read, imported or built.
+    """
+    path = Path(target)
+    shape = None
+    if dataset is not None:
+        from alexlab.data.catalogue import find
+
+        facts = find(dataset)
+        classes, shape = classes or len(facts.classes), facts.shape
+    if ":" in target and not path.exists():
+        return check_own(target, input or shape, classes)
+    if path.suffix in (".py", ".ipynb"):
+        return check_script(path, classes)
+    if path.is_dir():
+        return _check_run(path, input, classes)
+    if path.is_file():
+        raise UserError(f"{target}: expected a script (.py), a notebook (.ipynb), a run's folder or a network's name.")
+    return _check_named(target, input, classes, None)
+
+
+def _check_named(name: str, input: Shape | None, classes: int | None, loss: str | None) -> Checked:
+    from alexlab.networks.building import build
+    from alexlab.networks.catalogue import find
+
+    entry = find(name)
+    network = build(name, classes=classes, input=input)
+    # every network of the catalogue is trained with cross-entropy
+    return check_network(network, input or entry.input, classes or entry.classes, loss or "cross_entropy")
+
+
+def _check_run(folder: Path, input: Shape | None, classes: int | None) -> Checked:
+    recipe = folder / "recipe.toml"
+    if not recipe.is_file():
+        raise UserError(f"{folder}: no recipe.toml here; expected the folder of a run.")
+    try:
+        content = tomllib.loads(recipe.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{recipe}: not a TOML file ({error}).") from None
+    name = content.get("network")
+    if not isinstance(name, str):
+        raise UserError(f"{recipe}: no `network` in it; expected the resolved recipe of a run.")
+    shape, count = content.get("input"), content.get("classes")
+    if input is None and isinstance(shape, list) and len(shape) == 3 and all(isinstance(size, int) for size in shape):
+        input = (shape[0], shape[1], shape[2])
+    classes = classes or (count if isinstance(count, int) else None)
+    if ":" in name:
+        return check_own(name, input, classes, "cross_entropy")
+    return _check_named(name, input, classes, "cross_entropy")
+
+
+def check_own(target: str, input: Shape | None, classes: int | None, loss: str | None = None) -> Checked:
+    """Import and build one's own network in a process with limits on time, memory and writing, and check it there."""
+    asked = json.dumps({"target": target, "input": input, "classes": classes, "loss": loss})
+    reader, writer = os.pipe()
+    with tempfile.TemporaryDirectory(prefix="alexlab-check-") as scratch:
+        environment = {**os.environ, "TMPDIR": scratch, "MPLCONFIGDIR": scratch, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(Path(__file__).parents[2]), environment.get("PYTHONPATH")])
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "alexlab.check.isolated", str(writer), scratch],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=(writer,),
+            env=environment,
+            start_new_session=True,
+            text=True,
+        )
+        os.close(writer)
+        try:
+            _, errors = process.communicate(asked, timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            os.close(reader)
+            raise UserError(
+                f"{target}: importing and building it took longer than {LONGEST} s and was stopped. "
+                f"Keep training and "
+                "downloads out of the module's top level (under `if __name__ == '__main__':`)."
+            ) from None
+        with os.fdopen(reader, encoding="utf-8") as pipe:
+            answer = pipe.read()
+    if not answer:
+        raise UserError(f"{target}: {_death(process.returncode, errors)}")
+    return _checked(target, json.loads(answer))
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End the process and what it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()
+    process.communicate()
+
+
+def _death(code: int, errors: str) -> str:
+    last = errors.strip().splitlines()[-1] if errors.strip() else ""
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return "it used more time or memory than a network's definition needs, and was stopped."
+    if "MemoryError" in last or "can't allocate memory" in last or "bad_alloc" in errors:
+        return "it asked for more memory than the limit of the check, and was stopped."
+    return f"its process ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)}" + (
+        f": {last}" if last else "."
+    )
+
+
+def _checked(target: str, answer: dict[str, Any]) -> Checked:
+    if "error" in answer:
+        raise UserError(answer["error"])
+    findings = tuple(
+        Finding(
+            **{
+                **finding,
+                "message": Text(**finding["message"]),
+                "fix": Text(**finding["fix"]),
+                "evidence": Text(**finding["evidence"]),
+                "place": Place(**finding["place"]) if finding["place"] else None,
+            }
+        )
+        for finding in answer["findings"]
+    )
+    return Checked(findings, tuple(answer["unseen"]))
+
+
+def as_answer(checked: Checked) -> dict[str, Any]:
+    """What the other process sends back."""
+    return {"findings": [asdict(finding) for finding in checked.findings], "unseen": list(checked.unseen)}

@@ -1,0 +1,51 @@
+"""`alexlab check`: what is wrong with a network or a training script."""
+
+import re
+import sys
+
+import click
+
+
+def _shape(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int, int] | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", value)
+    if match is None or "0" in match.groups():
+        raise click.BadParameter(f"found {value!r}; expected channels x height x width, e.g. 1x28x28.")
+    channels, height, width = (int(size) for size in match.groups())
+    return channels, height, width
+
+
+@click.command("check")
+@click.argument("target")
+@click.option("--input", "shape", callback=_shape, metavar="CxHxW", help="Shape of an image, e.g. 1x28x28.")
+@click.option("--classes", type=click.IntRange(min=2), help="How many classes there are.")
+@click.option("--dataset", metavar="NAME", help="Take shape and classes from a dataset of `alexlab datasets`.")
+@click.option("--json", "form", flag_value="json", help="Findings as a JSON list.")
+@click.option("--sarif", "form", flag_value="sarif", help="Findings as SARIF 2.1.0, for editors and CI.")
+@click.option(
+    "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the messages."
+)
+def check(
+    target: str,
+    shape: tuple[int, int, int] | None,
+    classes: int | None,
+    dataset: str | None,
+    form: str | None,
+    lang: str,
+) -> None:
+    """Tell what is wrong with a network or a training script, before it is trained.
+
+    TARGET is a script or notebook (read, never run), module.py:Class or module.py:function (imported, in a process with
+    limits), a run's folder, or a name from `alexlab networks`. Ends with exit code 1 where there are errors.
+    """
+    from alexlab.check import formats
+    from alexlab.check.finding import Language
+    from alexlab.check.targets import check_target
+
+    language: Language = "zh" if lang == "zh" else "en"
+    checked = check_target(target, shape, classes, dataset)
+    show = {"json": formats.as_json, "sarif": formats.as_sarif}.get(form or "", formats.as_text)
+    click.echo(show(checked, language))
+    if checked.failed:
+        sys.exit(1)

@@ -1,0 +1,29 @@
+"""The programs of the comparison: nearly all mistakes found, and nothing said of the mended ones."""
+
+import sys
+from pathlib import Path
+
+from alexlab.check import check_script
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "check"))
+from programs import programs
+
+
+def test_recall_and_silence():
+    found, missed, alarms = 0, [], []
+    for program in programs():
+        path = Path("program.py")
+        path.write_text(program.mistaken, encoding="utf-8")
+        rules = {finding.rule for finding in check_script(path).findings}
+        found += program.rule in rules
+        missed += [program.name] if program.rule not in rules else []
+        alarms += [(program.name, rule) for rule in rules - {program.rule}]
+        path.write_text(program.mended, encoding="utf-8")
+        alarms += [(f"{program.name}, mended", finding.rule) for finding in check_script(path).findings]
+    assert found + len(missed) >= 40 and found / (found + len(missed)) >= 0.95, missed
+    assert alarms == []
+
+
+def test_every_program_has_a_thread():
+    assert all(program.link.startswith("https://github.com/") for program in programs())
+    assert all(program.mistaken != program.mended for program in programs())

@@ -1,0 +1,165 @@
+"""The command: targets, formats, exit codes, bad input, and the limits of the process that imports a network."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from alexlab.check import check_target, targets
+from alexlab.check.rules import RULES
+from alexlab.cli.check import check
+from alexlab.errors import UserError
+
+NETWORK = """\
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, num_classes=10):
+        super().__init__()
+        self.f = nn.Sequential(nn.Flatten(), nn.Linear(784, 64), nn.Linear(64, num_classes))
+
+    def forward(self, x):
+        return self.f(x)
+
+def make():
+    return Net(7)
+
+class Needs(Net):
+    def __init__(self, depth):
+        super().__init__()
+"""
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(check, list(arguments))
+
+
+@pytest.fixture
+def script() -> str:
+    rule = next(rule for rule in RULES if rule.name == "softmax-before-cross-entropy")
+    Path("train.py").write_text(rule.bad, encoding="utf-8")
+    Path("good.py").write_text(rule.good, encoding="utf-8")
+    return "train.py"
+
+
+def test_exit_code_and_text(script):
+    result = run(script)
+    assert result.exit_code == 1
+    assert "train.py:6: error[softmax-before-cross-entropy]" in result.output and "1 error, 0 warnings" in result.output
+    good = run("good.py")
+    assert good.exit_code == 0 and good.output.strip() == "no mistakes found"
+
+
+def test_json(script):
+    (finding,) = json.loads(run(script, "--json").output)
+    assert {"rule", "severity", "file", "line", "layer", "message", "fix"} <= finding.keys()
+    assert (finding["rule"], finding["severity"], finding["line"]) == ("softmax-before-cross-entropy", "error", 6)
+    assert json.loads(run("good.py", "--json").output) == []
+
+
+def test_sarif(script):
+    log = json.loads(run(script, "--sarif").output)
+    (result,) = log["runs"][0]["results"]
+    assert (
+        log["version"] == "2.1.0" and result["ruleId"] == "softmax-before-cross-entropy" and result["level"] == "error"
+    )
+    assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 6
+    assert result["ruleId"] in {rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]}
+
+
+def test_chinese(script):
+    result = run(script, "--lang", "zh")
+    assert "错误[softmax-before-cross-entropy]" in result.output and "交叉熵" in result.output
+
+
+def test_a_script_is_never_run():
+    Path("danger.py").write_text("open('made', 'w').write('x')\nraise SystemExit(3)\n", encoding="utf-8")
+    assert run("danger.py").exit_code == 0 and not Path("made").exists()
+
+
+def test_reading_a_script_imports_no_torch(script, alexlab):
+    code = (
+        "import sys; from alexlab.check import check_script; from pathlib import Path; check_script(Path('train.py'))"
+    )
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-c", code + "; print('torch' in sys.modules)"], capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_own_network():
+    Path("net.py").write_text(NETWORK, encoding="utf-8")
+    checked = check_target("net.py:Net", (1, 28, 28), 10)
+    assert [(f.rule, f.severity, f.layer) for f in checked.findings] == [("nothing-between", "warning", "f.2")]
+    counted = check_target("net.py:make", (1, 28, 28), 10)
+    assert {f.rule for f in counted.findings} == {"nothing-between", "class-count"}
+
+
+def test_a_dataset_says_shape_and_classes():
+    Path("net.py").write_text(NETWORK, encoding="utf-8")
+    rules = {f.rule for f in check_target("net.py:make", dataset="fashion-mnist").findings}
+    assert rules == {"nothing-between", "class-count"}
+    assert check_target("lenet-relu", dataset="mnist").findings == ()
+
+
+def test_a_run(alexlab):
+    Path("net.py").write_text(NETWORK, encoding="utf-8")
+    Path("run").mkdir()
+    Path("run/recipe.toml").write_text('network = "net.py:Net"\nclasses = 10\ninput = [1, 28, 28]\n', encoding="utf-8")
+    assert [f.rule for f in check_target("run").findings] == ["nothing-between"]
+    Path("run/recipe.toml").write_text('network = "lenet-relu"\nclasses = 10\ninput = [1, 28, 28]\n', encoding="utf-8")
+    assert check_target("run").findings == ()
+
+
+@pytest.mark.parametrize(
+    "top, words",
+    [
+        ("while True: pass", "longer than 6 s|more time"),
+        ("x = [bytearray(2 ** 29) for _ in range(64)]", "MemoryError|memory"),
+        ("open('made', 'w').write('x')", "does not let"),
+        ("import os; os.mkdir('made')", "does not let"),
+        ("import subprocess; subprocess.run(['touch', 'made'])", "does not let"),
+        ("import nothing_of_that_name", "nothing_of_that_name"),
+        ("def f(:", "SyntaxError"),
+        ("import sys; sys.exit(4)", "exit code 4"),
+        ("import os; os._exit(5)", "exit code 5"),
+    ],
+)
+def test_limits(top, words, monkeypatch):
+    monkeypatch.setattr(targets, "LONGEST", 20 if "while" not in top else 6)
+    Path("net.py").write_text(top + "\n" + NETWORK, encoding="utf-8")
+    start = time.monotonic()
+    with pytest.raises(UserError, match=words):
+        check_target("net.py:Net", (1, 28, 28))
+    assert not Path("made").exists() and time.monotonic() - start < 40
+
+
+@pytest.mark.parametrize(
+    "target, words",
+    [
+        ("net.py:Needs", "needs the argument depth"),
+        ("net.py:Other", "unknown name"),
+        ("nowhere.py:Net", "no such file"),
+        ("nowhere.py", "no such file"),
+        ("lenet-rel", "did you mean 'lenet-relu'"),
+        ("empty", "no recipe.toml"),
+        ("notes.txt", "expected a script"),
+    ],
+)
+def test_targets_that_are_none(target, words):
+    Path("net.py").write_text(NETWORK, encoding="utf-8")
+    Path("empty").mkdir()
+    Path("notes.txt").write_text("x")
+    with pytest.raises(UserError, match=words):
+        check_target(target)
+
+
+def test_a_bad_shape_is_one_error():
+    result = run("lenet-relu", "--input", "28x28")
+    assert result.exit_code == 2 and "1x28x28" in result.output
