@@ -12,6 +12,7 @@ import os
 import statistics
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ class Resized(Dataset[tuple[torch.Tensor, int]]):
 def plain(steps: int) -> float:
     """Images per second of the plain loop."""
     network = alexlab.network("alexnet-textbook", initialisation="xavier")
+    warnings.filterwarnings("ignore", message="This DataLoader will create 4 worker")  # the textbook's number
     loader = DataLoader(Resized(), BATCH, shuffle=True, num_workers=4)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01)
     loss = nn.CrossEntropyLoss()

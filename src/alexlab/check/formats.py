@@ -10,7 +10,6 @@ from alexlab.check.checking import Checked
 from alexlab.check.finding import Finding, Language
 from alexlab.check.rules import RULES
 
-DOCS = "https://alexlab.readthedocs.io/{language}/check/{rule}"
 """Where a rule's page is read."""
 
 _WORDS = {
@@ -98,7 +97,6 @@ def as_sarif(checked: Checked, language: Language = "en") -> str:
             "shortDescription": {"text": rule.title.in_(language)},
             "fullDescription": {"text": rule.why.in_(language)},
             "help": {"text": rule.mend.in_(language)},
-            "helpUri": DOCS.format(language=language, rule=rule.name),
         }
         for rule in RULES
     ]
