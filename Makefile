@@ -12,6 +12,7 @@ $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+demo: export OMP_NUM_THREADS := 1  # as fast as two for so small a network, and not stalled by a busy machine
 demo: install
 	@run=runs/demo-$$(date +%Y%m%d-%H%M%S) && set -x && \
 	$(ALEXLAB) train --recipe digits --out $$run && \
