@@ -112,6 +112,9 @@ def test_runs_that_cannot_be_averaged_and_views_that_do_not_fit() -> None:
         evaluate_together([first, digits], device="cpu")
     with pytest.raises(UserError, match="does not fit into images of 8x8"):
         digits.evaluate(views=5, device="cpu")
+    whole = training.train("lenet5", "digits", epochs=1, out="whole", store=28, device="cpu")
+    with pytest.raises(UserError, match="5 views of 28x28 images at 28x28 are all the same"):
+        whole.evaluate(views=5, device="cpu")
 
 
 def test_old_weights_are_a_start_and_the_rest_can_be_frozen() -> None:

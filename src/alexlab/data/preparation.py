@@ -16,6 +16,7 @@ from alexlab.data.colour import PixelStatistics, noise_as_it_ran, noise_as_writt
 from alexlab.data.decode import Pixels, fit
 from alexlab.data.images import Shape
 from alexlab.data.views import views
+from alexlab.errors import UserError
 
 AUGMENTATIONS = {
     "mirror": "left and right swapped, for half of the images",
@@ -97,6 +98,11 @@ class Preparation:
         Raises:
             UserError: the stored images are no larger than the input.
         """
+        if count > 1 and self.store[1:] == self.input[1:]:
+            size = f"{self.input[1]}x{self.input[2]}"
+            raise UserError(
+                f"{count} views of {size} images at {size} are all the same; a recipe with a larger store has more to see."
+            )
         seen_NVCHW = views(self._centred(images_NCHW), self.input[1:], count).float()
         return self._normalised(seen_NVCHW.flatten(0, 1)).view(seen_NVCHW.shape)
 
