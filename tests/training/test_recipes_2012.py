@@ -126,6 +126,10 @@ def test_old_weights_are_a_start_and_the_rest_can_be_frozen() -> None:
     head = ("11.weight", "11.bias")
     assert all(torch.equal(before[key], after[key]) for key in before if key not in head)
     assert after["11.weight"].shape == (2, 84)
+    training.train("lenet5", "folder:photos", epochs=2, out="part", steps=1, **how)
+    first.weights.rename("moved.safetensors")  # a run that goes on has weights of its own
+    assert training.resume("part", device="cpu").result["state"] == "finished"
+    Path("moved.safetensors").rename(first.weights)
     with pytest.raises(UserError, match="lenet5"):
         training.train("lenet-relu", "digits", pretrained=str(first.weights), device="cpu")
 

@@ -9,7 +9,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from alexlab.errors import UserError
 
-FITS = ("stretch", "crop", "pad")
 MOST_PIXELS = 89_478_485  # as Pillow: a larger picture is taken for a decompression bomb
 
 Pixels = NDArray[np.uint8]

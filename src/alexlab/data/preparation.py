@@ -27,10 +27,6 @@ AUGMENTATIONS = {
     "crop": "a random window of the input's size from the stored image",
     "random-resized-crop": "a window of 8 to 100 % of the area and proportions 3/4 to 4/3, scaled to the input's size",
 }
-VIEWS = {
-    "resize": "the whole stored image is scaled to the input's size",
-    "centre": "the centre of the stored image, of the input's size",
-}
 MOST_TURN, MOST_SCALE = np.pi / 12, 0.15
 
 
@@ -42,7 +38,7 @@ class Preparation:
         store: channels, height, width of the stored uint8 image.
         fit: how a picture of another shape is brought to `store`: "stretch", "crop" or "pad".
         input: channels, height, width of the network's input.
-        view: how a stored image becomes the input where it is not augmented, a name of VIEWS.
+        view: how a stored image becomes the input where it is not augmented: "resize" scales all of it, "centre" cuts out its centre.
         pixels: the scale of the input: "0-1" or "0-255".
         statistics: mean image and principal colours of the training set, where the recipe wants them.
         subtract_mean_image: whether the mean image is subtracted.

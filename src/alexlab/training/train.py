@@ -188,7 +188,7 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
     torch.manual_seed(seed_for(recipe.seed, "initialisation"))
     name = own_code(recipe.network, kept) if kept else recipe.network
     network = build(name, classes, input, recipe.initialisation)
-    if recipe.pretrained:
+    if recipe.pretrained and kept is None:  # a run that goes on has weights of its own
         load_pretrained(network, Path(recipe.pretrained), recipe.network)
     if recipe.freeze:
         freeze_all_but_head(network)
