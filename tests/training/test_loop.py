@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import alexlab
+from alexlab.check.targets import check_target
 from alexlab.data.opening import open_dataset
+from alexlab.describe.describing import describe
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.recipes import overridden, read_recipe
@@ -188,6 +190,8 @@ def test_networks_of_the_users_that_do_not_fit() -> None:
     assert run.metrics("epoch")[-1]["validation_accuracy"] > 0.7
     Path("mine.py").rename("moved.py")  # the run keeps the code that made it
     assert alexlab.Run(run.folder).evaluate(device="cpu").top1 == run.final["top1"]
+    assert describe(str(run.folder)).to_dict()["totals"]["parameters"] == 64 * 10 + 10
+    assert not check_target(str(run.folder)).findings
     Path("moved.py").rename("mine.py")
     with pytest.raises(UserError, match=r"makes \(2, 12\) of two images; expected logits of shape \(2, 10\)"):
         training.train(**{**SHORT, "network": "mine.py:wide"})

@@ -78,7 +78,9 @@ def _check_run(folder: Path, input: Shape | None, classes: int | None) -> Checke
         input = (shape[0], shape[1], shape[2])
     classes = classes or (count if isinstance(count, int) else None)
     if ":" in name:
-        return check_own(name, input, classes, "cross_entropy")
+        from alexlab.networks.building import own_code  # imports torch, which a script's reader does without
+
+        return check_own(own_code(name, folder), input, classes, "cross_entropy")
     return _check_named(name, input, classes, "cross_entropy")
 
 

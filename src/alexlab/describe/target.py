@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from alexlab.errors import UserError
-from alexlab.networks.building import build, is_own
+from alexlab.networks.building import build, is_own, own_code
 from alexlab.networks.catalogue import find
 
 
@@ -75,6 +75,7 @@ def _run(folder: Path) -> tuple[str, int, tuple[int, int, int], str]:
     try:
         recipe = tomllib.loads(path.read_text(encoding="utf-8"))
         channels, height, width = recipe["input"]
-        return str(recipe["network"]), int(recipe["classes"]), (channels, height, width), f"the run {folder}"
+        network = own_code(str(recipe["network"]), folder)
+        return network, int(recipe["classes"]), (channels, height, width), f"the run {folder}"
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: expected network, classes and input = [C, H, W]; found {error!r}.") from error

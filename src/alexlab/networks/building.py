@@ -24,6 +24,13 @@ def is_own(name: str) -> bool:
     return ":" in name
 
 
+def own_code(network: str, folder: Path) -> str:
+    """The name of a network of the user's, as the run in `folder` kept its file; other names as they are."""
+    file, _, attribute = network.rpartition(":")
+    kept = folder / Path(file).name
+    return f"{kept}:{attribute}" if file.endswith(".py") and kept.exists() else network
+
+
 def build(
     name: str,
     classes: int | None = None,

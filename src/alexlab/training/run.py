@@ -16,7 +16,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
 from alexlab.errors import UserError
-from alexlab.networks.building import build
+from alexlab.networks.building import build, own_code
 from alexlab.recipes.reading import read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation
 from alexlab.training import folder as run_folder
@@ -219,13 +219,6 @@ def evaluate_together(
     return from_logits(
         together(found), torch.from_numpy(split.labels), name + seen, first.classes, tuple(split.images.names)
     )
-
-
-def own_code(network: str, folder: Path) -> str:
-    """The name of a network of the user's, as the run in `folder` kept its file; other names as they are."""
-    file, _, attribute = network.rpartition(":")
-    kept = folder / Path(file).name
-    return f"{kept}:{attribute}" if file.endswith(".py") and kept.exists() else network
 
 
 def _name(image: Picture) -> str:

@@ -18,7 +18,7 @@ from alexlab.data.preparation import Preparation
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.store import Store
 from alexlab.errors import UserError
-from alexlab.networks.building import build
+from alexlab.networks.building import build, own_code
 from alexlab.networks.pretrained import freeze_all_but_head, load_pretrained
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation, resolved
@@ -28,7 +28,7 @@ from alexlab.training.checkpoint import load_checkpoint
 from alexlab.training.device import choose_device, describe_device, environment, exact
 from alexlab.training.loop import Loop, Watcher, interruption
 from alexlab.training.parts import Parts, check_unchanged, parts_of, record
-from alexlab.training.run import Run, own_code
+from alexlab.training.run import Run
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
 from alexlab.training.weights import load_statistics, save_statistics
