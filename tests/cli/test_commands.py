@@ -49,6 +49,13 @@ def test_a_recipe_shown_is_a_recipe_to_start_from(alexlab: Command) -> None:
     assert json.loads(found.stdout)["steps"] == 3
 
 
+def test_a_recipe_names_the_network_and_the_user_the_dataset(alexlab: Command) -> None:
+    found = alexlab(
+        "train", "--recipe", "digits", "--set", "dataset=digits", "--set", "network=lenet5", "--steps", "2", "--json"
+    )
+    assert json.loads(found.stdout)["steps"] == 2
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run made by the command line."""

@@ -1,6 +1,7 @@
-"""`alexlab datasets` and `alexlab datasets show`"""
+"""`alexlab datasets`, `alexlab datasets show` and `alexlab datasets check`"""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -53,8 +54,9 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
     ]
     print_table(("name", "train + test", "classes", "size", "where"), rows, right=(1, 2))
     click.echo(
-        "Your own: folder:PATH (a folder or tar with a folder per class, and train/val/test above them if you like)\n"
-        "or list:FILE.csv (columns path, label and, if you like, split)."
+        "Your own: folder:PATH (a folder or tar with a folder per class, and train/val/test above them if you like),\n"
+        "list:FILE.csv (columns path, label and, if you like, split),\n"
+        "or ilsvrc:PATH (ImageNet's challenge as it is distributed; `alexlab datasets check ilsvrc:PATH` says what is missing)."
     )
 
 
@@ -79,3 +81,67 @@ def show(name: str, network: str | None, recipe: str, out: Path | None, data_dir
         raise UserError(f"{out} exists already; name another file with -o.")
     write_contact_sheet(open_dataset(name, data_dir), network, recipe, out)
     click.echo(str(out))
+
+
+@datasets.command("check")
+@click.argument("name")
+@options.data_dir
+def check(name: str, data_dir: Path | None) -> None:
+    """Say what is there of NAME and what is missing, before hours are spent on it.
+
+    Of ilsvrc:PATH it lists every part. Of any other dataset it decodes each image, as training would.
+    """
+    import sys
+
+    from alexlab.cli.tables import print_table
+    from alexlab.data.ilsvrc import survey
+    from alexlab.data.opening import own_path
+
+    if not name.startswith("ilsvrc:"):
+        _check_images(name, data_dir)
+        return
+    path = own_path(name, data_dir)
+    findings = survey(path).findings
+    click.echo(str(path))
+    print_table(("part", "found", "good, or what to do"), [(f.what, f.found, f.problem or "good") for f in findings])
+    if any(finding.problem for finding in findings):
+        sys.exit(2)
+
+
+def _check_images(name: str, data_dir: Path | None) -> None:
+    from functools import partial
+
+    from alexlab.cli.progress import Shown
+    from alexlab.cli.tables import print_table
+    from alexlab.data.inspection import inspect
+    from alexlab.data.opening import open_dataset
+    from alexlab.data.store import unreadable
+    from alexlab.errors import UserError
+
+    dataset = open_dataset(name, data_dir)
+    with Shown() as watcher:
+        found = inspect(dataset, partial(_decoding, watcher))
+    rows = []
+    for split, each in found.items():
+        sizes = sorted(each.sizes, key=lambda size: size[0] * size[1])
+        spread = " to ".join(dict.fromkeys(f"{width}x{height}" for width, height in (sizes[:1] + sizes[-1:])))
+        rows.append(
+            (
+                split,
+                f"{each.images:,}",
+                spread,
+                f"{each.modes['RGB']:,}",
+                f"{each.modes['L']:,}",
+                f"{len(each.unreadable):,}",
+            )
+        )
+    click.echo(f"{dataset.title}: {len(dataset.classes):,} classes, {dataset.found}")
+    print_table(("split", "images", "width x height", "colour", "grey", "unreadable"), rows, right=(1, 3, 4, 5))
+    if any(each.modes["L"] and each.modes["RGB"] for each in found.values()):
+        click.echo("Grey images among coloured ones are read as RGB with three equal channels.")
+    if problems := [problem for each in found.values() for problem in each.unreadable]:
+        raise UserError(unreadable(problems))
+
+
+def _decoding(watcher: Any, split: str, done: int, total: int) -> None:
+    watcher.preparing(f"decoding {split}", done, total)

@@ -72,12 +72,14 @@ def train(
     how["memory"] = None if memory is None else int(memory * 2**30)
     with Shown() as watcher:
         if resume:
-            named = click.get_current_context().get_parameter_source("recipe") is ParameterSource.COMMANDLINE
-            if network or values or out or named:
+            given = click.get_current_context().get_parameter_source("recipe") is ParameterSource.COMMANDLINE
+            if network or values or out or given:
                 raise UserError("--resume carries on with a run as it is; it takes no network, recipe or values.")
             run = api.resume(resume, **how, watcher=watcher)
         else:
-            run = api.train(network, dataset, recipe, out=out, **how, **values, watcher=watcher)
+            named = {"network": network, "dataset": dataset}
+            values |= {key: value for key, value in named.items() if value}  # before what --set says of them
+            run = api.train(recipe=recipe, out=out, **how, **values, watcher=watcher)
     result = run.result
     if as_json:
         click.echo(json.dumps({"run": str(run.folder), **result}))

@@ -147,5 +147,8 @@ def find(name: str) -> Entry:
         if entry.name == name:
             return entry
     raise unknown(
-        "dataset", name, [*(entry.name for entry in DATASETS), "folder:PATH", "list:FILE.csv"], "alexlab datasets"
+        "dataset",
+        name,
+        [*(entry.name for entry in DATASETS), "folder:PATH", "ilsvrc:PATH", "list:FILE.csv"],
+        "alexlab datasets",
     )

@@ -14,9 +14,13 @@ from alexlab.data.fetch import Progress, fetch
 from alexlab.data.files import ARCHIVES
 from alexlab.data.folder import read_folder, read_list
 from alexlab.data.idx import read_idx
+from alexlab.data.ilsvrc import read_ilsvrc
 from alexlab.data.images import ArrayImages, Dataset, Shape, Split
 from alexlab.data.split import divide, held_out
 from alexlab.errors import UserError
+
+READERS = {"folder": read_folder, "ilsvrc": read_ilsvrc, "list": read_list}
+"""What reads a dataset that the user names by its path, `KIND:PATH`."""
 
 TEST_FRACTION = 0.2  # held out of a folder that does not say what is its test
 
@@ -41,7 +45,7 @@ def open_dataset(
     at: Path | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The dataset called `name`: of the catalogue, `folder:PATH` or `list:FILE.csv`.
+    """The dataset called `name`: of the catalogue, `folder:PATH`, `ilsvrc:PATH` or `list:FILE.csv`.
 
     Args:
         seed: decides, with the images' names, which of them are the test where the source does not say.
@@ -52,9 +56,9 @@ def open_dataset(
     Raises:
         UserError: not found, or not as it should be; the message names the files wanted and every place looked at.
     """
-    kind, colon, where = name.partition(":")
-    if colon and kind in ("folder", "list"):
-        path = at if at and at.exists() else _own_path(where, kind, data_dir)
+    kind, colon, _ = name.partition(":")
+    if colon and kind in READERS:
+        path = at if at and at.exists() else own_path(name, data_dir)
         return _own(name, kind, path, None if whole else seed)
     entry = find(name)
     if found := at if at and at.exists() else locate(entry, data_dir):
@@ -177,7 +181,7 @@ def _read_idx(entry: Entry, folder: Path, prefix: str) -> Split:
 
 
 def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
-    splits, classes = read_list(path) if kind == "list" else read_folder(path)
+    splits, classes = READERS[kind](path)
     dataset = Dataset(
         name=name,
         title=path.name,
@@ -197,17 +201,18 @@ def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
     return dataset
 
 
-def _own_path(where: str, kind: str, data_dir: Path | None) -> Path:
-    """The path as it stands, or below a data folder, there as an archive too."""
+def own_path(name: str, data_dir: Path | None = None) -> Path:
+    """Where `folder:PATH`, `ilsvrc:PATH` or `list:FILE` lies: as it stands, or below a data folder, there as an archive too."""
+    kind, _, where = name.partition(":")
     places = [Path(where).expanduser()]
     if not places[0].is_absolute():
         for folder in data_folders(data_dir):
-            places += [folder / where, *(folder / f"{where}{ending}" for ending in ARCHIVES if kind == "folder")]
+            places += [folder / where, *(folder / f"{where}{ending}" for ending in ARCHIVES if kind != "list")]
     for place in places:
         if place.exists():
             return place
     looked = ", ".join(str(place.parent.resolve()) for place in places[:2])
-    raise UserError(f"{kind}:{where} was not found. Looked for {where!r} in {looked} and the data folders.")
+    raise UserError(f"{name} was not found. Looked for {where!r} in {looked} and the data folders.")
 
 
 def native_shape(dataset: Dataset) -> Shape | None:
