@@ -58,7 +58,7 @@ def server() -> Iterator[str]:
 
 
 def file(url: str) -> File:
-    return File("data.bin", len(CONTENT), hashlib.md5(CONTENT).hexdigest(), url)
+    return File("data.bin", len(CONTENT), f"md5:{hashlib.md5(CONTENT).hexdigest()}", url)
 
 
 def test_whole_with_progress(server: str, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_redirected(server: str, tmp_path: Path) -> None:
 
 
 def test_wrong_bytes_are_deleted(server: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="MD5 sum"):
+    with pytest.raises(UserError, match="MD5 is"):
         fetch(file(f"{server}/wrong/"), tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -31,7 +31,7 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
                 "test": entry.test,
                 "classes": len(entry.classes),
                 "shape": entry.shape,
-                "bytes": sum(file.size for file in entry.files),
+                "bytes": sum(file.size or 0 for file in entry.files),
                 "found": str(found) if found else None,
                 "licence": entry.licence,
                 "source": entry.source,
@@ -48,7 +48,7 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
             f"{each['train']:,} + {each['test']:,}",
             str(each["classes"]),
             "x".join(map(str, entry.shape)),
-            str(each["found"] or f"fetched when first used ({sum(f.size for f in entry.files) / 1e6:.0f} MB)"),
+            str(each["found"] or f"fetched when first used ({sum(f.size or 0 for f in entry.files) / 1e6:.0f} MB)"),
         )
         for each, entry in zip(facts, DATASETS, strict=True)
     ]

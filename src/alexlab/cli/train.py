@@ -17,7 +17,11 @@ from alexlab.cli import options
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe; repeatable."
 )
-@click.option("--pretrained", metavar="FILE", help="Weights to start from; a head of other classes starts anew.")
+@click.option(
+    "--pretrained",
+    metavar="FILE",
+    help="Weights to start from, or torchvision for its published ones; a head of other classes starts anew.",
+)
 @click.option("--freeze", is_flag=True, help="Train the head alone.")
 @click.option("--steps", type=click.IntRange(1), help="Stop after so many updates.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one below runs/.")

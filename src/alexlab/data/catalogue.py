@@ -12,11 +12,14 @@ DIGITS = tuple("0123456789")
 
 @dataclass(frozen=True)
 class File:
-    """A published file: its name, size in bytes, MD5 sum as its publisher gives it, and where it can be fetched."""
+    """A published file: its name, size in bytes (None where its publisher does not say), digest and where it can be fetched.
+
+    `digest` is what the publisher gives, as md5:HEX or sha256:HEX; the first digits of one will do.
+    """
 
     name: str
-    size: int
-    md5: str
+    size: int | None
+    digest: str
     url: str
 
 
@@ -79,10 +82,10 @@ DATASETS: tuple[Entry, ...] = (
         format="idx",
         folders=("MNIST/raw", "mnist", "MNIST"),
         files=(
-            File("train-images-idx3-ubyte.gz", 9_912_422, "f68b3c2dcbeaaa9fbdd348bbdeb94873", _MNIST),
-            File("train-labels-idx1-ubyte.gz", 28_881, "d53e105ee54ea40749a09fcbcd1e9432", _MNIST),
-            File("t10k-images-idx3-ubyte.gz", 1_648_877, "9fb629c4189551a2d022fa330f9573f3", _MNIST),
-            File("t10k-labels-idx1-ubyte.gz", 4_542, "ec29112dd5afa0611ce80d1b7f02629c", _MNIST),
+            File("train-images-idx3-ubyte.gz", 9_912_422, "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873", _MNIST),
+            File("train-labels-idx1-ubyte.gz", 28_881, "md5:d53e105ee54ea40749a09fcbcd1e9432", _MNIST),
+            File("t10k-images-idx3-ubyte.gz", 1_648_877, "md5:9fb629c4189551a2d022fa330f9573f3", _MNIST),
+            File("t10k-labels-idx1-ubyte.gz", 4_542, "md5:ec29112dd5afa0611ce80d1b7f02629c", _MNIST),
         ),
         shape=(1, 28, 28),
         classes=DIGITS,
@@ -100,10 +103,10 @@ DATASETS: tuple[Entry, ...] = (
         format="idx",
         folders=("FashionMNIST/raw", "fashion-mnist", "FashionMNIST"),
         files=(
-            File("train-images-idx3-ubyte.gz", 26_421_880, "8d4fb7e6c68d591d4c3dfef9ec88bf0d", _FASHION),
-            File("train-labels-idx1-ubyte.gz", 29_515, "25c81989df183df01b3e8a0aad5dffbe", _FASHION),
-            File("t10k-images-idx3-ubyte.gz", 4_422_102, "bef4ecab320f06d8554ea6380940ec79", _FASHION),
-            File("t10k-labels-idx1-ubyte.gz", 5_148, "bb300cfdad3c16e7a12a480ee83cd310", _FASHION),
+            File("train-images-idx3-ubyte.gz", 26_421_880, "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", _FASHION),
+            File("train-labels-idx1-ubyte.gz", 29_515, "md5:25c81989df183df01b3e8a0aad5dffbe", _FASHION),
+            File("t10k-images-idx3-ubyte.gz", 4_422_102, "md5:bef4ecab320f06d8554ea6380940ec79", _FASHION),
+            File("t10k-labels-idx1-ubyte.gz", 5_148, "md5:bb300cfdad3c16e7a12a480ee83cd310", _FASHION),
         ),
         shape=(1, 28, 28),
         classes=(
@@ -124,7 +127,7 @@ DATASETS: tuple[Entry, ...] = (
         folders=("cifar-10-batches-bin", "cifar-10-batches-py", "cifar10"),
         files=(
             File(
-                "cifar-10-binary.tar.gz", 170_052_171, "c32a1d4ab5d03f1284b67883e8d87530",
+                "cifar-10-binary.tar.gz", 170_052_171, "md5:c32a1d4ab5d03f1284b67883e8d87530",
                 "https://www.cs.toronto.edu/~kriz/",
             ),
         ),

@@ -12,8 +12,9 @@ from alexlab.errors import UserError
 Progress = Callable[[str, int, int], None]
 """Called with the file's name, the bytes so far and the bytes in all."""
 
-CHUNK = 1 << 18
+CHUNK = 1 << 15  # what a broken connection loses at most
 TRIES = 5
+MOST_UNKNOWN = 1 << 30  # bytes of a file whose size the catalogue does not know
 TIMEOUT = urllib3.Timeout(connect=10, read=30)
 
 
@@ -30,11 +31,11 @@ def fetch(file: File, folder: Path, progress: Progress | None = None) -> Path:
         problem: Exception | None = None
         for _ in range(TRIES):
             try:
-                _carry_on(file, part, progress)
+                whole_now = _carry_on(file, part, progress)
             except urllib3.exceptions.HTTPError as error:
                 problem = error
                 continue
-            if part.stat().st_size >= file.size:
+            if whole_now:
                 break
             problem = OSError("the connection ended early")
         else:
@@ -42,11 +43,13 @@ def fetch(file: File, folder: Path, progress: Progress | None = None) -> Path:
                 f"fetching {file.url}{file.name} failed after {TRIES} tries ({_short(problem)}). "
                 f"Try again (it carries on where it stopped), or put the file into {folder} by hand."
             )
-        found = hashlib.md5(part.read_bytes(), usedforsecurity=False).hexdigest()
-        if found != file.md5:
+        kind, _, expected = file.digest.partition(":")
+        with part.open("rb") as content:
+            found = hashlib.file_digest(content, kind).hexdigest()[: len(expected)]
+        if found != expected:
             part.unlink()
             raise UserError(
-                f"{file.url}{file.name} sent a file with the MD5 sum {found}, expected {file.md5}; it was deleted. "
+                f"{file.url}{file.name} sent a file whose {kind.upper()} is {found}, expected {expected}; it was deleted. "
                 "A proxy may have answered in the publisher's place."
             )
         part.replace(whole)
@@ -55,30 +58,36 @@ def fetch(file: File, folder: Path, progress: Progress | None = None) -> Path:
     return whole
 
 
-def _carry_on(file: File, part: Path, progress: Progress | None) -> None:
-    """Append to `part` what the publisher sends from where it ends."""
+def _carry_on(file: File, part: Path, progress: Progress | None) -> bool:
+    """Append to `part` what the publisher sends from where it ends; whether it is whole then."""
     have = part.stat().st_size if part.exists() else 0
-    if have >= file.size:
-        return
+    if file.size is not None and have >= file.size:
+        return True
     retries = urllib3.Retry(total=None, connect=0, read=0, other=0, redirect=5)
     with urllib3.PoolManager(timeout=TIMEOUT, retries=retries) as pool:
         headers = {"Range": f"bytes={have}-"} if have else {}
         with pool.request("GET", file.url + file.name, headers=headers, preload_content=False) as response:
+            if response.status == 416 and have and file.size is None:
+                return True  # there is nothing after what we have
             if response.status not in (200, 206):
                 raise urllib3.exceptions.HTTPError(f"the server answered {response.status}")
             if response.status == 200:
                 have = 0  # the server does not resume: start over
+            size = file.size or have + int(response.headers.get("Content-Length", 0))
+            if size > (file.size or MOST_UNKNOWN):
+                raise urllib3.exceptions.HTTPError(f"the server announces {size:,} bytes, more than {MOST_UNKNOWN:,}")
             with part.open("r+b" if part.exists() else "wb") as out:
                 out.truncate(have)
                 out.seek(have)
                 for piece in response.stream(CHUNK):
                     have += len(piece)
-                    if have > file.size:
+                    if have > size:
                         out.truncate(0)
-                        raise urllib3.exceptions.HTTPError(f"the server sent more than {file.size:,} bytes")
+                        raise urllib3.exceptions.HTTPError(f"the server sent more than {size:,} bytes")
                     out.write(piece)
                     if progress:
-                        progress(file.name, have, file.size)
+                        progress(file.name, have, size)
+    return have >= size
 
 
 def _short(problem: Exception | None) -> str:

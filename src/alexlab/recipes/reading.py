@@ -21,6 +21,8 @@ PRESETS = (
     "tutorial-alexnet8",
     "alexnet-2012",
     "alexnet-paper",
+    "torchvision-alexnet",
+    "caffe-alexnet",
 )
 
 

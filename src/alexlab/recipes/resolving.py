@@ -26,6 +26,8 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
         raise UserError(
             "the schedule plateau lowers the rate after `patience` epochs that were no better; set patience."
         )
+    if recipe.schedule == "steps" and not recipe.drop_every:
+        raise UserError("the schedule steps divides the rate by ten every `drop_every` epochs; set drop_every.")
     if recipe.schedule == "as-it-ran" and recipe.optimiser != "sgd-2012":
         raise UserError(
             'the schedule as-it-ran sets the rates of weights and biases apart, as optimiser = "sgd-2012" does.'

@@ -50,7 +50,8 @@ class Recipe(BaseModel):
     epsilon: Positive = 1e-8
     weight_decay: NotNegative = 0.0
     clip: NotNegative = 0.0
-    schedule: Literal["constant", "linear", "cosine", "plateau", "as-it-ran"] = "constant"
+    schedule: Literal["constant", "linear", "cosine", "steps", "plateau", "as-it-ran"] = "constant"
+    drop_every: Annotated[int, Field(ge=0)] = 0
     warmup: Fraction = 0.0
     label_smoothing: Fraction = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"

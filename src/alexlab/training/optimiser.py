@@ -49,7 +49,8 @@ def set_rates(
 
     `plateaus` is how often the watched figures have stopped improving: each divides the rate of the schedule plateau by ten.
     """
-    rate = rate_at(recipe, step, steps) / 10**plateaus
+    drops = epoch // recipe.drop_every if recipe.schedule == "steps" else plateaus
+    rate = rate_at(recipe, step, steps) / 10**drops
     ran = rates_as_it_ran(epoch)._asdict() if recipe.schedule == "as-it-ran" else {}
     for group in optimiser.param_groups:
         group["lr"] = ran[group["name"]] * recipe.rate / RATE_2012 if ran else rate

@@ -69,9 +69,15 @@ class Run:
     @property
     def held_out(self) -> str:
         """A digest of the names and labels of the images that the run is tested on."""
-        recorded = run_folder.read_json(self.folder / "split.json")
+        recorded = self._recorded()
         digest: str = recorded["test" if "test" in recorded else "watched"]["sha256"]
         return digest
+
+    def _recorded(self) -> dict[str, Any]:
+        recorded: dict[str, Any] = run_folder.read_json(self.folder / "split.json")
+        if not recorded:
+            raise UserError(f"{self.folder}: made from weights, so it held out no images; say which with --on DATASET.")
+        return recorded
 
     @property
     def final(self) -> dict[str, Any] | None:
@@ -159,7 +165,7 @@ class Run:
         return predict(self.network(chosen), pictures, self.preparation, self.classes, top, chosen)
 
     def _own_images(self, data_dir: Path | None) -> tuple[str, Split]:
-        recorded = run_folder.read_json(self.folder / "split.json")
+        recorded = self._recorded()
         part = "test" if "test" in recorded else "watched"
         name = "test" if part == "test" else "validation"
         dataset = self.dataset(data_dir)

@@ -28,6 +28,7 @@ from alexlab.training.checkpoint import load_checkpoint
 from alexlab.training.device import choose_device, describe_device, environment, exact
 from alexlab.training.loop import Loop, Watcher, interruption
 from alexlab.training.parts import Parts, check_unchanged, parts_of, record
+from alexlab.training.published import PUBLISHED, published
 from alexlab.training.run import Run
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
@@ -87,6 +88,9 @@ def train(
     for key in ("network", "dataset"):
         if not getattr(chosen, key):
             raise UserError(f"the recipe {recipe} names no {key}; say which: alexlab train NETWORK DATASET.")
+    if chosen.pretrained in PUBLISHED:
+        fetched = published(chosen.pretrained, watcher.preparing if watcher else None)
+        chosen = overridden(chosen, {"pretrained": str(fetched)})
     directory = Path(data_dir) if data_dir else None
     return _train(
         chosen, directory, Path(out) if out else None, device, steps, memory, tensorboard, watcher or Quiet(), None

@@ -1,0 +1,56 @@
+"""`alexlab weights open`, `alexlab weights export` and `alexlab weights fetch`"""
+
+from pathlib import Path
+
+import click
+
+
+@click.group("weights")
+def weights() -> None:
+    """Weights from elsewhere, and for elsewhere.
+
+    To train on from published weights: alexlab train alexnet-torchvision DATASET --pretrained torchvision
+    """
+
+
+@weights.command("open")
+@click.argument("file")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run's folder, which must not exist.")
+@click.option("--mean", type=click.Path(path_type=Path), help="Caffe's mean image, a .binaryproto file.")
+@click.option(
+    "--classes", type=click.Path(path_type=Path), help="A text file, a name a line; by default ILSVRC-2012's."
+)
+def open_weights(file: str, out: Path, mean: Path | None, classes: Path | None) -> None:
+    """Make a run of published weights, ready for predict, evaluate --on and look.
+
+    FILE is torchvision's .pth or Caffe's .caffemodel; the word torchvision fetches the published one.
+    """
+    from alexlab.cli.progress import Shown
+    from alexlab.training.published import run_from_weights
+
+    with Shown() as watcher:
+        run = run_from_weights(file, out, mean, classes, watcher.preparing)
+    click.echo(f"run: {run.folder} ({run.recipe.network}, {len(run.classes):,} classes)")
+    click.echo(f"next: alexlab predict {run.folder} IMAGE...")
+
+
+@weights.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="The folder of the file.")
+def export_weights(run: Path, out: Path) -> None:
+    """Write the weights of RUN, an alexnet-torchvision, as torchvision's file alexnet-owt-HASH.pth."""
+    from alexlab.training.published import export
+    from alexlab.training.run import Run
+
+    click.echo(str(export(Run(run), out)))
+
+
+@weights.command("fetch")
+def fetch_weights() -> None:
+    """Fetch torchvision's published weights (244 MB), and print where they lie."""
+    from alexlab.cli.progress import Shown
+    from alexlab.training.published import published
+
+    with Shown() as watcher:
+        path = published("torchvision", watcher.preparing)
+    click.echo(str(path))

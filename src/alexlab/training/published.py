@@ -1,0 +1,156 @@
+"""Weights that others have published: fetched, made into a run that predicts, and a run's weights written as torchvision has them.
+
+A run made from weights has no training behind it: `predict`, `evaluate --on DATASET`, `look` and `describe` work on it. What it
+lacks, the images that a training held out, it says.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alexlab.data.catalogue import File
+from alexlab.data.colour import PixelStatistics
+from alexlab.data.fetch import Progress, fetch
+from alexlab.data.ilsvrc import class_names
+from alexlab.data.opening import cache_folder
+from alexlab.errors import UserError
+from alexlab.networks.building import build
+from alexlab.networks.caffe import read_mean
+from alexlab.networks.pretrained import head_name, load_pretrained, read_weights, recognised, torchvision_file
+from alexlab.recipes.reading import overridden, read_recipe
+from alexlab.recipes.schema import Recipe
+from alexlab.training import folder as run_folder
+from alexlab.training.device import environment
+from alexlab.training.run import Run
+from alexlab.training.weights import save_statistics, save_tensors
+from alexlab.training.writing import write_file
+
+PUBLISHED = {
+    "torchvision": File("alexnet-owt-7be5be79.pth", None, "sha256:7be5be79", "https://download.pytorch.org/models/")
+}
+"""What can be fetched by name. The digest is the one that torchvision puts into the file's name."""
+
+RECIPES = {"alexnet-torchvision": "torchvision-alexnet", "alexnet-caffe": "caffe-alexnet"}
+"""The recipe by which each network's published weights were trained: it holds the path from an image to the input."""
+
+CAFFE_MEAN_COLOUR = (122.67891434, 116.66876762, 104.00698793)
+"""Red, green and blue of Caffe's mean image of ILSVRC-2012, averaged over the image, at 0 to 255. Source: Caffe's
+classification example, which prints them blue first."""
+
+
+def published(name: str, progress: Progress | None = None) -> Path:
+    """The published weight file `name` ("torchvision"), fetched into the cache if it is not there.
+
+    Raises:
+        UserError: there is none of that name, or it is not to be had.
+    """
+    file = PUBLISHED[name]
+    kept = cache_folder().parent / "weights"
+    return kept / file.name if (kept / file.name).is_file() else fetch(file, kept, progress)
+
+
+def run_from_weights(
+    weights: str | Path,
+    out: str | Path,
+    mean: str | Path | None = None,
+    classes: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Make a run folder at `out` from published weights.
+
+    Args:
+        weights: a file that `networks.pretrained.read_weights` reads, or "torchvision", which is fetched.
+        mean: Caffe's mean image (.binaryproto); without it the mean colour of ILSVRC-2012 is subtracted.
+        classes: a text file with a name a line; by default the 1,000 of ILSVRC-2012.
+
+    Raises:
+        UserError: the weights are of no network that has a published recipe, or a file does not fit.
+    """
+    path = published(str(weights), progress) if str(weights) in PUBLISHED else Path(weights)
+    found = read_weights(path)
+    known = [name for name in recognised(found) if name in RECIPES]
+    if not known:
+        raise UserError(
+            f"{path}: these are weights of {' or '.join(recognised(found)) or 'no network of the catalogue'}; a run is made of "
+            f"those of {' and '.join(RECIPES)}."
+        )
+    (name,) = known
+    if mean and name != "alexnet-caffe":
+        raise UserError(f"{name} subtracts a mean colour; a mean image ({mean}) belongs to alexnet-caffe.")
+    names = _class_names(classes, _outputs(found, name))
+    statistics = _caffe_statistics(Path(mean)) if mean else None
+    recipe = _recipe(name, path, len(names), with_mean_image=mean is not None)
+    network = build(name, len(names))
+    load_pretrained(network, path, name)
+    folder = run_folder.new_folder(recipe, Path(out))
+    save_tensors(
+        folder / "last.safetensors", network.state_dict(), {"format": run_folder.FORMAT, "network": name, "step": 0}
+    )
+    if statistics:
+        save_statistics(folder, statistics)
+    run_folder.write_recipe(folder / "recipe.toml", recipe)
+    facts: dict[str, Any] = {"format": run_folder.FORMAT, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+    facts |= {"dataset": f"weights of {path.name}", "found": str(path.resolve()), "classes": names}
+    run_folder.write_json(folder / "split.json", {})
+    run_folder.write_json(
+        folder / "result.json", {"state": "finished", "steps": 0, "epochs": 0, "best": None, "seconds": 0}
+    )
+    run_folder.write_json(folder / "run.json", {**facts, "environment": environment(torch.device("cpu"))})
+    return Run(folder)
+
+
+def _outputs(weights: dict[str, torch.Tensor], name: str) -> int:
+    with torch.device("meta"):
+        head = head_name(build(name))
+    return len(weights[f"{head}.weight"])
+
+
+def _class_names(file: str | Path | None, wanted: int) -> list[str]:
+    if file is None:
+        names = list(class_names().values())
+        if len(names) != wanted:
+            raise UserError(f"the weights tell {wanted:,} classes apart; name them with --classes FILE, a name a line.")
+        return names
+    try:
+        names = [line.strip() for line in Path(file).read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    if len(names) != wanted or len(set(names)) != len(names):
+        raise UserError(
+            f"{file}: found {len(set(names)):,} different names; the weights tell {wanted:,} classes apart."
+        )
+    return names
+
+
+def _caffe_statistics(mean: Path) -> PixelStatistics:
+    return PixelStatistics(0, read_mean(mean).double(), torch.zeros(3).double(), torch.eye(3).double())
+
+
+def _recipe(name: str, path: Path, classes: int, with_mean_image: bool) -> Recipe:
+    recipe = read_recipe(RECIPES[name])
+    side, store = 227 if name == "alexnet-caffe" else 224, recipe.store
+    values: dict[str, Any] = {"network": name, "classes": classes, "input": (3, side, side), "store": (3, store, store)}
+    if recipe.mean == "image" and not with_mean_image:
+        values["mean"] = tuple(value / 255 for value in CAFFE_MEAN_COLOUR)
+    return overridden(recipe, {**values, "pretrained": str(path.resolve()), "select": "last"})
+
+
+def export(run: Run, folder: str | Path) -> Path:
+    """Write a run's weights into `folder` as torchvision distributes its AlexNet: alexnet-owt-HASH.pth, which
+    torchvision.models.alexnet(num_classes=...).load_state_dict(torch.load(FILE, weights_only=True)) takes.
+
+    Raises:
+        UserError: the run's network is not `alexnet-torchvision`, or the file exists.
+    """
+    name, data = torchvision_file(run.network())
+    path = Path(folder) / name
+    if path.exists():
+        raise UserError(f"{path} exists already and holds these weights.")
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        write_file(path, data)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error}).") from error
+    return path
