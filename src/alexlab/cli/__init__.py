@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "train a network on a dataset",
     "evaluate": "measure a run on test images",
     "predict": "classify images with a run",
+    "look": "inside a run: filters, answers, alike images, feature maps",
     "weights": "published weights into a run, and a run's into torchvision's file",
     "describe": "the arithmetic of every layer, worked out",
     "compare": "networks side by side",

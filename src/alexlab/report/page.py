@@ -4,7 +4,7 @@ import base64
 import csv
 import io
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader
@@ -51,23 +51,26 @@ def _mistakes(run: "Run") -> bytes:
 
 
 def _page(name: str, run: "Run", pictures: dict[str, bytes]) -> str:
-    return (
-        _pages()
-        .get_template(name)
-        .render(
-            run=run,
-            recipe=run.recipe.model_dump(mode="json"),
-            facts=run.facts,
-            result=run.result,
-            epochs=run.metrics("epoch"),
-            evaluation=run.final,
-            watch=run.recipe.watch,
-            pictures={name.removesuffix(".png"): _inline(data) for name, data in pictures.items()},
-        )
+    return fill_page(
+        name,
+        run=run,
+        recipe=run.recipe.model_dump(mode="json"),
+        facts=run.facts,
+        result=run.result,
+        epochs=run.metrics("epoch"),
+        evaluation=run.final,
+        watch=run.recipe.watch,
+        pictures={name.removesuffix(".png"): inline(data) for name, data in pictures.items()},
     )
 
 
-def _inline(data: bytes) -> str:
+def fill_page(name: str, **values: Any) -> str:
+    """The page `name` of alexlab/report/pages with these values in it, everything escaped."""
+    return _pages().get_template(name).render(**values)
+
+
+def inline(data: bytes) -> str:
+    """A PNG as the address of an image that lies in the page itself."""
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 

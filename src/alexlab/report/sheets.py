@@ -19,7 +19,8 @@ MOST_CLASSES = 20
 MISTAKES = (4, 6)  # rows and columns
 
 
-def _show(axes: Axes, picture: Image.Image | NDArray[np.uint8], caption: str = "", colour: str = "#222222") -> None:
+def show(axes: Axes, picture: Image.Image | NDArray[np.uint8], caption: str = "", colour: str = "#222222") -> None:
+    """Draw one picture, each of its pixels a square."""
     grey = isinstance(picture, Image.Image) and picture.mode == "L"
     axes.imshow(np.asarray(picture), cmap="gray" if grey else None, vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
@@ -57,7 +58,7 @@ def contact_sheet(dataset: Dataset, preparation: Preparation | None, seed: int =
             for place, index in zip(axes[1:], chosen, strict=False):
                 picture = _picture(dataset.train, int(index))
                 if picture:
-                    _show(place, as_seen(preparation, picture, generator) if row and preparation else picture)
+                    show(place, as_seen(preparation, picture, generator) if row and preparation else picture)
     return figure
 
 
@@ -83,5 +84,5 @@ def mistakes(split: Split, wrong: Sequence[tuple[int, str, str, float]], of: int
     for axes, (index, true, predicted, probability) in zip(places, shown, strict=False):
         picture = _picture(split, index)
         if picture:
-            _show(axes, picture, f"{predicted} {probability:.2f}\n({true})", "#a4243b")
+            show(axes, picture, f"{predicted} {probability:.2f}\n({true})", "#a4243b")
     return figure

@@ -73,6 +73,11 @@ class Run:
         digest: str = recorded["test" if "test" in recorded else "watched"]["sha256"]
         return digest
 
+    @property
+    def was_trained(self) -> bool:
+        """Whether there is a training behind the weights: published ones that were opened have none."""
+        return bool(run_folder.read_json(self.folder / "split.json"))
+
     def _recorded(self) -> dict[str, Any]:
         recorded: dict[str, Any] = run_folder.read_json(self.folder / "split.json")
         if not recorded:
@@ -154,7 +159,7 @@ class Run:
             UserError: an image cannot be read.
         """
         images = image if isinstance(image, list) else [image]
-        found = list(self.predictions(((_name(each), _picture(each)) for each in images), top, device))
+        found = list(self.predictions(((_name(each), read_picture(each)) for each in images), top, device))
         return found if isinstance(image, list) else found[0]
 
     def predictions(
@@ -163,6 +168,10 @@ class Run:
         """As `training.prediction.predict`, with this run's network."""
         chosen = choose_device(device)
         return predict(self.network(chosen), pictures, self.preparation, self.classes, top, chosen)
+
+    def held_out_images(self, data_dir: str | Path | None = None) -> Split:
+        """The images that the run is tested on, those it watched where there are no test images. Raises UserError without any."""
+        return self._own_images(Path(data_dir) if data_dir else None)[1]
 
     def _own_images(self, data_dir: Path | None) -> tuple[str, Split]:
         recorded = self._recorded()
@@ -231,7 +240,8 @@ def _name(image: Picture) -> str:
     return str(image) if isinstance(image, str | Path) else "image"
 
 
-def _picture(image: Picture) -> Image.Image:
+def read_picture(image: Picture) -> Image.Image:
+    """The picture that `image` is or names. Raises UserError where it cannot be read."""
     if isinstance(image, Image.Image):
         import io
 
