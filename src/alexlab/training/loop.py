@@ -21,7 +21,7 @@ from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import Standing, Sums, save_checkpoint
 from alexlab.training.evaluation import Evaluation, evaluate
 from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
-from alexlab.training.seeds import epoch_order, generator_for, seed_for
+from alexlab.training.seeds import epoch_order, generator_for, seed_draws, seed_for
 from alexlab.training.weights import save_tensors
 
 POINTS = 5  # of the curves within an epoch, as the textbook draws them
@@ -158,7 +158,7 @@ class Loop:
     def _update(self, images: torch.Tensor, labels: torch.Tensor) -> None:
         recipe, step = self.recipe, self.standing.step
         generator = generator_for(recipe.seed, "augment", step)
-        torch.manual_seed(seed_for(recipe.seed, "update", step))  # what dropout draws
+        seed_draws(self.device, seed_for(recipe.seed, "update", step))  # what dropout draws
         inputs_NCHW = self._preparation_now()(images.to(self.device), generator)
         labels = labels.to(self.device)
         bfloat16 = recipe.precision == "bfloat16"
