@@ -4,9 +4,11 @@ import io
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from alexlab.data.jpeg import decode_jpeg
 from alexlab.errors import UserError
 
 MOST_PIXELS = 89_478_485  # as Pillow: a larger picture is taken for a decompression bomb
@@ -59,24 +61,73 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def fit(image: Image.Image, channels: int, size: tuple[int, int], how: str) -> Pixels:
-    """Pixels of shape (channels, height, width) made from `image`, bilinear as Pillow has it.
+def decode_rgb(data: bytes, name: str, into: Pixels | None = None) -> Pixels:
+    """As `decode`, as RGB pixels of shape (height, width, 3); written to `into` if it has their shape and that is the faster way."""
+    pixels = decode_jpeg(data, into, MOST_PIXELS)
+    return np.asarray(_as_mode(decode(data, name), 3)) if pixels is None else pixels
+
+
+def fit(image: Image.Image | Pixels, channels: int, size: tuple[int, int], how: str) -> Pixels:
+    """Pixels of shape (channels, height, width) made from `image`, bilinear: as Pillow has it, within one level of 255.
 
     Args:
+        image: a picture, or RGB pixels of shape (height, width, 3).
         channels: 1 (grey, ITU-R 601 luma) or 3 (RGB).
         size: height and width wanted.
         how: "stretch" ignores the proportions; "crop" scales the image to cover the size and takes the centre; "pad" scales it to
             fit inside and fills with 0.
     """
     height, width = size
+    if channels == 1:
+        grey = _as_mode(Image.fromarray(image) if isinstance(image, np.ndarray) else image, 1)
+        return np.asarray(grey if grey.size == (width, height) else _fitted(grey, size, how))[None]
+    pixels = image if isinstance(image, np.ndarray) else np.asarray(_as_mode(image, 3))
+    if pixels.shape[:2] != size:
+        box = _whole_box(pixels.shape[:2], size, how)
+        pixels = np.asarray(_fitted(Image.fromarray(pixels), size, how)) if box is None else _resized(pixels[box], size)
+    return pixels.transpose(2, 0, 1)
+
+
+def _as_mode(image: Image.Image, channels: int) -> Image.Image:
     mode = "L" if channels == 1 else "RGB"
-    image = image if image.mode == mode else image.convert(mode)
-    if image.size != (width, height):
-        if how == "stretch":
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
-        elif how == "crop":
-            image = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
-        else:
-            image = ImageOps.pad(image, (width, height), Image.Resampling.BILINEAR)
-    pixels: Pixels = np.asarray(image)
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _fitted(image: Image.Image, size: tuple[int, int], how: str) -> Image.Image:
+    if how == "stretch":
+        return image.resize(size[::-1], Image.Resampling.BILINEAR)
+    fitted = ImageOps.fit if how == "crop" else ImageOps.pad
+    return fitted(image, size[::-1], Image.Resampling.BILINEAR)
+
+
+def _whole_box(have: tuple[int, int], want: tuple[int, int], how: str) -> tuple[slice, slice] | None:
+    """The rows and columns that are scaled to the size; None where they begin or end within a pixel, or with "pad"."""
+    if how == "stretch":
+        return slice(None), slice(None)
+    (high, wide), (height, width) = have, want
+    down, across = high, wide
+    if high * width > wide * height:
+        down, rest = divmod(wide * height, width)
+    else:
+        across, rest = divmod(high * width, height)
+    top, left = (high - down) // 2, (wide - across) // 2
+    if how == "pad" or rest or (high - down) % 2 or (wide - across) % 2:
+        return None
+    return slice(top, top + down), slice(left, left + across)
+
+
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """PyTorch's resize of bytes: Pillow's filter and fixed-point arithmetic, six times as fast."""
+    into: Pixels = np.empty((*size, 3), np.uint8)
+    resize_bytes(torch.from_numpy(_writable(pixels)).permute(2, 0, 1)[None], torch.from_numpy(into).permute(2, 0, 1)[None])
+    return into
+
+
+def resize_bytes(images_NCHW: torch.Tensor, into_NCHW: torch.Tensor) -> None:
+    """Scale uint8 images on the CPU to the size of `into_NCHW`, bilinear with Pillow's filter. Fastest where channels are last."""
+    size = list(into_NCHW.shape[2:])
+    torch.ops.aten._upsample_bilinear2d_aa.out(images_NCHW, size, False, None, None, out=into_NCHW)
+
+
+def _writable(pixels: Pixels) -> Pixels:
+    return pixels if pixels.flags.writeable else pixels.copy()
