@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from alexlab.data.colour import PixelStatistics, noise_as_it_ran, noise_as_written
 from alexlab.data.decode import Pixels, decode, decode_rgb, fit, resize_bytes
 from alexlab.data.images import Shape
+from alexlab.data.room import room
 from alexlab.data.views import views
 from alexlab.errors import UserError
 
@@ -135,7 +136,7 @@ class Preparation:
         at_once = 1 if device.type == "cpu" else max(1, len(pixels_NCHW))  # one image fits into a core's cache
         for part, scaled in zip(pixels_NCHW.split(at_once), inputs_NCHW.split(at_once), strict=True):
             part = part.contiguous(memory_format=memory_format) if part.dtype == torch.uint8 else part
-            torch.div(part, 255, out=scaled)
+            scaled.copy_(part).div_(255)
             rows = scaled.permute(0, 2, 3, 1).flatten(2) if last else scaled
             if self.mean:
                 rows -= mean
@@ -147,13 +148,12 @@ class Preparation:
 
 
 def _empty(shape: torch.Size, memory_format: torch.memory_format, device: torch.device) -> torch.Tensor:
-    """Room for a batch. On the CPU from NumPy, which asks for large pages: with small ones half of the time would go into them."""
     if device.type != "cpu":
         return torch.empty(shape, device=device, memory_format=memory_format)
     count, channels, height, width = shape
     if memory_format == torch.channels_last:
-        return torch.from_numpy(np.empty((count, height, width, channels), np.float32)).permute(0, 3, 1, 2)
-    return torch.from_numpy(np.empty(shape, np.float32))
+        return torch.from_numpy(room((count, height, width, channels), np.float32)).permute(0, 3, 1, 2)
+    return torch.from_numpy(room(tuple(shape), np.float32))
 
 
 def _beside(values: tuple[float, ...], images_NCHW: torch.Tensor, last: bool) -> torch.Tensor:
@@ -232,7 +232,7 @@ def _random_resized(
     left, top = ((x * (width - wide + 1)).floor(), (y * (height - high + 1)).floor())
     if images_NCHW.device.type != "cpu" or images_NCHW.dtype != torch.uint8:
         return _windows_resized(images_NCHW, top, high, left, wide, size)
-    resized_NCHW = torch.from_numpy(np.empty((count, *size, images_NCHW.shape[1]), np.uint8)).permute(0, 3, 1, 2)
+    resized_NCHW = torch.from_numpy(room((count, *size, images_NCHW.shape[1]), np.uint8)).permute(0, 3, 1, 2)
     edges = torch.stack([top, top + high, left, left + wide], dim=1).int().tolist()
     for i, (upper, lower, first, end) in enumerate(edges):
         resize_bytes(images_NCHW[i : i + 1, :, upper:lower, first:end], resized_NCHW[i : i + 1])

@@ -15,6 +15,7 @@ from alexlab.data.cache import default_budget, open_cache
 from alexlab.data.decode import ImageError, Pixels
 from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.data.preparation import Preparation
+from alexlab.data.room import room
 from alexlab.data.workers import cores, workers
 from alexlab.errors import UserError
 
@@ -112,7 +113,7 @@ class Store:
     def empty(self, count: int) -> Pixels:
         """Room for `count` stored images, (N, height, width, channels)."""
         channels, height, width = self._preparation.store
-        return np.empty((count, height, width, channels), np.uint8)
+        return room((count, height, width, channels), np.uint8)
 
     def taken(self, part: NDArray[np.int64]) -> torch.Tensor | None:
         """These images, where they are held in memory."""
