@@ -1,10 +1,10 @@
 """Decoded images kept on disk, for datasets that do not fit into memory: a second epoch, or run, need not decode them again.
 
-A file holds the stored pixels of one split as one preparation makes them, uint8, a row an image; after them the row's checksum for
-each, and at the very end the key. It is filled beside its final name and renamed when the last row is in, so a process that is killed
-leaves nothing that looks whole. The key is a digest of what the pixels depend on: the files' names, sizes and times of change (as make and git tell
-that a file has changed: reading every file to tell would take as long as what is to be saved), the store's shape, the fit, and the versions of
-what decodes. A row whose checksum is wrong is decoded again from its file.
+A file holds the stored pixels of one split as one preparation makes them, uint8, a row an image; after them a checksum for each
+row, and at the very end the key. It is filled beside its final name and renamed when the last row is in, so a process that is
+killed leaves nothing that looks whole. The key is a digest of what the pixels depend on: the files' names, sizes and times of
+change (as make and git tell that a file has changed: to read every file would take as long as what is to be saved), the
+store's shape, the fit, and the versions of what decodes. A row whose checksum is wrong is decoded again from its file.
 """
 
 import contextlib
@@ -95,7 +95,7 @@ class DecodedCache:
         """Read the row into `into` (C-contiguous, uint8, of `shape`), if it is there and undamaged."""
         if row >= self.rows or not self._have[row]:
             return False
-        if os.preadv(self._file, [memoryview(into).cast("B")], row * self._bytes) != self._bytes:
+        if os.preadv(self._file, [into.data.cast("B")], row * self._bytes) != self._bytes:
             return False
         if not self._checked[row]:
             if _sum(into) != self._sums[row]:
@@ -108,7 +108,7 @@ class DecodedCache:
         if row >= self.rows:
             return
         try:
-            os.pwrite(self._file, memoryview(pixels).cast("B"), row * self._bytes)
+            os.pwrite(self._file, pixels.data.cast("B"), row * self._bytes)
         except OSError:
             return
         with self._lock:
@@ -135,7 +135,9 @@ class DecodedCache:
                 return file, True
             os.close(file)
         file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held while this process lives: what is not locked is left over
+        fcntl.flock(
+            file, fcntl.LOCK_EX | fcntl.LOCK_NB
+        )  # held while this process lives: what is not locked is left over
         return file, False
 
     def _tail_bytes(self) -> int:
@@ -198,4 +200,6 @@ def _sum(pixels: NDArray[np.uint8]) -> np.uint64:
     words = flat[: len(flat) // 8 * 8].view(np.uint64)
     places = np.arange(1, 2 * len(words), 2, dtype=np.uint64)  # odd: no bit is lost
     rest = np.uint64(int.from_bytes(flat[len(words) * 8 :].tobytes(), "little"))
-    return np.uint64(np.dot(words, places) + rest * np.uint64(0x9E3779B97F4A7C15) + np.uint64(1)) if len(words) else rest
+    return (
+        np.uint64(np.dot(words, places) + rest * np.uint64(0x9E3779B97F4A7C15) + np.uint64(1)) if len(words) else rest
+    )

@@ -81,11 +81,21 @@ def fit(image: Image.Image | Pixels, channels: int, size: tuple[int, int], how: 
     if channels == 1:
         grey = _as_mode(Image.fromarray(image) if isinstance(image, np.ndarray) else image, 1)
         return np.asarray(grey if grey.size == (width, height) else _fitted(grey, size, how))[None]
-    pixels = image if isinstance(image, np.ndarray) else np.asarray(_as_mode(image, 3))
-    if pixels.shape[:2] != size:
-        box = _whole_box(pixels.shape[:2], size, how)
-        pixels = np.asarray(_fitted(Image.fromarray(pixels), size, how)) if box is None else _resized(pixels[box], size)
-    return pixels.transpose(2, 0, 1)
+    into: Pixels = np.empty((height, width, 3), np.uint8)
+    fit_rgb(image if isinstance(image, np.ndarray) else np.asarray(_as_mode(image, 3)), into, how)
+    return into.transpose(2, 0, 1)
+
+
+def fit_rgb(pixels: Pixels, into: Pixels, how: str) -> None:
+    """As `fit`, for RGB pixels of shape (height, width, 3), into an array of the shape wanted."""
+    size = (into.shape[0], into.shape[1])
+    if pixels.shape == into.shape:
+        into[:] = pixels
+    elif (box := _whole_box((pixels.shape[0], pixels.shape[1]), size, how)) is not None:
+        window = torch.from_numpy(_writable(pixels)[box])
+        resize_bytes(window.permute(2, 0, 1)[None], torch.from_numpy(into).permute(2, 0, 1)[None])
+    else:
+        into[:] = np.asarray(_fitted(Image.fromarray(pixels), size, how))
 
 
 def _as_mode(image: Image.Image, channels: int) -> Image.Image:
@@ -116,15 +126,11 @@ def _whole_box(have: tuple[int, int], want: tuple[int, int], how: str) -> tuple[
     return slice(top, top + down), slice(left, left + across)
 
 
-def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """PyTorch's resize of bytes: Pillow's filter and fixed-point arithmetic, six times as fast."""
-    into: Pixels = np.empty((*size, 3), np.uint8)
-    resize_bytes(torch.from_numpy(_writable(pixels)).permute(2, 0, 1)[None], torch.from_numpy(into).permute(2, 0, 1)[None])
-    return into
-
-
 def resize_bytes(images_NCHW: torch.Tensor, into_NCHW: torch.Tensor) -> None:
-    """Scale uint8 images on the CPU to the size of `into_NCHW`, bilinear with Pillow's filter. Fastest where channels are last."""
+    """Scale uint8 images on the CPU to the size of `into_NCHW`, bilinear with Pillow's filter and fixed-point arithmetic.
+
+    Where channels are last it is six times as fast as Pillow, and each value within one of Pillow's.
+    """
     size = list(into_NCHW.shape[2:])
     torch.ops.aten._upsample_bilinear2d_aa.out(images_NCHW, size, False, None, None, out=into_NCHW)
 

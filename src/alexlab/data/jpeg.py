@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 try:
-    import simplejpeg
+    import simplejpeg  # type: ignore[import-untyped]
 except ImportError:  # no wheel for this machine: Pillow decodes the same pixels, more slowly
     simplejpeg = None
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from alexlab.data.colour import PixelStatistics, noise_as_it_ran, noise_as_written
-from alexlab.data.decode import Pixels, decode, decode_rgb, fit, resize_bytes
+from alexlab.data.decode import Pixels, decode, decode_rgb, fit, fit_rgb, resize_bytes
 from alexlab.data.images import Shape
 from alexlab.data.room import room
 from alexlab.data.views import views
@@ -73,7 +73,7 @@ class Preparation:
             return
         pixels = decode_rgb(data, name, into)
         if pixels is not into:
-            into[:] = self.stored(pixels).transpose(1, 2, 0)
+            fit_rgb(pixels, into, self.fit)
 
     def __call__(
         self,
@@ -134,7 +134,7 @@ class Preparation:
         last = memory_format == torch.channels_last
         mean, std = (_beside(values, inputs_NCHW, last) for values in (self.mean, self.std))
         at_once = 1 if device.type == "cpu" else max(1, len(pixels_NCHW))  # one image fits into a core's cache
-        for part, scaled in zip(pixels_NCHW.split(at_once), inputs_NCHW.split(at_once), strict=True):
+        for part, scaled in zip(torch.split(pixels_NCHW, at_once), torch.split(inputs_NCHW, at_once), strict=True):
             part = part.contiguous(memory_format=memory_format) if part.dtype == torch.uint8 else part
             scaled.copy_(part).div_(255)
             rows = scaled.permute(0, 2, 3, 1).flatten(2) if last else scaled

@@ -16,7 +16,10 @@ _lock = Lock()
 
 
 def room(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """An array of this shape with anything in it, C-contiguous; it is given out again once nothing refers to it, views and tensors included."""
+    """An array of this shape with anything in it, C-contiguous.
+
+    Its memory is given out again once nothing refers to it any more, views and tensors included.
+    """
     if np.dtype(dtype).itemsize * int(np.prod(shape)) < LEAST_BYTES:
         return np.empty(shape, dtype)
     with _lock:

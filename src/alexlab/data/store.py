@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from alexlab.data.cache import default_budget, open_cache
+from alexlab.data.cache import DecodedCache, default_budget, open_cache
 from alexlab.data.decode import ImageError, Pixels
 from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.data.preparation import Preparation
@@ -56,12 +56,13 @@ class Store:
         self._images: Images = split.images
         self._preparation = preparation
         self._held: torch.Tensor | None = None
-        self._cache = None
+        self._channels_last = False  # of what is held: (N, height, width, channels)
+        self._cache: DecodedCache | None = None
         images = split.images
         if isinstance(images, ArrayImages) and images.shape == preparation.store:
             self._held = torch.from_numpy(_writable(images.pixels_NCHW))
         elif len(split) * prod(preparation.store) <= (memory_budget() if budget is None else budget):
-            self._held = self._decode_all(progress)
+            self._held, self._channels_last = self._decode_all(progress), True
         elif isinstance(images, FileImages):
             self._cache = open_cache(images, preparation, default_budget() if disk is None else disk)
 
@@ -81,10 +82,9 @@ class Store:
         cores and two at least, and no more are held. Images that were decoded for the batch have their channels last in memory.
         """
         parts = [order[start : start + size] for start in range(0, len(order), size)]
-        if self._held is not None and finish is None:
+        if self.in_memory and finish is None:
             for part in parts:
-                index = torch.from_numpy(part)
-                yield self._held[index], self.labels[index]
+                yield self.taken(part), self.labels[torch.from_numpy(part)]
             return
         upcoming: deque[_Batch] = deque()
         try:
@@ -115,23 +115,26 @@ class Store:
         channels, height, width = self._preparation.store
         return room((count, height, width, channels), np.uint8)
 
-    def taken(self, part: NDArray[np.int64]) -> torch.Tensor | None:
-        """These images, where they are held in memory."""
-        return None if self._held is None else self._held[torch.from_numpy(part)]
+    def taken(self, part: NDArray[np.int64]) -> torch.Tensor:
+        """These images, of a store that holds them in memory."""
+        assert self._held is not None
+        index = torch.from_numpy(part)
+        if not self._channels_last:
+            return self._held[index]
+        rows = torch.from_numpy(self.empty(len(part)))
+        return torch.index_select(self._held, 0, index, out=rows).permute(0, 3, 1, 2)
 
     def _decode_all(self, progress: Callable[[int, int], None] | None) -> torch.Tensor:
         count = len(self.labels)
-        held = torch.empty((count, *self._preparation.store), dtype=torch.uint8)
-        rows = held.numpy()
+        channels, height, width = self._preparation.store
+        rows: Pixels = np.empty((count, height, width, channels), np.uint8)
         problems: list[str] = []
 
         def decode(start: int) -> list[str]:
             found = []
-            (row,) = self.empty(1)
             for index in range(start, min(start + AT_ONCE, count)):
                 try:
-                    self.fill(index, row)
-                    rows[index] = row.transpose(2, 0, 1)
+                    self.fill(index, rows[index])
                 except ImageError as error:
                     found.append(str(error))
             return found
@@ -143,7 +146,7 @@ class Store:
                 progress(done, count)
         if problems:
             raise UserError(unreadable(problems))
-        return held
+        return torch.from_numpy(rows)
 
 
 class _Batch:
@@ -157,7 +160,8 @@ class _Batch:
         held = store.in_memory
         self._rows = store.empty(0 if held else len(part))
         starts = [0] if held else range(0, len(part), AT_ONCE)
-        self._left, self._error = len(starts), None
+        self._left = len(starts)
+        self._error: BaseException | None = None
         for start in starts:
             workers().submit(self._work, start)
 
@@ -183,8 +187,8 @@ class _Batch:
             self._done.set_exception(error)
 
     def _made(self) -> torch.Tensor:
-        taken = self._store.taken(self._part)
-        images = torch.from_numpy(self._rows).permute(0, 3, 1, 2) if taken is None else taken
+        held = self._store.in_memory
+        images = self._store.taken(self._part) if held else torch.from_numpy(self._rows).permute(0, 3, 1, 2)
         return self._finish(self._number, images) if self._finish else images
 
 

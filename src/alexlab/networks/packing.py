@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from alexlab.errors import UserError
 
@@ -50,7 +49,7 @@ def _onednn(network: nn.Module) -> bool:
     """Whether oneDNN computes where the network is."""
     if any(tensor.device.type != "cpu" for tensor in network.parameters()):
         return False
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 class Packed(nn.Module):

@@ -1,6 +1,7 @@
 """A run: a folder that training made, and what can be done with it."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
 from alexlab.errors import UserError
-from alexlab.networks.building import build, own_code
+from alexlab.networks.building import build, is_own, own_code
+from alexlab.networks.initialisation import Uninitialised
 from alexlab.networks.packing import Packed, check_precision, packed
 from alexlab.recipes.reading import read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation
@@ -115,7 +117,9 @@ class Run:
         if self._network is None:
             classes, input = self.recipe.classes, self.recipe.input
             assert isinstance(classes, int) and isinstance(input, tuple)
-            network = build(own_code(self.recipe.network, self.folder), classes, input)
+            name = own_code(self.recipe.network, self.folder)
+            with nullcontext() if is_own(name) else Uninitialised():
+                network = build(name, classes, input)
             load_into(network, self.weights)
             self._network = network.eval()
         return self._network.to(device or torch.device("cpu"))
