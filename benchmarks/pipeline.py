@@ -158,9 +158,9 @@ def main() -> None:
         f"Python {platform.python_version()}, {versions}; load {os.getloadavg()[0]:.1f} at the start. From JPEG files (in the"
     )
     print(
-        f"operating system's cache) to float32 batches of {BATCH} at 224x224: random resized crop, mirror, normalised. {wanted.rounds} rounds in"
+        f"operating system's cache) to float32 batches of {BATCH} at 224x224: random resized crop, mirror, normalised."
     )
-    print("which all take turns; each ratio is to the reference of its round.")
+    print(f"{wanted.rounds} rounds in which all take turns; each ratio is to the reference of its round.")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder
         for name, size in (("imagenette-sample", 224), ("flowers", 128)):

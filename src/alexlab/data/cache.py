@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import weakref
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from alexlab.data.decode import Pixels
 from alexlab.data.images import FileImages
 from alexlab.data.preparation import Preparation
+from alexlab.errors import UserError
 
 FORMAT = 1
 MOST_BYTES = 20_000_000_000
@@ -35,12 +37,25 @@ DECODERS = ("pillow", "simplejpeg", "torch")
 
 
 def default_budget() -> int:
-    """Bytes that decoded images may take on disk: 20 GB, or a quarter of what is free there if that is less."""
+    """Bytes that decoded images may take on disk: $ALEXLAB_CACHE (such as 100GB; 0 for none), else 20 GB or a quarter of what is free.
+
+    Raises:
+        UserError: ALEXLAB_CACHE is no size.
+    """
+    if wanted := os.environ.get("ALEXLAB_CACHE"):
+        return _bytes(wanted)
     folder = cache_folder()
+    held = sum(path.stat().st_size for path in folder.glob("*.pixels"))
     while not folder.exists():
         folder = folder.parent
-    held = sum(path.stat().st_size for path in cache_folder().glob("*.pixels"))
     return min(MOST_BYTES, (shutil.disk_usage(folder).free + held) // SHARE_OF_FREE)
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([kMGT]?)B?", text.strip())
+    if not found:
+        raise UserError(f"ALEXLAB_CACHE is {text!r}; expected a size such as 100GB, 500MB, or 0 for no cache on disk.")
+    return int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))
 
 
 def cache_folder() -> Path:

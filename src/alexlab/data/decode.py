@@ -88,14 +88,14 @@ def fit(image: Image.Image | Pixels, channels: int, size: tuple[int, int], how: 
 
 def fit_rgb(pixels: Pixels, into: Pixels, how: str) -> None:
     """As `fit`, for RGB pixels of shape (height, width, 3), into an array of the shape wanted."""
-    size = (into.shape[0], into.shape[1])
+    (have_height, have_width), (height, width) = pixels.shape[:2], into.shape[:2]
     if pixels.shape == into.shape:
         into[:] = pixels
-    elif (box := _whole_box((pixels.shape[0], pixels.shape[1]), size, how)) is not None:
-        window = torch.from_numpy(_writable(pixels)[box])
-        resize_bytes(window.permute(2, 0, 1)[None], torch.from_numpy(into).permute(2, 0, 1)[None])
-    else:
-        into[:] = np.asarray(_fitted(Image.fromarray(pixels), size, how))
+    elif how == "stretch" or have_height * width == have_width * height:
+        whole = torch.from_numpy(_writable(pixels)).permute(2, 0, 1)[None]
+        resize_bytes(whole, torch.from_numpy(into).permute(2, 0, 1)[None])
+    else:  # at the edges of a window Pillow's filter looks beyond it, PyTorch's does not
+        into[:] = np.asarray(_fitted(Image.fromarray(pixels), (height, width), how))
 
 
 def _as_mode(image: Image.Image, channels: int) -> Image.Image:
@@ -108,22 +108,6 @@ def _fitted(image: Image.Image, size: tuple[int, int], how: str) -> Image.Image:
         return image.resize(size[::-1], Image.Resampling.BILINEAR)
     fitted = ImageOps.fit if how == "crop" else ImageOps.pad
     return fitted(image, size[::-1], Image.Resampling.BILINEAR)
-
-
-def _whole_box(have: tuple[int, int], want: tuple[int, int], how: str) -> tuple[slice, slice] | None:
-    """The rows and columns that are scaled to the size; None where they begin or end within a pixel, or with "pad"."""
-    if how == "stretch":
-        return slice(None), slice(None)
-    (high, wide), (height, width) = have, want
-    down, across = high, wide
-    if high * width > wide * height:
-        down, rest = divmod(wide * height, width)
-    else:
-        across, rest = divmod(high * width, height)
-    top, left = (high - down) // 2, (wide - across) // 2
-    if how == "pad" or rest or (high - down) % 2 or (wide - across) % 2:
-        return None
-    return slice(top, top + down), slice(left, left + across)
 
 
 def resize_bytes(images_NCHW: torch.Tensor, into_NCHW: torch.Tensor) -> None:

@@ -35,7 +35,7 @@ def decode_jpeg(data: bytes, into: NDArray[np.uint8] | None, most_pixels: int) -
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", buffer=into if fits else None)
     except ValueError:
         return None
-    return pixels
+    return into if fits else pixels  # what simplejpeg returns is a view of it
 
 
 def _turned(data: bytes) -> bool:
