@@ -171,7 +171,9 @@ def test_the_way_for_other_devices_gives_the_same_within_one_level(monkeypatch: 
     plain = WINDOWED(photographs(), generator()) * 255
     monkeypatch.setattr(torch, "uint8", torch.int8)  # so that the images are not taken for bytes on the CPU
     exact = preparation._random_resized(photographs(), (24, 24), generator())
-    assert (exact - plain).abs().max() <= 1.51 and (exact - plain).abs().mean() < 0.4  # one level, and the rounding of either
+    assert (exact - plain).abs().max() <= 1.51 and (
+        exact - plain
+    ).abs().mean() < 0.4  # one level, and the rounding of either
 
 
 def test_the_layout_in_memory_changes_no_value() -> None:
