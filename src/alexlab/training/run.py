@@ -161,7 +161,7 @@ class Run:
         """The most probable classes of an image (a path, a picture, or uint8 pixels of shape (H, W) or (H, W, 3)).
 
         Args:
-            precision: "float32", or faster "bfloat16" or "int8", with the same answers within what docs/speed.md says.
+            precision: "float32", or faster "bfloat16" or "int8", with the same answers within what docs/precision-and-cache.md says.
 
         Returns:
             A Prediction; for a list, a list of them.

@@ -18,7 +18,7 @@ from alexlab.data.preparation import Preparation
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.store import Store
 from alexlab.errors import UserError
-from alexlab.networks.building import build, is_own, own_code
+from alexlab.networks.building import build, layout, own_code
 from alexlab.networks.pretrained import freeze_all_but_head, load_pretrained
 from alexlab.process import settle
 from alexlab.recipes.reading import overridden, read_recipe
@@ -214,9 +214,7 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
         raise UserError(
             f"{recipe.network}: makes {got} of two images; expected logits of shape (2, {classes}), one a class."
         )
-    # A network of the user's own may flatten with `view`, which takes no other layout.
-    layout = torch.contiguous_format if is_own(recipe.network) else torch.channels_last
-    placed: nn.Module = network.to(device, memory_format=layout)  # type: ignore[call-overload]  # which the stubs do not know
+    placed: nn.Module = network.to(device, memory_format=layout(recipe.network))  # type: ignore[call-overload]  # which the stubs do not know
     return placed
 
 
