@@ -55,9 +55,12 @@ def _folder(root: Path) -> Files:
             folders.add(relative.as_posix())
         names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
 
+    start = f"{root}{os.sep}"  # a Path for each image would cost as much as its reading
+
     def read(name: str) -> bytes:
         try:
-            return (root / name).read_bytes()
+            with open(start + name, "rb", buffering=0) as file:  # noqa: PTH123
+                return file.read()
         except OSError as error:
             raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
 
