@@ -25,9 +25,9 @@ def rules_of(network: nn.Module, input=IMAGE, **more) -> list[str]:
 def test_silent_on_the_catalogue(entry):
     with torch.device("meta") if entry.parameters > 10**7 else torch.device("cpu"):
         network = build(entry.name)
-    checked = check_network(network, entry.input, entry.classes, "cross_entropy")
+    checked = check_network(network, entry.input, entry.classes, "cross_entropy", seconds=0)
     assert {f.rule for f in checked.findings if f.severity != "note"} == RIGHT_BY_DESIGN.get(entry.name, set())
-    assert not checked.unseen
+    assert all("batch" in each or "on the CPU" in each for each in checked.unseen)
 
 
 def chain(*layers: nn.Module) -> nn.Module:

@@ -96,12 +96,14 @@ class Graph:
     Attributes:
         ends: the answers of the networks and their losses.
         evaluation: nodes computed with the network in evaluation mode, to see what stays active.
+        answer: of a network that ran, what it answered.
         failure: the last call, where it failed: its node has the inputs' shapes, and `reason` PyTorch's words.
     """
 
     nodes: list[Node] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
     evaluation: list[Node] = field(default_factory=list)
+    answer: Any = None
     failure: Node | None = None
     reason: str = ""
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from alexlab.check.finding import READ, TRACED, Finding, Place, Severity, Text
+from alexlab.check.finding import MEASURED, READ, TRACED, Finding, Place, Severity, Text
 from alexlab.check.graph import Graph, Node
 from alexlab.check.reading.program import Event, Program
 from alexlab.check.reading.values import Made, Object
+from alexlab.check.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,13 @@ class Evidence:
         graph: of the network, or of everything that the script computes.
         program: the script's events; None for a network.
         classes: how many classes there are, where the caller said so.
+        trial: what one batch showed of the network; None where none was tried.
     """
 
     graph: Graph
     program: Program | None = None
     classes: int | None = None
+    trial: Trial | None = None
 
     @property
     def kind(self) -> Text:
@@ -44,6 +47,7 @@ class Rule:
         find: the findings in what is known; nothing where that does not suffice to decide.
         bad: the smallest script that has the mistake.
         good: the same script, mended.
+        symptom: whether it says that something is wrong and not what: said only where no other rule finds an error.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Rule:
     find: "Callable[[Evidence], Iterator[Finding]]"
     bad: str
     good: str
+    symptom: bool = False
 
 
 def place_of(node: Node) -> Place | None:
@@ -72,6 +77,11 @@ def found(
     """A finding at a node, or at `place` where that is given."""
     where = place if place is not None else (place_of(node) if node is not None else None)
     return Finding(rule, severity, message, fix, evidence.kind, where, node.layer if node is not None else "")
+
+
+def measured(rule: str, severity: Severity, message: Text, fix: Text, layer: str = "") -> Finding:
+    """A finding of what one batch showed."""
+    return Finding(rule, severity, message, fix, MEASURED, None, layer)
 
 
 def called(node: Node) -> str:

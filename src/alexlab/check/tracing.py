@@ -30,8 +30,10 @@ _OPS = {"conv1d": "conv", "conv2d": "conv", "conv3d": "conv", "__getitem__": "ge
 _VIEWS = frozenset({"view", "reshape"})
 
 
-def copied(network: nn.Module, data: bool) -> nn.Module:
+def copied(network: nn.Module, data: bool, own: bool = False) -> nn.Module:
     """A copy of `network` without data (on the meta device), or one that shares its weights and copies its buffers.
+
+    With `own` it has weights of its own too, to be trained.
 
     Hooks that are not PyTorch's own stay behind: they would act on the caller's objects.
     """
@@ -41,7 +43,8 @@ def copied(network: nn.Module, data: bool) -> nn.Module:
             if id(value) in memo:
                 continue
             if isinstance(value, nn.Parameter):
-                content = value.detach() if data else torch.empty_like(value, device="meta")
+                shared = value.detach().clone() if own else value.detach()
+                content = shared if data else torch.empty_like(value, device="meta")
                 memo[id(value)] = nn.Parameter(content, requires_grad=value.requires_grad)
             else:
                 memo[id(value)] = value.detach().clone() if data else torch.empty_like(value, device="meta")
@@ -87,12 +90,16 @@ def trace(network: nn.Module, input: Shape, loss: str | None = None) -> Graph:
         except Exception as error:
             graph.reason = f"the network cannot be copied: {type(error).__name__}: {error}"
             return graph
-        torch.manual_seed(0)
-        images = torch.randn(IMAGES, *input) if data else torch.empty(IMAGES, *input, device="meta")
+        images = noise(input) if data else torch.empty(IMAGES, *input, device="meta")
         if _run(made, images, device, graph):
             return graph
     graph.ends = [End(loss, end.answer, end.answer.place, network=end.network) for end in graph.ends]
     return graph
+
+
+def noise(input: Shape) -> torch.Tensor:
+    """The two images of noise, always the same."""
+    return torch.randn(IMAGES, *input, generator=torch.Generator().manual_seed(0))
 
 
 def _run(network: nn.Module, images: torch.Tensor, device: str, graph: Graph) -> bool:
@@ -111,6 +118,7 @@ def _run(network: nn.Module, images: torch.Tensor, device: str, graph: Graph) ->
         return True
     graph.evaluation = graph.nodes
     recorder.finish(answer)
+    graph.answer = answer
     return False
 
 
@@ -132,7 +140,7 @@ class _Recorder(TorchFunctionMode):
         self._add(Node("input", shape=tuple(images.shape), network=self.network), images)
 
     def finish(self, answer: Any) -> None:
-        for each in _leaves(answer):
+        for each in leaves(answer):
             if id(each) in self.nodes:
                 self.graph.ends.append(End(None, self.nodes[id(each)], None, network=self.network))
 
@@ -176,7 +184,7 @@ class _Recorder(TorchFunctionMode):
                 self.graph.failure = self._node(name, args, kwargs, None)
                 self.graph.reason = f"{type(error).__name__}: {error}"
             raise
-        made = [each for each in _leaves(answer) if id(each) not in self.weights]
+        made = [each for each in leaves(answer) if id(each) not in self.weights]
         for each in made:
             node = self._node(name, args, kwargs, tuple(each.shape))
             if each.device.type != "meta" and each.dim() > 1 and each.shape[0] == IMAGES and each.is_floating_point():
@@ -189,7 +197,7 @@ class _Recorder(TorchFunctionMode):
         op, parameters = FUNCTIONS.get(short, (_OPS.get(short, short.strip("_")), ()))
         op = _OPS.get(short, op)
         sources = []
-        for each in _leaves([*args, *kwargs.values()]):
+        for each in leaves([*args, *kwargs.values()]):
             if id(each) in self.nodes:
                 sources.append(self.nodes[id(each)])
             elif id(each) not in self.weights:
@@ -243,12 +251,12 @@ def _has_equal_weights(module: nn.Module) -> bool:
     return bool(weight.detach()[0].flatten()[:64].eq(first).all()) and bool(weight.detach().eq(first).all())
 
 
-def _leaves(value: Any) -> list[torch.Tensor]:
+def leaves(value: Any) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
     if isinstance(value, dict):
-        return [leaf for part in value.values() for leaf in _leaves(part)]
-    return [leaf for part in value for leaf in _leaves(part)] if isinstance(value, list | tuple) else []
+        return [leaf for part in value.values() for leaf in leaves(part)]
+    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, list | tuple) else []
 
 
 def _place() -> Place | None:

@@ -5,14 +5,23 @@ from collections.abc import Iterator
 from alexlab.check.finding import Finding, Text
 from alexlab.check.graph import ancestors
 from alexlab.check.reading.values import Made, Parameters
-from alexlab.check.rule import Evidence, Rule, found, name_of
+from alexlab.check.rule import Evidence, Rule, found, measured, name_of
 from alexlab.check.rules.passes import holds
 from alexlab.check.rules.programs import TRAINING
+
+_ANOTHER = Text(
+    "the optimiser that made the first step holds no parameter of the network that was trained: its steps change "
+    "nothing that the loss depends on.",
+    "做第一步更新的优化器不持有被训练网络的任何参数：它的更新不会改变损失所依赖的任何东西。",
+)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
+        ran = evidence.trial.ran if evidence.trial is not None else None
+        if ran is not None and not ran.optimised:
+            yield measured(RULE.name, "error", _ANOTHER, RULE.mend)
         return
     steps = {id(e.subject): e.subject for e in program.events if e.kind == "step"}
     if len(steps) != 1:
