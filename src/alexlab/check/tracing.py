@@ -17,7 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from alexlab.check.finding import Place
-from alexlab.check.graph import End, Graph, Node, Values
+from alexlab.check.graph import End, Graph, Node, Uncalled, Values
 from alexlab.check.reading.signatures import FUNCTIONS, WEIGHTED
 from alexlab.networks.shapes import Shape
 
@@ -134,12 +134,16 @@ class _Recorder(TorchFunctionMode):
         self.weights = {id(weight) for weight in (*network.parameters(), *network.buffers())}
         self.paths = {id(module): path for path, module in network.named_modules()}
         self.stack: list[nn.Module] = [network]
+        self.called: set[nn.Module] = set()
         self.constant = {id(module) for module in network.modules() if _has_equal_weights(module)}
 
     def start(self, images: torch.Tensor) -> None:
         self._add(Node("input", shape=tuple(images.shape), network=self.network), images)
 
     def finish(self, answer: Any) -> None:
+        for path, module in self.network.named_modules():
+            if module not in self.called and not any(True for _ in module.children()):
+                self.graph.uncalled.append(Uncalled(path, type(module).__name__))
         for each in leaves(answer):
             if id(each) in self.nodes:
                 self.graph.ends.append(End(None, self.nodes[id(each)], None, network=self.network))
@@ -154,13 +158,17 @@ class _Recorder(TorchFunctionMode):
         """Follow which layer computes."""
         handles = []
         for module in self.network.modules():
-            handles.append(module.register_forward_pre_hook(lambda m, _: self.stack.append(m)))
+            handles.append(module.register_forward_pre_hook(self._enter))
             handles.append(module.register_forward_hook(self._leave, always_call=True))
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
+
+    def _enter(self, module: nn.Module, inputs: Any) -> None:
+        self.stack.append(module)
+        self.called.add(module)
 
     def _leave(self, module: nn.Module, inputs: Any, answer: Any) -> None:
         if self.stack and self.stack[-1] is module:
@@ -207,6 +215,9 @@ class _Recorder(TorchFunctionMode):
         attributes = _attributes(op, parameters, args, kwargs)
         if op in WEIGHTED and id(module) in self.constant:
             attributes["constant"] = True
+        if op in WEIGHTED:
+            weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
+            attributes["unregistered"] = isinstance(weight, nn.Parameter) and id(weight) not in self.weights
         return Node(
             op,
             tuple(sources),
@@ -225,7 +236,8 @@ def _attributes(op: str, parameters: Sequence[str], args: Sequence[Any], kwargs:
         weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
         sizes = tuple(weight.shape) if isinstance(weight, torch.Tensor) else ()
         if op == "linear" and len(sizes) == 2:
-            return {"in_features": sizes[1], "out_features": sizes[0]}
+            bias = kwargs.get("bias", args[2] if len(args) > 2 else None)
+            return {"in_features": sizes[1], "out_features": sizes[0], "bias": bias is not None}
         groups = kwargs.get("groups", args[6] if len(args) > 6 else 1)
         if op == "conv" and len(sizes) > 2:
             return {
@@ -233,6 +245,9 @@ def _attributes(op: str, parameters: Sequence[str], args: Sequence[Any], kwargs:
                 "out_channels": sizes[0],
                 "kernel_size": sizes[2:],
                 "groups": groups,
+                "stride": kwargs.get("stride", args[3] if len(args) > 3 else 1),
+                "padding": kwargs.get("padding", args[4] if len(args) > 4 else 0),
+                "bias": kwargs.get("bias", args[2] if len(args) > 2 else None) is not None,
             }
         return {}
     if op in _VIEWS:

@@ -105,6 +105,10 @@ def call(reader: Reader, function: Value, arguments: list[Value], keywords: dict
         )
     if isinstance(function, Made) and is_network(function):
         return call_network(reader, function, arguments, keywords, at)
+    if isinstance(function, Made) and function.name.startswith("torchvision.transforms.") and arguments:
+        if isinstance(arguments[0], Made) and arguments[0].name == "cv2.imread":
+            reader.event("image", arguments[0], at)
+        return UNKNOWN
     if isinstance(function, External):
         if function.name in BUILTINS:
             return python.builtin(reader, function.name, arguments, keywords, at)

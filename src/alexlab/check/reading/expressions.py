@@ -18,7 +18,9 @@ from alexlab.check.reading.values import (
     Class,
     External,
     Function,
+    Length,
     Made,
+    Measure,
     Object,
     Parameter,
     Parameters,
@@ -166,6 +168,8 @@ def operated(reader: Reader, op: ast.operator, left: Value, right: Value, at: as
     name, compute = _OPERATORS.get(type(op), ("", None))
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return tensors.combined(reader, name or "unknown", [left, right], at)
+    if isinstance(left, Measure) or isinstance(right, Measure):
+        return _with_measure(reader, name, left, right, at)
     if isinstance(left, Batch) or isinstance(right, Batch):
         return _with_batch(name, left, right)
     if compute is None or left is UNKNOWN or right is UNKNOWN:
@@ -187,6 +191,16 @@ def operated(reader: Reader, op: ast.operator, left: Value, right: Value, at: as
         if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
             return UNKNOWN
         return value
+    return UNKNOWN
+
+
+def _with_measure(reader: Reader, name: str, left: Value, right: Value, at: ast.AST) -> Value:
+    """A sum of measured numbers is one; divided by how many batches there are, it is their mean."""
+    measure = left if isinstance(left, Measure) else right
+    if name == "add":
+        return measure
+    if name == "div" and measure is left and isinstance(right, Length):
+        reader.event("average", right.loader, at, node=measure.node)
     return UNKNOWN
 
 

@@ -225,6 +225,16 @@ def _known(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
         made = _made(reader, name, arguments, keywords, at)
         reader.program.networks.append(made)
         return made
+    if name == "cv2.imread":
+        return reader.keep(
+            Made(name, {**dict(zip(("0", "flags"), arguments, strict=False)), **keywords}, reader.place(at))
+        )
+    if name in ("cv2.resize", "cv2.flip", "cv2.GaussianBlur") or name.endswith("Image.fromarray"):
+        if isinstance(first, Made) and first.name == "cv2.imread":
+            if name.endswith("Image.fromarray"):
+                reader.event("image", first, at)
+            return first
+        return UNKNOWN
     if name in ("torch.utils.data.random_split",):
         lengths = arguments[1] if len(arguments) > 1 else keywords.get("lengths")
         count = len(lengths) if isinstance(lengths, list | tuple) else 2

@@ -91,6 +91,22 @@ def _unused_functions(reader: Reader, scope: Scope) -> None:
                 calls.call_function(reader, value, [], {}, value.node)
             finally:
                 reader.frames.pop()
+        elif isinstance(value, Class) and value.derives_from("torch.utils.data.Dataset"):
+            _items(reader, scope, value)
+
+
+def _items(reader: Reader, scope: Scope, dataset: Class) -> None:
+    """Follow what a dataset of the script does for one image."""
+    item = dataset.find("__getitem__")
+    if not isinstance(item, Function) or item.called:
+        return
+    reader.frames.append(Frame(Scope({}, scope, scope.file)))
+    try:
+        reader.unit += 1
+        made = calls.instance(reader, dataset, [], {}, item.node)
+        calls.call_function(reader, item, [made], {}, item.node)
+    finally:
+        reader.frames.pop()
 
 
 def _evaluation(reader: Reader) -> None:
