@@ -110,7 +110,7 @@ def _biased(network: nn.Module, value: float) -> nn.Module:
     [
         lambda: made(nn.ReLU()),
         lambda: made(nn.ReLU(), nn.Dropout()),
-        lambda: made(nn.BatchNorm1d(64)),
+        lambda: chain(nn.Linear(784, 64, bias=False), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 10)),
         lambda: Functional(),
         lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)),
         lambda: nn.Sequential(
@@ -139,7 +139,7 @@ def test_places_are_the_network_s_own_lines():
 
 def test_nothing_is_changed():
     network = nn.Sequential(
-        nn.Conv2d(1, 4, 3),
+        nn.Conv2d(1, 4, 3, bias=False),
         nn.BatchNorm2d(4),
         nn.ReLU(),
         nn.Dropout(),

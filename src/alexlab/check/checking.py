@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexlab.check.finding import SEVERITIES, Finding
+from alexlab.check.mending import with_diffs
 from alexlab.check.reading.script import read_script
 from alexlab.check.reading.source import Source, read_source
 from alexlab.check.rule import Evidence
@@ -43,6 +44,11 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
         UserError: no such file, or Python cannot read it.
     """
     source = read_source(path)
+
+    def read(changed: Source) -> list[Finding]:
+        program, _ = read_script(changed)
+        return _sorted(Evidence(program.graph, program, classes)) if program.complete else []
+
     program, sources = read_script(source)
     findings = _sorted(Evidence(program.graph, program, classes))
     unseen = () if program.complete else (f"{path}: longer than what is followed; the rest was not looked at.",)
@@ -51,7 +57,8 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
         for source in sources.values()
         for line in source.unreasoned
     )
-    return Checked(kept(findings, {source.path: source for source in sources.values()}), (*unseen, *bare))
+    left = kept(findings, {source.path: source for source in sources.values()})
+    return Checked(with_diffs(left, source, read), (*unseen, *bare))
 
 
 def check_network(

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from alexlab.check.finding import MEASURED, READ, TRACED, Finding, Place, Severity, Text
+from alexlab.check.finding import MEASURED, READ, TRACED, Edit, Finding, Place, Severity, Text
 from alexlab.check.graph import Graph, Node
 from alexlab.check.reading.program import Event, Program
+from alexlab.check.reading.signatures import FUNCTIONS, LAYERS
 from alexlab.check.reading.values import Made, Object
 from alexlab.check.trial import Trial
 
@@ -73,10 +74,11 @@ def found(
     message: Text,
     fix: Text,
     place: Place | None = None,
+    edit: Edit | None = None,
 ) -> Finding:
     """A finding at a node, or at `place` where that is given."""
     where = place if place is not None else (place_of(node) if node is not None else None)
-    return Finding(rule, severity, message, fix, evidence.kind, where, node.layer if node is not None else "")
+    return Finding(rule, severity, message, fix, evidence.kind, where, node.layer if node is not None else "", edit)
 
 
 def measured(rule: str, severity: Severity, message: Text, fix: Text, layer: str = "") -> Finding:
@@ -87,6 +89,12 @@ def measured(rule: str, severity: Severity, message: Text, fix: Text, layer: str
 def called(node: Node) -> str:
     """A layer as a reader calls it: its path, or its operation."""
     return node.layer or node.op
+
+
+def names_of(op: str) -> tuple[str, ...]:
+    """What layers and functions of an operation are called: ReLU, relu."""
+    made = [name for table in (LAYERS, FUNCTIONS) for name, (each, _) in table.items() if each == op]
+    return tuple({op: None, **dict.fromkeys(made)})
 
 
 def name_of(network: object) -> str:

@@ -198,6 +198,7 @@ def _checked(target: str, answer: dict[str, Any]) -> Checked:
                 "message": Text(**finding["message"]),
                 "fix": Text(**finding["fix"]),
                 "evidence": Text(**finding["evidence"]),
+                "edit": None,
                 "place": Place(**finding["place"]) if finding["place"] else None,
             }
         )

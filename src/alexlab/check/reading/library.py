@@ -14,9 +14,11 @@ from alexlab.check.reading.values import (
     Function,
     Made,
     Parameter,
+    Parameters,
     Tensor,
     Value,
     is_network,
+    layers,
 )
 
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel")
@@ -140,6 +142,9 @@ def _made(reader: Reader, name: str, arguments: list[Value], keywords: dict[str,
     for index, value in enumerate(arguments):
         given[parameters[index] if index < len(parameters) else str(index)] = value
     made = reader.keep(Made(name, {**given, **keywords}, reader.place(at)))
+    given_parameters = made.arguments.get("params")
+    if name.startswith("torch.optim.") and isinstance(given_parameters, Parameters):
+        made.attributes["layers"] = [layer for _, layer in layers(given_parameters.network)]
     reader.program.made.append(made)
     return made
 
@@ -284,6 +289,8 @@ def method(
             reader.event("step", made, at)
         elif name == "zero_grad":
             reader.event("zero_grad", made, at)
+        elif name == "add_param_group":
+            made.attributes.pop("layers", None)
         return UNKNOWN
     if made.name.endswith("GradScaler"):
         if name == "scale":

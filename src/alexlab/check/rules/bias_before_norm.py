@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.graph import SHAPE_ONLY, behind
-from alexlab.check.rule import Evidence, Rule, called, found
+from alexlab.check.rule import Evidence, Rule, called, found, names_of
 from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 
 
@@ -24,7 +24,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             "anything. Harmless, but for its memory and time.",
             f"{called(node)} 有偏置，而后面的 batch norm 会减去均值，偏置也随之减掉：它从不起作用。无害，只是占内存和时间。",
         )
-        yield found(RULE.name, "note", evidence, node, message, RULE.mend)
+        yield found(
+            RULE.name,
+            "note",
+            evidence,
+            node,
+            message,
+            RULE.mend,
+            edit=Edit("argument", names_of(node.op), "bias", None, "False"),
+        )
 
 
 _GOOD = _PROGRAM.format(end="").replace("nn.Linear(784, 128)", "nn.Linear(784, 128, bias=False), nn.BatchNorm1d(128)")

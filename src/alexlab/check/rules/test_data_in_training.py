@@ -26,12 +26,10 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 RULE.name, "error", evidence, None, _LEARNT_ALONE if alone else _LEARNT, RULE.mend, loader.place
             )
     trained = [part for loader in learnt for part in _parts(loader)]
-    for loader in judged:
-        parts = _parts(loader)
-        if len(judged) != 1 or len(parts) != 1 or loader.arguments.get("sampler") is not None:
-            continue
-        if any(_twins(parts[0], part) for part in trained):
-            yield found(RULE.name, "warning", evidence, None, _JUDGED, RULE.mend, parts[0].place)
+    tested = [part for loader in judged for part in _parts(loader)]
+    whole = all(loader.arguments.get("sampler") is None and _parts(loader) for loader in judged)
+    if tested and whole and all(any(_twins(part, other) for other in trained) for part in tested):
+        yield found(RULE.name, "warning", evidence, None, _JUDGED, RULE.mend, tested[0].place)
 
 
 _LEARNT = Text(

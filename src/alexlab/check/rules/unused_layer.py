@@ -27,7 +27,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             op = _operation(layer)
             if op is None or id(layer) in called or layer.place in seen:
                 continue
-            if any(id(each) in called for _, each in layers(network) if each.place == layer.place):
+            if any(id(each) in called for _, each in _alike(network, layer)):
                 continue  # some of several that one line makes are used
             seen.add(layer.place)
             kind = layer.name.removeprefix("torch.nn.")
@@ -35,6 +35,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             yield found(
                 RULE.name, "warning" if matters else "note", evidence, None, _said(path, kind), RULE.mend, layer.place
             )
+
+
+def _alike(network: Object, layer: Made) -> list[tuple[str, Made]]:
+    """The layers of the same kind that the same line makes, as a loop does."""
+    return [each for each in layers(network) if each[1].place == layer.place and each[1].name == layer.name]
 
 
 def _operation(layer: Made) -> str | None:
