@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,12 +20,12 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        middle: Module | None = None,
-        end: Module | None = None,
+        middle: nn.Module | None = None,
+        end: nn.Module | None = None,
         outputs: int = 10,
         always: bool = False,
         bias: bool = True,
-        maps: Module | None = None,
+        maps: nn.Module | None = None,
         kernel: tuple[int, int, int] = (5, 2, 0),
     ) -> None:
         super().__init__()
@@ -127,6 +128,15 @@ class Noise(nn.Module):
         return F.relu(hidden) + (torch.randn_like(hidden) if noisy else 0)
 
 
+class Changed(nn.Module):
+    def __init__(self, change: Module) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return self.change(values)
+
+
 class Scaled(nn.Module):
     """ReLU, scaled by random numbers that are saved or not."""
 
@@ -138,15 +148,15 @@ class Scaled(nn.Module):
         return F.relu(hidden) * self.scale
 
 
-def unregistered() -> nn.Module:
-    network = Network()
-    held = [nn.Linear(128, 128)]
-    network.middle = lambda hidden: F.relu(held[0](F.relu(hidden)))
-    return network
+class Held(nn.Module):
+    """ReLU, a linear layer and ReLU; the layer in a list of PyTorch's or of Python's."""
 
+    def __init__(self, held: Callable[[list[nn.Module]], Any]) -> None:
+        super().__init__()
+        self.held = held([nn.Linear(128, 128)])
 
-def registered() -> nn.Module:
-    return Network(nn.Sequential(nn.ReLU(), nn.Linear(128, 128), nn.ReLU()))
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return F.relu(self.held[0](F.relu(hidden)))
 
 
 def ordered(*layers: nn.Module) -> Callable[[], nn.Module]:
@@ -215,7 +225,7 @@ MISTAKES: dict[str, tuple[Training, Training]] = {
     "wrong-augmentation": (Training(of_tests=shifted), RIGHT),
     "unused-layer": (Training(lambda: Network(nn.Identity())), RIGHT),
     "reused-layer": (Training(two_blocks(True)), Training(two_blocks(False))),
-    "unregistered-layer": (Training(unregistered), Training(registered)),
+    "unregistered-layer": (Training(lambda: Network(Held(list))), Training(lambda: Network(Held(nn.ModuleList)))),
     "bias-before-norm": (RIGHT, Training(lambda: Network(bias=False))),
     "norm-order": (
         Training(ordered(nn.ReLU(), nn.Dropout(0.5), NORM)),
@@ -244,8 +254,8 @@ MISTAKES: dict[str, tuple[Training, Training]] = {
         Training(deep(nn.ReLU, lambda w: nn.init.normal_(w, 0.0, 0.01))),
         Training(deep(nn.ReLU, nn.init.kaiming_normal_)),
     ),
-    "cannot-learn-a-batch": (Training(lambda: Network(end=lambda x: 1e-6 * torch.tanh(x))), RIGHT),
-    "never-changed": (Training(lambda: Network(maps=lambda x: x.detach())), RIGHT),
+    "cannot-learn-a-batch": (Training(lambda: Network(end=Changed(lambda x: 1e-6 * torch.tanh(x)))), RIGHT),
+    "never-changed": (Training(lambda: Network(maps=Changed(torch.Tensor.detach))), RIGHT),
     "random-evaluation": (Training(lambda: Network(Noise(True))), Training(lambda: Network(Noise(False)))),
     "images-mixed": (
         Training(

@@ -27,7 +27,7 @@ from alexlab.check.reading.values import (
 def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     """What a built-in function gives."""
     from alexlab.check.reading.access import attribute
-    from alexlab.check.reading.expressions import elements, sample
+    from alexlab.check.reading.iteration import elements, sample
 
     first = arguments[0] if arguments else UNKNOWN
     if name == "super":
