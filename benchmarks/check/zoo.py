@@ -24,8 +24,22 @@ from torch import nn
 
 from alexlab.check import Checked, check_network
 
-TIMM = ["resnet18", "resnet34", "resnet50", "resnet50d", "resnet101", "resnext50_32x4d", "wide_resnet50_2", "seresnet50", "res2net50_26w_4s", "resnest50d", "regnetx_016", "regnety_016", "regnety_032", "vgg11", "vgg16", "vgg16_bn", "densenet121", "inception_v3", "inception_v4", "inception_resnet_v2", "xception41", "efficientnet_b0", "efficientnet_b3", "tf_efficientnetv2_s", "mobilenetv2_100", "mobilenetv3_large_100", "mobilenetv3_small_100", "mnasnet_100", "ghostnet_100", "lcnet_100", "convnext_tiny", "convnextv2_nano", "vit_tiny_patch16_224", "vit_small_patch16_224", "vit_base_patch16_224", "deit_small_patch16_224", "deit3_small_patch16_224", "beit_base_patch16_224", "swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256", "cait_xxs24_224", "pit_s_224", "levit_128", "mixer_b16_224", "resmlp_12_224", "poolformer_s12", "coatnet_0_rw_224", "maxvit_tiny_tf_224", "mobilevit_s", "edgenext_small", "dla34", "hrnet_w18_small"]
-SMALL = ["resnet18", "resnet34", "mobilenetv2_100", "mobilenetv3_small_100", "efficientnet_b0", "vit_tiny_patch16_224", "regnetx_016", "lcnet_100"]
+TIMM = (
+    "resnet18", "resnet34", "resnet50", "resnet50d", "resnet101", "resnext50_32x4d", "wide_resnet50_2",
+    "seresnet50", "res2net50_26w_4s", "resnest50d", "regnetx_016", "regnety_016", "regnety_032", "vgg11",
+    "vgg16", "vgg16_bn", "densenet121", "inception_v3", "inception_v4", "inception_resnet_v2", "xception41",
+    "efficientnet_b0", "efficientnet_b3", "tf_efficientnetv2_s", "mobilenetv2_100", "mobilenetv3_large_100",
+    "mobilenetv3_small_100", "mnasnet_100", "ghostnet_100", "lcnet_100", "convnext_tiny", "convnextv2_nano",
+    "vit_tiny_patch16_224", "vit_small_patch16_224", "vit_base_patch16_224", "deit_small_patch16_224",
+    "deit3_small_patch16_224", "beit_base_patch16_224", "swin_tiny_patch4_window7_224",
+    "swinv2_tiny_window8_256", "cait_xxs24_224", "pit_s_224", "levit_128", "mixer_b16_224", "resmlp_12_224",
+    "poolformer_s12", "coatnet_0_rw_224", "maxvit_tiny_tf_224", "mobilevit_s", "edgenext_small", "dla34",
+    "hrnet_w18_small",
+)  # fmt: skip
+SMALL = (
+    "resnet18", "resnet34", "mobilenetv2_100", "mobilenetv3_small_100", "efficientnet_b0",
+    "vit_tiny_patch16_224", "regnetx_016", "lcnet_100",
+)  # fmt: skip
 
 
 def torchvision_and_timm() -> tuple[ModuleType, ModuleType]:
@@ -50,13 +64,13 @@ _DECLARED: list[torch.library.Library] = []
 
 def networks() -> Iterator[tuple[str, Callable[[], nn.Module], tuple[int, int, int]]]:
     """Name, builder and input shape of each."""
-    torchvision, timm = torchvision_and_timm()
+    _, timm = torchvision_and_timm()
     for name in TIMM:
         shape = timm.get_pretrained_cfg(name).input_size
         yield f"timm {name}", lambda name=name: timm.create_model(name, pretrained=False), shape
     models = importlib.import_module("torchvision.models")
     for name in models.list_models(module=models):
-        side = 299 if name == "inception_v3" else 227 if name == "alexnet-227" else 224
+        side = 299 if name == "inception_v3" else 224
         more = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
         yield (
             f"torchvision {name}",
