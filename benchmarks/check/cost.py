@@ -2,7 +2,8 @@
 
     ALEXLAB_DATA=... OMP_NUM_THREADS=1 python benchmarks/check/cost.py [MISTAKE ...]
 
-writes `cost.json` beside this file, all of it or the mistakes that are named. Fashion-MNIST, the first 6,000 training images,
+writes into `cost.json` beside this file, after each mistake, all of them or those that are named.
+Fashion-MNIST, the first 6,000 training images,
 all 10,000 test images; a network of one convolution and two linear layers with batch norm and dropout; SGD 0.1, momentum 0.9,
 batch 64, 3 epochs, test accuracy after the last, three seeds; `mistakes.py` says where a mistake needs another pair. The
 mistakes whose cost is memory are measured so, and say what their figures are.
@@ -142,7 +143,7 @@ def main() -> None:
     test, test_labels = tensors(dataset.test, None)
     data = {"train": train, "train_labels": train_labels, "test": test, "test_labels": test_labels}
     named = sys.argv[1:]
-    result: dict[str, Any] = json.loads(COSTS.read_text(encoding="utf-8")) if named else {}
+    result: dict[str, Any] = json.loads(COSTS.read_text(encoding="utf-8"))
     known: dict[int, list[float]] = {}
     for name, pair in MISTAKES.items():
         if named and name not in named:
@@ -153,6 +154,7 @@ def main() -> None:
         bad, good = (known[id(training)] for training in pair)
         result[name] = {"kind": "accuracy", "with": bad, "without": good}
         print(name, statistics.mean(bad), statistics.mean(good), file=sys.stderr, flush=True)
+        COSTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if not named:
         result["no-no-grad"] = evaluation_cost(data)
         result["loss-keeps-graph"] = graph_cost(data)

@@ -251,8 +251,8 @@ MISTAKES: dict[str, tuple[Training, Training]] = {
     "test-data-in-training": (Training(learn_tests=True), RIGHT),
     "start-loss": (Training(started(lambda n: n.last.weight.mul_(200))), RIGHT),
     "signal-lost": (
-        Training(deep(nn.ReLU, lambda w: nn.init.normal_(w, 0.0, 0.01))),
-        Training(deep(nn.ReLU, nn.init.kaiming_normal_)),
+        Training(deep(nn.ReLU, lambda w: nn.init.normal_(w, 0.0, 0.01)), optimizer=adam(1e-3)),
+        Training(deep(nn.ReLU, nn.init.kaiming_normal_), optimizer=adam(1e-3)),
     ),
     "cannot-learn-a-batch": (Training(lambda: Network(end=Changed(lambda x: 1e-6 * torch.tanh(x)))), RIGHT),
     "never-changed": (Training(lambda: Network(maps=Changed(torch.Tensor.detach))), RIGHT),
