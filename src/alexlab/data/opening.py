@@ -65,7 +65,9 @@ def open_dataset(
         return _read(entry, found)
     folders = data_folders(data_dir)
     if download and entry.files:
-        from alexlab.data.fetch import fetch  # not at the top: urllib3 takes a tenth of the time in which `predict` answers
+        from alexlab.data.fetch import (
+            fetch,
+        )  # not at the top: urllib3 takes a tenth of the time in which `predict` answers
 
         try:
             for file in entry.files:

@@ -35,7 +35,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         yield found(RULE.name, "error", evidence, None, message, RULE.mend, node.place)
 
 
-_END = "self.last(self.parts[0](maps.flatten(1)).relu())\n\n\nlogits = Network()(torch.randn(2, 1, 28, 28))"
+_PROGRAM = CONVOLUTION.replace(
+    "        return {forward}",
+    "        for part in self.parts:\n            maps = part(maps.flatten(1)).relu()\n        return {forward}",
+)
+_END = "self.last(maps)\n\n\nlogits = Network()(torch.randn(2, 1, 28, 28))"
 _MORE = "\n        self.parts = {held}"
 
 RULE = Rule(
@@ -50,6 +54,6 @@ RULE = Rule(
     mend=Text("hold them in `nn.ModuleList` (or `nn.ModuleDict`, `nn.Sequential`).",
               "用 `nn.ModuleList`（或 `nn.ModuleDict`、`nn.Sequential`）来放。"),
     find=find,
-    bad=CONVOLUTION.format(more=_MORE.format(held="[nn.Linear(8 * 6 * 6, 8 * 6 * 6)]"), forward=_END),
-    good=CONVOLUTION.format(more=_MORE.format(held="nn.ModuleList([nn.Linear(8 * 6 * 6, 8 * 6 * 6)])"), forward=_END),
+    bad=_PROGRAM.format(more=_MORE.format(held="[nn.Linear(8 * 6 * 6, 8 * 6 * 6)]"), forward=_END),
+    good=_PROGRAM.format(more=_MORE.format(held="nn.ModuleList([nn.Linear(8 * 6 * 6, 8 * 6 * 6)])"), forward=_END),
 )  # fmt: skip
