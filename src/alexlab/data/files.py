@@ -23,12 +23,20 @@ SMALLEST_LIMIT = 1 << 30
 
 @dataclass(frozen=True)
 class Files:
-    """Named files. `names` are relative POSIX paths, sorted; `folders` are the folders seen, empty ones included."""
+    """Named files.
+
+    Attributes:
+        names: relative POSIX paths, sorted.
+        folders: those seen, empty ones included.
+        read: the content of a file. Raises UserError where it cannot be read, or has changed since it was read before.
+        size: the bytes of a file. Raises UserError where it is gone.
+    """
 
     root: Path
     names: tuple[str, ...]
     folders: frozenset[str]
     read: Callable[[str], bytes]
+    size: Callable[[str], int]
 
 
 def is_archive(path: Path) -> bool:
@@ -55,13 +63,30 @@ def _folder(root: Path) -> Files:
             folders.add(relative.as_posix())
         names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
 
+    return in_folder(root, tuple(sorted(names)), frozenset(folders))
+
+
+def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = frozenset()) -> Files:
+    """The files of these names below the folder `root`."""
+    first: dict[str, tuple[int, int]] = {}  # sizes and times of change, as make tells that a file is another
+
     def read(name: str) -> bytes:
         try:
-            return (root / name).read_bytes()
+            with (root / name).open("rb") as file:
+                facts = os.fstat(file.fileno())
+                if first.setdefault(name, (facts.st_size, facts.st_mtime_ns)) != (facts.st_size, facts.st_mtime_ns):
+                    raise UserError(f"{root / name}: has changed since it was read before. Restore it, or start anew.")
+                return file.read()
         except OSError as error:
             raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
 
-    return Files(root, tuple(sorted(names)), frozenset(folders), read)
+    def size(name: str) -> int:
+        try:
+            return (root / name).stat().st_size
+        except OSError as error:
+            raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
+
+    return Files(root, names, folders, read, size)
 
 
 def _archive(path: Path) -> Files:
@@ -97,7 +122,7 @@ def _archive(path: Path) -> Files:
             raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
         return data
 
-    files = Files(path, tuple(sorted(members)), frozenset(folders - {""}), read)
+    files = Files(path, tuple(sorted(members)), frozenset(folders - {""}), read, lambda name: members[name][1])
     weakref.finalize(files, os.close, plain)
     return files
 

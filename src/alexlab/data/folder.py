@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexlab.data.files import Files, open_files
+from alexlab.data.files import Files, in_folder, open_files
 from alexlab.data.images import FileImages, Shape, Split
 from alexlab.errors import UserError
 
@@ -134,7 +134,7 @@ def read_list(path: Path) -> tuple[Splits, tuple[str, ...]]:
     classes = tuple(sorted({row["label"] for row in rows}, key=int if numeric else str))
     if len(classes) < 2:
         raise UserError(f"{path}: found one class, {classes[0]!r}; expected at least two.")
-    files = _listed(path.parent, [row["path"] for row in rows])
+    files = in_folder(path.parent, tuple(row["path"] for row in rows))
     number = {name: label for label, name in enumerate(classes)}
     splits: dict[str, tuple[list[str], list[int]]] = {}
     for row in rows:
@@ -148,7 +148,3 @@ def read_list(path: Path) -> tuple[Splits, tuple[str, ...]]:
         split: Split(FileImages(files, names), np.array(labels, dtype=np.int64))
         for split, (names, labels) in splits.items()
     }, classes
-
-
-def _listed(root: Path, names: list[str]) -> Files:
-    return Files(root, tuple(names), frozenset(), lambda name: (root / name).read_bytes())

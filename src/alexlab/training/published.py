@@ -84,20 +84,24 @@ def run_from_weights(
     recipe = _recipe(name, path, len(names), with_mean_image=mean is not None)
     network = build(name, len(names))
     load_pretrained(network, path, name)
-    folder = run_folder.new_folder(recipe, Path(out))
-    save_tensors(
-        folder / "last.safetensors", network.state_dict(), {"format": run_folder.FORMAT, "network": name, "step": 0}
-    )
-    if statistics:
-        save_statistics(folder, statistics)
-    run_folder.write_recipe(folder / "recipe.toml", recipe)
-    facts: dict[str, Any] = {"format": run_folder.FORMAT, "started": datetime.now(UTC).isoformat(timespec="seconds")}
-    facts |= {"dataset": f"weights of {path.name}", "found": str(path.resolve()), "classes": names}
-    run_folder.write_json(folder / "split.json", {})
-    run_folder.write_json(
-        folder / "result.json", {"state": "finished", "steps": 0, "epochs": 0, "best": None, "seconds": 0}
-    )
-    run_folder.write_json(folder / "run.json", {**facts, "environment": environment(torch.device("cpu"))})
+    with run_folder.starting(recipe, Path(out)) as folder:
+        save_tensors(
+            folder / "last.safetensors", network.state_dict(), {"format": run_folder.FORMAT, "network": name, "step": 0}
+        )
+        if statistics:
+            save_statistics(folder, statistics)
+        run_folder.write_recipe(folder / "recipe.toml", recipe)
+        facts: dict[str, Any] = {
+            "format": run_folder.FORMAT,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        facts |= {"dataset": f"weights of {path.name}", "found": str(path.resolve()), "classes": names}
+        run_folder.write_json(folder / "split.json", {})
+        run_folder.write_json(
+            folder / "result.json", {"state": "finished", "steps": 0, "epochs": 0, "best": None, "seconds": 0}
+        )
+        run_folder.write_json(folder / "run.json", {**facts, "environment": environment(torch.device("cpu"))})
+        folder = run_folder.take_name(folder, recipe, Path(out))
     return Run(folder)
 
 
