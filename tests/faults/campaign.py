@@ -52,7 +52,14 @@ TRAINED: dict[str, dict[str, Any]] = {
         "clip": 0.0, "schedule": "constant", "memory": 0,
     },
 }  # fmt: skip
-COMPARED = ("last.safetensors", "best.safetensors", "metrics.jsonl", "evaluation.json", "predictions.csv", "recipe.toml")
+COMPARED = (
+    "last.safetensors",
+    "best.safetensors",
+    "metrics.jsonl",
+    "evaluation.json",
+    "predictions.csv",
+    "recipe.toml",
+)
 MOMENTS = ("time", "write", "fsync", "rename", "after rename", "evaluation", "cache write")
 MOST_KILLS = 3  # of one run
 
@@ -231,7 +238,13 @@ def campaign(kills: int, seed: int, recipes: list[str], out: Callable[[str], Non
         moments.update(killed)
         out(f"{name} {recipe}: {', '.join(killed) or 'ended before its kill'}")
     left = [path.name for path in Path().glob(".starting-*")]
-    return {"kills": sum(moments.values()), "runs": runs, "recipes": dict(done), "moments": dict(moments), "left": len(left)}
+    return {
+        "kills": sum(moments.values()),
+        "runs": runs,
+        "recipes": dict(done),
+        "moments": dict(moments),
+        "left": len(left),
+    }
 
 
 def main() -> None:

@@ -25,7 +25,14 @@ from alexlab.training.writing import CHECKSUMS, check_digest, noted_digests, wri
 from tests.conftest import write_photographs
 from tests.faults.campaign import TINY, differences
 
-HOW: dict[str, Any] = {"network": "tiny.py:net", "dataset": "digits", "epochs": 3, "batch": 100, "augment": ["shift"], "device": "cpu"}
+HOW: dict[str, Any] = {
+    "network": "tiny.py:net",
+    "dataset": "digits",
+    "epochs": 3,
+    "batch": 100,
+    "augment": ["shift"],
+    "device": "cpu",
+}
 TRIALS = 6
 LONG_TRIALS = 200
 
@@ -139,7 +146,10 @@ def test_a_damaged_metrics_file_comes_back_whole(whole: Path, cut: str) -> None:
 
 def test_two_processes_in_one_run_folder() -> None:
     train("part", steps=3)
-    code = "import time; from pathlib import Path; from alexlab.training.lock import held\nwith held(Path('part')): print(1, flush=True); time.sleep(60)"
+    code = (
+        "import time; from pathlib import Path; from alexlab.training.lock import held\n"
+        "with held(Path('part')): print(1, flush=True); time.sleep(60)"
+    )
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
         assert other.stdout is not None and other.stdout.readline()
@@ -179,7 +189,10 @@ def small_disk() -> Iterator[Path]:
     place = Path("disk").resolve()
     place.mkdir()
     mounted = shutil.which("mount") and os.geteuid() == 0
-    if not mounted or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], capture_output=True).returncode:
+    if (
+        not mounted
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], capture_output=True).returncode
+    ):
         pytest.skip("a small disk needs the right to mount a tmpfs")
     yield place
     subprocess.run(["umount", "-l", place], check=True)
@@ -250,7 +263,10 @@ def test_a_data_file_that_goes_or_changes_midway() -> None:
         file.write_bytes((photos / "blue" / "4.png").read_bytes())
         os.utime(file, ns=(0, 10**18))
 
-    for act, says in ((file.unlink, r"red/4.png: cannot be read \(No such file"), (change, "red/4.png: has changed since")):
+    for act, says in (
+        (file.unlink, r"red/4.png: cannot be read \(No such file"),
+        (change, "red/4.png: has changed since"),
+    ):
         with pytest.raises(UserError, match=says):
             train(act.__name__, watcher=At(6, act), **how)
         assert json.loads(Path(act.__name__, "result.json").read_text())["state"] == "failed"
@@ -276,13 +292,17 @@ def test_memory_that_gives_out() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert found.returncode == 2, found.stderr[-2000:]
-    assert "error: memory gave out" in found.stderr and "--set batch=N" in found.stderr and "Traceback" not in found.stderr
+    assert (
+        "error: memory gave out" in found.stderr and "--set batch=N" in found.stderr and "Traceback" not in found.stderr
+    )
     assert json.loads(Path("run/result.json").read_text())["state"] == "failed"
 
 
 def test_a_damaged_run_is_told_from_a_good_one(whole: Path) -> None:
     noted = noted_digests(whole)
-    assert {"best.safetensors", "last.safetensors", "metrics.jsonl", "recipe.toml", "split.json", "run.json"} <= set(noted)
+    assert {"best.safetensors", "last.safetensors", "metrics.jsonl", "recipe.toml", "split.json", "run.json"} <= set(
+        noted
+    )
     assert all(len(digests) == 1 for digests in noted.values())
     if shutil.which("sha256sum"):
         subprocess.run(["sha256sum", "-c", "--quiet", CHECKSUMS], cwd=whole, check=True)

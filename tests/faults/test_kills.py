@@ -12,7 +12,17 @@ SHORT_KILLS, LONG_KILLS = 6, 120
 
 
 def campaign(kills: int, seed: int, recipes: str) -> dict[str, object]:
-    command = [sys.executable, "-m", "tests.faults.campaign", "--kills", str(kills), "--seed", str(seed), "--recipes", recipes]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.faults.campaign",
+        "--kills",
+        str(kills),
+        "--seed",
+        str(seed),
+        "--recipes",
+        recipes,
+    ]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=7200)
     assert found.returncode == 0, found.stderr[-4000:]
     facts: dict[str, object] = json.loads(found.stdout)

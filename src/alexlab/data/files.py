@@ -19,6 +19,8 @@ from alexlab.errors import UserError
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 LARGEST_RATIO = 200  # of unpacked to packed bytes: images hardly compress; a bomb reaches thousands
 SMALLEST_LIMIT = 1 << 30
+MOST_FILES = 4_000_000  # three times ImageNet's challenge
+LONGEST_NAME = 4096
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,17 @@ def _archive(path: Path) -> Files:
         raise _damaged(path, error) from error
     try:
         os.lseek(plain, 0, os.SEEK_SET)
-        members, folders = {}, set()
+        members: dict[str, tuple[int, int]] = {}
+        folders: set[str] = set()
         with os.fdopen(plain, "rb", closefd=False) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
+            end, before = os.fstat(plain).st_size, -1
+            while (member := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined]  # it would keep each of millions
+                if not before < member.offset <= member.offset_data <= member.offset_data + member.size <= end:
+                    raise tarfile.ReadError(f"its member {member.name[:100]!r} does not lie within it")
+                if len(members) + len(folders) > MOST_FILES:
+                    raise UserError(f"{path}: more than {MOST_FILES:,} files and folders; refused.")
+                before = member.offset
                 name = _safe(member, path)
                 if member.isdir():
                     folders.add(name)
@@ -109,7 +119,7 @@ def _archive(path: Path) -> Files:
                     while parent and parent not in folders:
                         folders.add(parent)
                         parent = parent.rpartition("/")[0]
-    except (tarfile.TarError, OSError, UserError) as error:
+    except Exception as error:  # tarfile raises much on headers that lie
         os.close(plain)
         if isinstance(error, UserError):
             raise
@@ -162,11 +172,14 @@ def _unpacking(path: Path) -> BinaryIO:
 def _safe(member: tarfile.TarInfo, archive: Path) -> str:
     """The member's path, without a leading "./"; refused where it could lead out of the archive's folder."""
     parts = member.name.split("/")
-    if member.name.startswith("/") or ".." in parts:
+    if len(member.name) > LONGEST_NAME:
+        raise UserError(f"{archive}: a member's name is {len(member.name):,} characters long; the archive is refused.")
+    if member.name.startswith("/") or ".." in parts or "\0" in member.name:
         raise UserError(
             f"{archive}: the member {member.name!r} escapes from the archive's folder; the archive is refused."
         )
-    if not (member.isfile() or member.isdir()):
+    if not (member.isfile() or member.isdir()) or member.sparse is not None:
         kind = "link" if member.issym() or member.islnk() else "device or pipe"
+        kind = "file with holes" if member.sparse is not None else kind
         raise UserError(f"{archive}: the member {member.name!r} is a {kind}; only files and folders are read. Refused.")
     return "/".join(part for part in parts if part not in ("", "."))

@@ -126,8 +126,10 @@ def read_list(path: Path) -> tuple[Splits, tuple[str, ...]]:
     for line, row in enumerate(rows, start=2):
         if not row["path"] or not row["label"]:
             raise UserError(f"{path}: line {line} lacks its path or its label.")
-        if not (path.parent / row["path"]).is_file():
-            raise UserError(f"{path}: line {line} names {row['path']!r}, which is not in {path.parent.resolve()}.")
+        if not _is_file(path.parent / row["path"]):
+            raise UserError(
+                f"{path}: line {line} names {row['path'][:200]!r}, which is not in {path.parent.resolve()}."
+            )
         if (row.get("split") or "train").lower() not in SPLIT_FOLDERS:
             raise UserError(f"{path}: line {line} has the split {row['split']!r}; expected train, val or test.")
     numeric = all(row["label"].isdecimal() for row in rows)
@@ -148,3 +150,10 @@ def read_list(path: Path) -> tuple[Splits, tuple[str, ...]]:
         split: Split(FileImages(files, names), np.array(labels, dtype=np.int64))
         for split, (names, labels) in splits.items()
     }, classes
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False

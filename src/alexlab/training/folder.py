@@ -106,7 +106,7 @@ def read_json(path: Path) -> Any:
     """What a JSON file of a run holds. Raises UserError where it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read ({error}).") from error
 
 
@@ -131,7 +131,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             facts = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             break
         if not isinstance(facts, dict) or not {"kind", "step"} <= set(facts):
             break
