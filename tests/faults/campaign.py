@@ -182,7 +182,7 @@ def trial(recipe: str, out: str, chance: random.Random, seconds: float) -> list[
     while len(killed) < MOST_KILLS:
         moment = chance.choice([m for m in MOMENTS if m != "cache write" or recipe == "2012"])
         within = chance.uniform(0, 1.1 * seconds) if moment == "time" else None
-        n = chance.randint(1, 8) if moment in ("evaluation", "cache write") else 1 + int(chance.expovariate(1 / 40))
+        n = chance.randint(1, 8) if moment in ("evaluation", "cache write") else 1 + int(chance.expovariate(1 / 12))
         code = ended(start(recipe, out, moment, n), within)
         if code == 0:
             return killed
