@@ -76,11 +76,11 @@ def noted_digests(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a file. Raises UserError where it cannot be read."""
+def digest_of(path: Path, kind: str = "sha256") -> str:
+    """The digest of a file, SHA-256 or another of hashlib. Raises UserError where it cannot be read."""
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(file, kind).hexdigest()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
 
