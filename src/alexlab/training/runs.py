@@ -9,7 +9,7 @@ from alexlab.training.checkpoint import checkpoints
 from alexlab.training.folder import RUNS, folders_of_runs
 from alexlab.training.lock import is_held
 from alexlab.training.run import Run
-from alexlab.training.writing import digest_of, noted_digests
+from alexlab.training.writing import digest_of, is_sealed, noted_digests
 
 SMALL = 1 << 20  # bytes: files up to this are read to list a run; `alexlab doctor` reads all
 
@@ -86,9 +86,8 @@ def damaged_files(folder: Path, largest: int | None = None) -> list[str]:
         largest: bytes; larger files are only looked for.
     """
     problems = []
-    noted = noted_digests(folder)
-    ended = "metrics.jsonl" in noted  # it is taken in at the end; until then a file may be noted and not yet there
-    for name, digests in noted.items():
+    ended = is_sealed(folder)  # until then a file may be noted and not yet there
+    for name, digests in noted_digests(folder).items():
         path = folder / name
         try:
             if not path.is_file():

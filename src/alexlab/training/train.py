@@ -18,6 +18,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.store import Store
+from alexlab.data.suspicion import suspicions
 from alexlab.errors import UserError
 from alexlab.networks.building import build, own_code
 from alexlab.networks.pretrained import freeze_all_but_head, load_pretrained
@@ -37,7 +38,7 @@ from alexlab.training.run import Run
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
 from alexlab.training.weights import load_statistics, save_statistics
-from alexlab.training.writing import seal, write_file
+from alexlab.training.writing import is_sealed, seal, write_file
 
 CHECKPOINT_EVERY = 5.0  # minutes
 
@@ -108,6 +109,8 @@ def train(
     place = Path(out) if out else None
     if carry_on and (before := run_to_continue(chosen, place)):
         if before.result["state"] == "finished":
+            with held(before.folder):
+                _tidy(before.folder)
             return before
         return resume(
             before.folder,
@@ -171,8 +174,12 @@ def _train(
     dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, at=at, progress=watcher.preparing)
     recipe = resolved(recipe, dataset)
     parts = parts_of(dataset, recipe)
+    doubts: list[str] = []
     if before:
         check_unchanged(parts, run_folder.read_json(before.folder / "split.json"), str(before.folder))
+    else:
+        held_out = {recipe.watch: parts.watched, **({"test": parts.test} if parts.test else {})}
+        doubts = suspicions(parts.train, held_out, dataset.classes)
     with exact():
         network = _network(recipe, chosen, before.folder if before else None)
         recipe, ready, train_store, watched_store = _stores(recipe, parts, memory, watcher, before)
@@ -180,7 +187,7 @@ def _train(
             if before:
                 folder = before.folder
             else:
-                folder = _start(recipe, asked, dataset, parts, network, ready, chosen, out)
+                folder = _start(recipe, asked, dataset, parts, network, ready, chosen, out, doubts)
                 holding.enter_context(held(folder))
             loop = Loop(
                 recipe=recipe,
@@ -200,6 +207,8 @@ def _train(
             if before:
                 _go_back(loop)
             watcher.started(_facts(recipe, dataset, parts, folder, chosen))
+            for doubt in doubts:
+                watcher.noted(doubt)
             began = time.perf_counter()
             state = "failed"
             try:
@@ -210,9 +219,7 @@ def _train(
             finally:
                 run_folder.write_json(folder / "result.json", _result(loop, state, time.perf_counter() - began))
             if state == "finished":
-                for path in checkpoints(folder):  # not before the run says that it needs none
-                    path.unlink(missing_ok=True)
-                seal(folder)
+                _tidy(folder)  # not before the run says that it is finished
     return Run(folder)
 
 
@@ -272,6 +279,7 @@ def _start(
     ready: Preparation,
     device: torch.device,
     out: Path | None,
+    doubts: list[str],
 ) -> Path:
     """Make the run's folder. `asked` is the recipe before it was resolved, by which --continue finds the run."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
@@ -292,6 +300,7 @@ def _start(
                 "dataset": dataset.title,
                 "found": dataset.found,
                 "classes": dataset.classes,
+                "doubts": doubts,
                 "asked": asked.model_dump(mode="json"),
                 "environment": environment(device),
             },
@@ -305,6 +314,15 @@ def _go_back(loop: Loop) -> None:
         for name in ("metrics.jsonl", "timing.jsonl"):
             (loop.folder / name).unlink(missing_ok=True)
     (loop.folder / "result.json").unlink(missing_ok=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Leave in a finished run what belongs there. Where a kill came in between, the same command with --continue does it."""
+    left = [*checkpoints(folder), *folder.glob("*.part")]
+    for path in left:
+        path.unlink(missing_ok=True)
+    if left or not is_sealed(folder):
+        seal(folder)
 
 
 def _facts(recipe: Recipe, dataset: Dataset, parts: Parts, folder: Path, device: torch.device) -> dict[str, Any]:

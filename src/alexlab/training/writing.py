@@ -95,6 +95,12 @@ def check_digest(path: Path) -> None:
         )
 
 
+def is_sealed(folder: Path) -> bool:
+    """Whether the folder's checksums are those of a training that has ended."""
+    noted = noted_digests(folder)
+    return not noted or "metrics.jsonl" in noted
+
+
 def seal(folder: Path) -> None:
     """Leave one line a file in the folder's checksums, and take in the files that lines were added to (NAME.jsonl)."""
     noted = noted_digests(folder)
