@@ -39,14 +39,15 @@ def measure(name: str, repetitions: int, folder: Path) -> dict[str, object]:
         torch.nn.functional.cross_entropy(network(images), labels).backward()
         optimiser.step()
         updates.append(time.perf_counter() - began)
-    stops, alls, looks = [], [], []
+    stops, alls, looks, processor = [], [], [], []
     saver = Saver(0)
     for i in range(repetitions):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         saver.checkpoint(path_of(folder, i), lambda: checkpoint_bytes(network, optimiser, Standing(), []), lambda: None)
         stops.append(time.perf_counter() - began)
         saver.wait()
         alls.append(time.perf_counter() - began)
+        processor.append(time.process_time() - worked)
         began = time.perf_counter()
         assert not_finite(network) is None
         looks.append(time.perf_counter() - began)
@@ -57,6 +58,7 @@ def measure(name: str, repetitions: int, folder: Path) -> dict[str, object]:
         path.unlink()
     return {
         "network": name, "megabytes": round(size / 1e6, 1), "stops_s": round(stop, 4), "beside_s": round(whole - stop, 4),
+        "processor_s": round(statistics.median(processor), 4),
         "of_five_minutes": round(whole / (60 * CHECKPOINT_EVERY), 5), "soonest_s": round(whole / SHARE, 1),
         "batch": batch, "update_s": round(update, 4), "look_of_update": round(statistics.median(looks) / update, 4),
     }  # fmt: skip
