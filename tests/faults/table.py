@@ -7,8 +7,10 @@ python -m tests.faults.table write    the tables of docs/reliability.md from tha
 import json
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
@@ -58,19 +60,12 @@ def run() -> None:
     ]
     if find_spec("atheris"):
         for name in LED:
-            lines(
-                "-m",
-                "tests.faults.fuzz",
-                "--engine",
-                "atheris",
-                "--inputs",
-                str(ATHERIS),
-                "--seed",
-                "1",
-                "--readers",
-                name,
-            )
-            fuzz.append({"reader": name, "engine": "atheris", "inputs": ATHERIS, "faults": 0})
+            with tempfile.TemporaryDirectory() as found:
+                engine = ("--engine", "atheris", "--inputs", str(ATHERIS), "--seed", "1", "--found", found)
+                lines("-m", "tests.faults.fuzz", *engine, "--readers", name)
+                fuzz.append(
+                    {"reader": name, "engine": "atheris", "inputs": ATHERIS, "faults": len(list(Path(found).iterdir()))}
+                )
     facts = {"kills": kills, "damaged": LONG_TRIALS, "fuzz": fuzz, "saving": lines("benchmarks/saving.py")}
     FACTS.write_text(json.dumps(facts, indent=1) + "\n")
 

@@ -296,7 +296,7 @@ def _start(
             folder / "run.json",
             {
                 "format": run_folder.FORMAT,
-                "started": datetime.now(UTC).isoformat(timespec="seconds"),
+                "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "dataset": dataset.title,
                 "found": dataset.found,
                 "classes": dataset.classes,
