@@ -15,6 +15,20 @@ if "ALEXLAB_DATA" in os.environ:  # relative to where pytest was started; tests 
     os.environ["ALEXLAB_DATA"] = str(Path(os.environ["ALEXLAB_DATA"]).resolve())
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also the long forms of tests/faults: an hour and more")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: runs with --long alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("long") and not config.getoption("--long"):
+            item.add_marker(pytest.mark.skip(reason="long: give --long"))
+
+
 @pytest.fixture(scope="session")
 def datasets() -> Path:
     """The folder of real datasets."""

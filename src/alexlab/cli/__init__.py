@@ -16,6 +16,7 @@ COMMANDS = {
     "datasets": "list the datasets; `datasets show NAME` draws examples",
     "recipes": "list the recipes; `recipes show NAME` prints one",
     "train": "train a network on a dataset",
+    "runs": "list the runs: finished, interrupted, damaged, and their best figures",
     "evaluate": "measure a run on test images",
     "predict": "classify images with a run",
     "look": "inside a run: filters, answers, alike images, feature maps",
@@ -24,6 +25,7 @@ COMMANDS = {
     "compare": "networks side by side",
     "diagram": "draw a network, or several beside each other",
     "check": "tell what is wrong with a network or a training script",
+    "doctor": "what is wrong with installation, machine, data and runs, and what to do",
     "activations": "draw ReLU, sigmoid and tanh with their derivatives",
 }
 """Name and one line of each command, in the order of --help. `alexlab.cli.NAME` holds the command NAME."""

@@ -116,6 +116,7 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     from alexlab.data.inspection import inspect
     from alexlab.data.opening import open_dataset
     from alexlab.data.store import unreadable
+    from alexlab.data.suspicion import suspicions
     from alexlab.errors import UserError
 
     dataset = open_dataset(name, data_dir)
@@ -139,6 +140,9 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     print_table(("split", "images", "width x height", "colour", "grey", "unreadable"), rows, right=(1, 3, 4, 5))
     if any(each.modes["L"] and each.modes["RGB"] for each in found.values()):
         click.echo("Grey images among coloured ones are read as RGB with three equal channels.")
+    held_out = {name: split for name, split in (("validation", dataset.validation), ("test", dataset.test)) if split}
+    for doubt in suspicions(dataset.train, held_out, dataset.classes):
+        click.echo(f"note: {doubt}")
     if problems := [problem for each in found.values() for problem in each.unreadable]:
         raise UserError(unreadable(problems))
 

@@ -69,6 +69,9 @@ class Shown:
             f"{facts['images_per_second']:,.0f} images/s, {facts['seconds']:.0f} s"
         )
 
+    def noted(self, text: str) -> None:
+        self._say(f"note: {text}")
+
     def _say(self, text: str) -> None:
         if self._live:
             self._live.console.print(text, markup=False)

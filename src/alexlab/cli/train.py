@@ -30,6 +30,23 @@ from alexlab.cli import options
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one below runs/.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Carry on with a run that stopped.")
 @click.option(
+    "--continue",
+    "carry_on",
+    is_flag=True,
+    help="Go on with the newest unfinished run of this very command (or that at --out), if there is one.",
+)
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(0, min_open=True),
+    default=5,
+    show_default=True,
+    metavar="MINUTES",
+    help="Save where the training stands; less often where that would take over 2 % of the time.",
+)
+@click.option(
+    "--on-nan", type=click.Choice(["stop", "rollback"]), help="Instead of the recipe's: what numbers that go wrong do."
+)
+@click.option(
     "--memory", type=click.FloatRange(0), metavar="GIB", help="For decoded images; by default half of the machine's."
 )
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard events into the run (alexlab[tensorboard]).")
@@ -49,6 +66,9 @@ def train(
     steps: int | None,
     out: Path | None,
     resume: Path | None,
+    carry_on: bool,
+    checkpoint_every: float,
+    on_nan: str | None,
     memory: float | None,
     tensorboard: bool,
     device: str,
@@ -72,22 +92,29 @@ def train(
     values: dict[str, Any] = dict(parse_setting(setting) for setting in settings)
     values |= {
         key: value
-        for key, value in (("epochs", epochs), ("seed", seed), ("pretrained", pretrained), ("classes", classes))
+        for key, value in (
+            ("epochs", epochs),
+            ("seed", seed),
+            ("pretrained", pretrained),
+            ("classes", classes),
+            ("on_nan", on_nan),
+        )
         if value is not None
     }
     values |= {"freeze": True} if freeze else {}
     how: dict[str, Any] = {"device": device, "data_dir": data_dir, "steps": steps, "tensorboard": tensorboard}
+    how["checkpoint_every"] = checkpoint_every
     how["memory"] = None if memory is None else int(memory * 2**30)
     with Shown() as watcher:
         if resume:
             given = click.get_current_context().get_parameter_source("recipe") is ParameterSource.COMMANDLINE
-            if network or values or out or given:
+            if network or values or out or given or carry_on:
                 raise UserError("--resume carries on with a run as it is; it takes no network, recipe or values.")
             run = api.resume(resume, **how, watcher=watcher)
         else:
             named = {"network": network, "dataset": dataset}
             values |= {key: value for key, value in named.items() if value}  # before what --set says of them
-            run = api.train(recipe=recipe, out=out, **how, **values, watcher=watcher)
+            run = api.train(recipe=recipe, out=out, carry_on=carry_on, **how, **values, watcher=watcher)
     result = run.result
     if as_json:
         click.echo(json.dumps({"run": str(run.folder), **result}))

@@ -19,16 +19,26 @@ from alexlab.errors import UserError
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 LARGEST_RATIO = 200  # of unpacked to packed bytes: images hardly compress; a bomb reaches thousands
 SMALLEST_LIMIT = 1 << 30
+MOST_FILES = 4_000_000  # three times ImageNet's challenge
+LONGEST_NAME = 4096
 
 
 @dataclass(frozen=True)
 class Files:
-    """Named files. `names` are relative POSIX paths, sorted; `folders` are the folders seen, empty ones included."""
+    """Named files.
+
+    Attributes:
+        names: relative POSIX paths, sorted.
+        folders: those seen, empty ones included.
+        read: the content of a file. Raises UserError where it cannot be read, or has changed since it was read before.
+        size: the bytes of a file. Raises UserError where it is gone.
+    """
 
     root: Path
     names: tuple[str, ...]
     folders: frozenset[str]
     read: Callable[[str], bytes]
+    size: Callable[[str], int]
 
 
 def is_archive(path: Path) -> bool:
@@ -55,16 +65,31 @@ def _folder(root: Path) -> Files:
             folders.add(relative.as_posix())
         names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
 
+    return in_folder(root, tuple(sorted(names)), frozenset(folders))
+
+
+def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = frozenset()) -> Files:
+    """The files of these names below the folder `root`."""
     start = f"{root}{os.sep}"  # a Path for each image would cost as much as its reading
+    first: dict[str, tuple[int, int]] = {}  # sizes and times of change, as make tells that a file is another
 
     def read(name: str) -> bytes:
         try:
             with open(start + name, "rb", buffering=0) as file:  # noqa: PTH123
+                facts = os.fstat(file.fileno())
+                if first.setdefault(name, (facts.st_size, facts.st_mtime_ns)) != (facts.st_size, facts.st_mtime_ns):
+                    raise UserError(f"{root / name}: has changed since it was read before. Restore it, or start anew.")
                 return file.read()
         except OSError as error:
             raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
 
-    return Files(root, tuple(sorted(names)), frozenset(folders), read)
+    def size(name: str) -> int:
+        try:
+            return (root / name).stat().st_size
+        except OSError as error:
+            raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
+
+    return Files(root, names, folders, read, size)
 
 
 def _archive(path: Path) -> Files:
@@ -75,9 +100,17 @@ def _archive(path: Path) -> Files:
         raise _damaged(path, error) from error
     try:
         os.lseek(plain, 0, os.SEEK_SET)
-        members, folders = {}, set()
+        members: dict[str, tuple[int, int]] = {}
+        folders: set[str] = set()
         with os.fdopen(plain, "rb", closefd=False) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
+            end, before = os.fstat(plain).st_size, -1
+            while (member := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined]  # it would keep each of millions
+                if not before < member.offset <= member.offset_data <= member.offset_data + member.size <= end:
+                    raise tarfile.ReadError(f"its member {member.name[:100]!r} does not lie within it")
+                if len(members) + len(folders) > MOST_FILES:
+                    raise UserError(f"{path}: more than {MOST_FILES:,} files and folders; refused.")
+                before = member.offset
                 name = _safe(member, path)
                 if member.isdir():
                     folders.add(name)
@@ -87,7 +120,7 @@ def _archive(path: Path) -> Files:
                     while parent and parent not in folders:
                         folders.add(parent)
                         parent = parent.rpartition("/")[0]
-    except (tarfile.TarError, OSError, UserError) as error:
+    except Exception as error:  # tarfile raises much on headers that lie
         os.close(plain)
         if isinstance(error, UserError):
             raise
@@ -100,7 +133,7 @@ def _archive(path: Path) -> Files:
             raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
         return data
 
-    files = Files(path, tuple(sorted(members)), frozenset(folders - {""}), read)
+    files = Files(path, tuple(sorted(members)), frozenset(folders - {""}), read, lambda name: members[name][1])
     weakref.finalize(files, os.close, plain)
     return files
 
@@ -140,11 +173,14 @@ def _unpacking(path: Path) -> BinaryIO:
 def _safe(member: tarfile.TarInfo, archive: Path) -> str:
     """The member's path, without a leading "./"; refused where it could lead out of the archive's folder."""
     parts = member.name.split("/")
-    if member.name.startswith("/") or ".." in parts:
+    if len(member.name) > LONGEST_NAME:
+        raise UserError(f"{archive}: a member's name is {len(member.name):,} characters long; the archive is refused.")
+    if member.name.startswith("/") or ".." in parts or "\0" in member.name:
         raise UserError(
             f"{archive}: the member {member.name!r} escapes from the archive's folder; the archive is refused."
         )
-    if not (member.isfile() or member.isdir()):
+    if not (member.isfile() or member.isdir()) or member.sparse is not None:
         kind = "link" if member.issym() or member.islnk() else "device or pipe"
+        kind = "file with holes" if member.sparse is not None else kind
         raise UserError(f"{archive}: the member {member.name!r} is a {kind}; only files and folders are read. Refused.")
     return "/".join(part for part in parts if part not in ("", "."))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexlab.data.files import Files, open_files
+from alexlab.data.files import Files, in_folder, open_files
 from alexlab.data.images import FileImages, Shape, Split
 from alexlab.errors import UserError
 
@@ -126,15 +126,17 @@ def read_list(path: Path) -> tuple[Splits, tuple[str, ...]]:
     for line, row in enumerate(rows, start=2):
         if not row["path"] or not row["label"]:
             raise UserError(f"{path}: line {line} lacks its path or its label.")
-        if not (path.parent / row["path"]).is_file():
-            raise UserError(f"{path}: line {line} names {row['path']!r}, which is not in {path.parent.resolve()}.")
+        if not _is_file(path.parent / row["path"]):
+            raise UserError(
+                f"{path}: line {line} names {row['path'][:200]!r}, which is not in {path.parent.resolve()}."
+            )
         if (row.get("split") or "train").lower() not in SPLIT_FOLDERS:
             raise UserError(f"{path}: line {line} has the split {row['split']!r}; expected train, val or test.")
     numeric = all(row["label"].isdecimal() for row in rows)
     classes = tuple(sorted({row["label"] for row in rows}, key=int if numeric else str))
     if len(classes) < 2:
         raise UserError(f"{path}: found one class, {classes[0]!r}; expected at least two.")
-    files = _listed(path.parent, [row["path"] for row in rows])
+    files = in_folder(path.parent, tuple(row["path"] for row in rows))
     number = {name: label for label, name in enumerate(classes)}
     splits: dict[str, tuple[list[str], list[int]]] = {}
     for row in rows:
@@ -150,5 +152,8 @@ def read_list(path: Path) -> tuple[Splits, tuple[str, ...]]:
     }, classes
 
 
-def _listed(root: Path, names: list[str]) -> Files:
-    return Files(root, tuple(names), frozenset(), lambda name: (root / name).read_bytes())
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -52,7 +53,7 @@ def read_weights(path: Path) -> Weights:
     if path.suffix == ".safetensors":
         try:
             return load_file(path)
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, ValueError) as error:
             raise UserError(f"{path}: not a whole safetensors file ({error}).") from error
     if path.suffix in (".pkl", ".pickle"):
         raise UserError(f"{path}: refused, it is a pickle. {SAFE_WAY}")
@@ -62,6 +63,7 @@ def read_weights(path: Path) -> Weights:
             "Rename the file to what it is."
         )
     _check_hash(path)
+    _check_sizes(path)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
@@ -84,6 +86,25 @@ def _check_hash(path: Path) -> None:
             f"{path}: its SHA-256 begins with {found[: len(named[1])]}, its name says {named[1]}: it is not the file "
             "that was published, or not the whole of it. Fetch it again."
         )
+
+
+def _check_sizes(path: Path) -> None:
+    """Raise UserError where an archive, as torch.save writes it, claims more than it holds: PyTorch would take the memory first."""
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":
+            return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except Exception as error:  # what the module raises on damaged archives is no one family
+        raise UserError(f"{path}: not a whole PyTorch file ({_first_line(error)}). Fetch it again.") from error
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+            raise UserError(
+                f"{path}: {member.filename} is packed or of a false size, as torch.save never writes it; refused."
+            )
+    if sum(member.file_size for member in members) > path.stat().st_size:
+        raise UserError(f"{path}: claims to hold more than it does; refused.")
 
 
 def _tensors(found: Any, path: Path) -> Weights:

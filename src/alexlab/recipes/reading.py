@@ -25,6 +25,8 @@ PRESETS = (
     "caffe-alexnet",
 )
 
+LONGEST = 100_000  # characters of a recipe
+
 
 def preset_text(name: str) -> str:
     """The TOML text of a preset. Raises UserError with the nearest name where there is none."""
@@ -42,16 +44,19 @@ def read_recipe(name: str) -> Recipe:
     if not name.endswith(".toml"):
         return _parsed(preset_text(name), name)
     try:
-        text = Path(name).read_text(encoding="utf-8")
+        with Path(name).open(encoding="utf-8") as file:
+            text = file.read(LONGEST + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"recipe {name}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    if len(text) > LONGEST:
+        raise UserError(f"recipe {name}: longer than {LONGEST:,} characters; that is no recipe.")
     return _parsed(text, name)
 
 
 def _parsed(text: str, where: str) -> Recipe:
     try:
         return _validated(tomllib.loads(text), f"recipe {where}")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"recipe {where}: not TOML ({error}).") from error
 
 
@@ -67,7 +72,7 @@ def parse_setting(setting: str) -> tuple[str, Any]:
         raise UserError(f"--set {setting}: expected key=value, such as --set rate=0.05.")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         parsed = value.strip()
     return key.strip(), parsed
 

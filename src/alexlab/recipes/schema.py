@@ -63,4 +63,5 @@ class Recipe(BaseModel):
     hold_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
     select: Literal["best", "last"] = "best"
     patience: Annotated[int, Field(ge=0)] = 0
+    on_nan: Literal["stop", "rollback"] = "stop"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -1,5 +1,12 @@
-"""Where a training stands, kept in one file, so that it can go on as if it had never stopped."""
+"""Where a training stands, kept in files of their own, so that it can go on as if it had never stopped.
 
+checkpoint-00001234.safetensors holds the weights, the optimiser's state, the figures so far and where the training stood after 1,234
+updates. Nothing random is in it: what is drawn depends on the seed and the step alone.
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,9 +15,13 @@ import torch
 from torch import nn
 
 from alexlab.errors import UserError
-from alexlab.training.weights import check_tensors, load_tensors, save_tensors
+from alexlab.training.weights import check_tensors, load_tensors, to_bytes
+from alexlab.training.writing import check_digest
 
-FORMAT = 1
+FORMAT = 2  # 1 had one file, checkpoint.safetensors, without the figures
+NAME = re.compile(r"checkpoint-(\d{8,})\.safetensors")
+KEPT = 2
+"""How many checkpoints stay: if the newest is damaged, there is one before it."""
 
 
 @dataclass
@@ -44,34 +55,107 @@ class Standing:
     best_epoch: int = 0
     stale: int = 0
     plateaus: int = 0
+    rollbacks: int = 0  # how often it went back from numbers that were not finite: each divides the rate by ten
     since_epoch: Sums = field(default_factory=Sums)
     since_point: Sums = field(default_factory=Sums)
     seconds: float = 0.0  # spent in updates, over all sittings
     images: int = 0  # trained in that time
 
 
-def save_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, standing: Standing) -> None:
-    """Write network, optimiser and standing to one safetensors file."""
+@dataclass(frozen=True)
+class Restored:
+    """What a checkpoint brought back: where the training stood, and its lines of metrics.jsonl (None in format 1)."""
+
+    path: Path
+    standing: Standing
+    metrics: list[str] | None
+
+
+def checkpoint_bytes(
+    network: nn.Module, optimiser: torch.optim.Optimizer, standing: Standing, metrics: list[str]
+) -> bytes:
+    """Network, optimiser and standing as they are now: the content of one safetensors file."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         for name, value in state.items():
             if value is not None:
                 tensors[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
-    save_tensors(path, tensors, {"format": FORMAT, "standing": asdict(standing)})
+    return to_bytes(tensors, {"format": FORMAT, "standing": asdict(standing), "metrics": metrics})
 
 
-def load_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> Standing:
+def path_of(folder: Path, step: int) -> Path:
+    """The name of the checkpoint after update `step`."""
+    return folder / f"checkpoint-{step:08}.safetensors"
+
+
+def step_of(path: Path) -> int:
+    """The update after which a checkpoint was written; -1 for the one of format 1, which does not say."""
+    found = NAME.fullmatch(path.name)
+    return int(found[1]) if found else -1
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a run's folder, the newest first."""
+    found = [path for path in folder.glob("checkpoint*.safetensors") if step_of(path) >= 0]
+    old = folder / "checkpoint.safetensors"
+    return sorted(found, key=step_of, reverse=True) + [old] * old.exists()
+
+
+def prune(folder: Path, also: int | None = None) -> None:
+    """Delete all checkpoints but the newest `KEPT`, and but that of step `also`."""
+    for path in checkpoints(folder)[KEPT:]:
+        if step_of(path) != also:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def restore_newest(
+    folder: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    noted: Callable[[str], None],
+    wanted: Callable[[int], bool] = lambda step: True,
+) -> Restored | None:
+    """Bring network and optimiser to the newest good checkpoint; None where there is none at all.
+
+    Args:
+        noted: told of each checkpoint that is damaged and passed over.
+        wanted: whether the checkpoint of a step will do.
+
+    Raises:
+        UserError: there are checkpoints, and none is good.
+    """
+    problems: list[str] = []
+    for path in checkpoints(folder):
+        if not wanted(step_of(path)):
+            continue
+        try:
+            restored = restore(path, network, optimiser)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        for problem in problems:
+            noted(f"{problem} Going on from the checkpoint before, {restored.path.name}.")
+        return restored
+    if problems:
+        raise UserError(
+            f"{folder}: no checkpoint is good: {' '.join(problems)} Start again: alexlab train --recipe {folder}/recipe.toml"
+        )
+    return None
+
+
+def restore(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> Restored:
     """Bring network and optimiser to where the checkpoint left them.
 
     Raises:
-        UserError: the file is damaged, of another format, or of another network.
+        UserError: the file is damaged, of another format, or of another network. Neither is changed then.
     """
+    check_digest(path)
     tensors, facts = load_tensors(path)
-    if facts.get("format") != FORMAT:
-        raise UserError(f"{path}: a checkpoint of format {facts.get('format')}; this alexlab reads format {FORMAT}.")
+    if facts.get("format") not in (1, FORMAT):
+        raise UserError(f"{path}: a checkpoint of format {facts.get('format')}; this alexlab reads 1 and {FORMAT}.")
     weights = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
     check_tensors(network.state_dict(), weights, str(path))
-    network.load_state_dict(weights)
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
@@ -83,8 +167,13 @@ def load_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.Optim
                 torch.empty_like(parameter, device="cpu").copy_(tensor) if tensor.shape == parameter.shape else tensor
             )
             state.setdefault(int(index), {})[key] = laid_out
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return _standing(facts["standing"])
+    try:
+        standing = _standing(facts["standing"])
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: its facts are damaged ({error}).") from error
+    network.load_state_dict(weights)
+    return Restored(path, standing, facts.get("metrics"))
 
 
 def _standing(facts: dict[str, Any]) -> Standing:

@@ -62,6 +62,27 @@ def processor() -> str:
 
 
 @contextlib.contextmanager
+def enough_memory() -> Iterator[None]:
+    """While the block runs, memory that gives out is a UserError."""
+    try:
+        yield
+    except MemoryError as error:
+        raise _no_memory(str(error)) from error
+    except RuntimeError as error:  # PyTorch's allocators, and Python where no thread can be started
+        said = str(error)
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said or "start new thread" in said:
+            raise _no_memory(said.splitlines()[0][:200]) from error
+        raise
+
+
+def _no_memory(said: str) -> UserError:
+    return UserError(
+        f"memory gave out{f' ({said})' if said else ''}. Take smaller batches (--set batch=N), keep fewer decoded images in memory "
+        "(--memory GIB), or stop other programs; a run that had begun goes on with --resume."
+    )
+
+
+@contextlib.contextmanager
 def exact() -> Iterator[None]:
     """Float32 that is float32, and the same result each time, while the block runs; the caller's settings come back after."""
     deterministic = torch.are_deterministic_algorithms_enabled()

@@ -1,12 +1,11 @@
 """The training loop: batches, update, figures, checkpoints. There is one, for every network and recipe."""
 
+import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,19 +14,23 @@ from torch import nn
 
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Finish, Store
-from alexlab.errors import UserError
 from alexlab.networks.building import layout
 from alexlab.recipes.schema import Recipe
+from alexlab.training import checkpoint
 from alexlab.training import folder as run_folder
-from alexlab.training.checkpoint import Standing, Sums, save_checkpoint
+from alexlab.training.checkpoint import Standing, Sums
+from alexlab.training.divergence import Diverged, not_finite
 from alexlab.training.evaluation import Evaluation, evaluate
+from alexlab.training.interruption import Interrupted, Interruption
 from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
+from alexlab.training.saving import Saver
 from alexlab.training.seeds import epoch_order, generator_for, seed_draws, seed_for
-from alexlab.training.weights import save_tensors
+from alexlab.training.weights import NotFinite, to_bytes
 
 POINTS = 5  # of the curves within an epoch, as the textbook draws them
 EPOCH_WITHOUT_NOISE = 67  # as it ran in 2012
 LATE_CHECK = 10  # updates between looks at the losses, on a device where looking means waiting
+MOST_ROLLBACKS = 3
 
 
 class Watcher(Protocol):
@@ -37,38 +40,7 @@ class Watcher(Protocol):
     def started(self, facts: dict[str, Any]) -> None: ...
     def stepped(self, facts: dict[str, Any]) -> None: ...
     def recorded(self, facts: dict[str, Any]) -> None: ...
-
-
-class Interrupted(Exception):
-    """Somebody asked to stop, in the middle of an evaluation."""
-
-
-@dataclass
-class Interruption:
-    """Whether somebody asked the training to stop."""
-
-    asked: bool = False
-
-
-@contextmanager
-def interruption() -> Iterator[Interruption]:
-    """While the block runs, the first Ctrl-C (or SIGTERM) asks to stop at the next update; the second stops at once."""
-    asked = Interruption()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        if asked.asked:
-            raise KeyboardInterrupt
-        asked.asked = True
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def noted(self, text: str) -> None: ...
 
 
 @dataclass
@@ -87,7 +59,9 @@ class Loop:
     watcher: Watcher
     stop: Interruption
     steps_wanted: int | None = None
+    checkpoint_every: float = 300.0  # seconds
     standing: Standing = field(default_factory=Standing)
+    metrics: list[str] = field(default_factory=list)  # the lines of metrics.jsonl
     last_evaluation: Evaluation | None = None
 
     def __post_init__(self) -> None:
@@ -101,15 +75,36 @@ class Loop:
         """Train until the end ("finished"), until `steps_wanted` updates ("stopped"), or until asked ("interrupted").
 
         Raises:
-            UserError: the loss is not finite any more.
+            UserError: loss or weights are not finite any more; the last good checkpoint stays.
         """
+        self.saver = Saver(self.checkpoint_every)
+        try:
+            if self._rolls_back and not checkpoint.checkpoints(self.folder):
+                self._save()
+            while True:
+                try:
+                    ended = self._until_the_end()
+                    self.saver.wait()
+                    return ended
+                except Diverged as error:
+                    if not self._rolls_back or self.standing.rollbacks >= MOST_ROLLBACKS:
+                        raise
+                    self._roll_back(error)
+        finally:
+            self.saver.close()
+
+    def _until_the_end(self) -> str:
         standing = self.standing
         while standing.epoch < self.recipe.epochs:
             ended = self._epoch()
             if ended:
                 self._save()
                 return ended
-            figures = self._figures_of_epoch()
+            try:
+                figures = self._figures_of_epoch()
+            except UserError:  # an image to evaluate on that cannot be read, say: the epoch's updates are not to be lost with it
+                self._save()
+                raise
             if figures is None:
                 self._save()
                 return "interrupted"
@@ -121,9 +116,11 @@ class Loop:
             if early:
                 break
             if standing.epoch < self.recipe.epochs:
-                self._save()
                 if self._enough():
+                    self._save()
                     return "stopped"
+                if self._rolls_back or self.saver.due(epoch_ended=True):
+                    self._save()
         self._save_weights("last")
         return "finished"
 
@@ -149,6 +146,9 @@ class Loop:
             began = now
             if is_point:
                 self._point()
+            if self.saver.due():
+                self._look()
+                self._save()
             self.watcher.stepped(self._facts_of_step())
             ended = "interrupted" if self.stop.asked else "stopped" if self._enough() else None
             if ended and standing.batch < self.batches:
@@ -181,7 +181,7 @@ class Loop:
         if recipe.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
         standing = self.standing
-        set_rates(self.optimiser, recipe, step, self.steps, standing.epoch, standing.plateaus)
+        set_rates(self.optimiser, recipe, step, self.steps, standing.epoch, standing.plateaus, standing.rollbacks)
         self.optimiser.step()
         right = logits_NK.detach().argmax(dim=1).eq(labels).sum()
         self._unseen.append((loss.detach(), right, len(labels)))
@@ -193,29 +193,80 @@ class Loop:
         return replace(self.preparation, augment=tuple(w for w in self.preparation.augment if w != "colour"))
 
     def _look(self) -> None:
-        """Take the losses of the latest updates into the sums; stop where one is not finite."""
+        """Take the losses of the latest updates into the sums; stop where one, or a weight, is not finite."""
         first = self.standing.step - len(self._unseen) + 1
         for step, (loss, right, images) in enumerate(self._unseen, start=first):
             value = loss.item()
             if not math.isfinite(value):
-                raise UserError(self._diverged(step, value))
+                raise self._diverged(f"the loss became {value}", step)
             for sums in (self.standing.since_epoch, self.standing.since_point):
                 sums.add(value, int(right.item()), images)
         self._unseen.clear()
+        if (name := not_finite(self.network)) is not None:
+            raise self._diverged(f"the weights {name} became infinite or nan", self.standing.step)
 
-    def _diverged(self, step: int, value: float) -> str:
-        recipe = self.recipe
-        causes = [f"the learning rate {recipe.rate:g} is too high (try --set rate={recipe.rate / 10:g})"]
-        if recipe.precision != "float32":
-            causes.append(f"{recipe.precision} is too coarse (try --set precision=float32)")
-        if not recipe.clip:
-            causes.append("the gradient grows without a limit (try --set clip=1)")
-        causes.append("the network's initial weights or the scale of the pixels do not suit it")
-        listed = "; ".join(f"({i}) {cause}" for i, cause in enumerate(causes, start=1))
-        return (
-            f"the loss became {value} at step {step} (epoch {self.standing.epoch + 1}). Likely causes: {listed}. "
-            f"What was recorded until then is in {self.folder}."
+    def _diverged(self, what: str, step: int) -> Diverged:
+        self._unseen.clear()
+        return Diverged(what, step, self.standing.epoch, self.standing.rollbacks, self.recipe, self.folder)
+
+    @property
+    def _rolls_back(self) -> bool:
+        return self.recipe.on_nan == "rollback"
+
+    def _roll_back(self, error: Diverged) -> None:
+        """Go back to where the last epoch began that has a good checkpoint, with a tenth of the rate.
+
+        To the beginning of an epoch, not to the newest checkpoint: when that was written is a matter of time, and a run that was
+        interrupted is to do what it would have done.
+        """
+        self.saver.wait()
+        rollbacks = self.standing.rollbacks + 1
+        if not self.go_back(lambda step: step % self.batches == 0):
+            raise error
+        self.standing.rollbacks = rollbacks
+        for path in checkpoint.checkpoints(self.folder):
+            if checkpoint.step_of(path) > self.standing.step:
+                path.unlink(
+                    missing_ok=True
+                )  # of the way that led nowhere; before the new one, which counts the rollback
+        self.optimiser.zero_grad(set_to_none=True)
+        epoch = self.standing.epoch + self.standing.batch / self.batches
+        facts = {
+            "kind": "rollback",
+            "epoch": epoch,
+            "step": self.standing.step,
+            "from_step": error.step,
+            "why": error.what,
+        }
+        self._record({**facts, "rate_divided_by": 10**rollbacks})
+        self._save()
+        self.watcher.noted(
+            f"{error.what} at step {error.step}: back to step {self.standing.step} with a rate divided by {10**rollbacks:,} "
+            f"({rollbacks} of at most {MOST_ROLLBACKS} times)."
         )
+
+    def go_back(self, wanted: Callable[[int], bool] = lambda step: True) -> bool:
+        """Bring everything to where the newest good checkpoint was written (of a step that is `wanted`), the figures too.
+
+        Returns:
+            False where there is no checkpoint; then nothing is changed.
+
+        Raises:
+            UserError: none of them is good.
+        """
+        restored = checkpoint.restore_newest(self.folder, self.network, self.optimiser, self.watcher.noted, wanted)
+        if restored is None:
+            return False
+        self.standing = restored.standing
+        figures, step = self.folder / "metrics.jsonl", self.standing.step
+        if restored.metrics is None:
+            run_folder.forget_after(figures, step)
+            self.metrics = figures.read_text(encoding="utf-8").splitlines()
+        else:
+            self.metrics = restored.metrics
+            run_folder.write_lines(figures, self.metrics)
+        run_folder.forget_after(self.folder / "timing.jsonl", step)
+        return True
 
     def _point(self) -> None:
         standing = self.standing
@@ -286,7 +337,9 @@ class Loop:
         }
 
     def _record(self, facts: dict[str, Any]) -> None:
-        speed = {"images_per_second": self.standing.images / self.standing.seconds, "seconds": self.standing.seconds}
+        seconds = self.standing.seconds
+        speed = {"images_per_second": self.standing.images / seconds if seconds else 0.0, "seconds": seconds}
+        self.metrics.append(json.dumps(facts))
         run_folder.append_line(self.folder / "metrics.jsonl", facts)
         run_folder.append_line(
             self.folder / "timing.jsonl", {"step": facts["step"], "kind": facts["kind"], "clock": time.time(), **speed}
@@ -294,8 +347,21 @@ class Loop:
         self.watcher.recorded({**facts, **speed})
 
     def _save(self) -> None:
-        save_checkpoint(self.folder / "checkpoint.safetensors", self.network, self.optimiser, self.standing)
+        """Write a checkpoint beside the training. One that is to be the last is waited for by `run`."""
+        standing = self.standing
+        epoch_began = standing.step - standing.batch if self._rolls_back else None
+        self.saver.checkpoint(
+            checkpoint.path_of(self.folder, standing.step),
+            self._content,
+            partial(checkpoint.prune, self.folder, epoch_began),
+        )
+
+    def _content(self) -> bytes:
+        try:
+            return checkpoint.checkpoint_bytes(self.network, self.optimiser, self.standing, self.metrics)
+        except NotFinite as error:
+            raise self._diverged(f"{error.name} became infinite or nan", self.standing.step) from None
 
     def _save_weights(self, name: str) -> None:
         facts = {"format": run_folder.FORMAT, "network": self.recipe.network, "step": self.standing.step}
-        save_tensors(self.folder / f"{name}.safetensors", self.network.state_dict(), facts)
+        self.saver.write(self.folder / f"{name}.safetensors", to_bytes(self.network.state_dict(), facts))

@@ -43,14 +43,22 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def set_rates(
-    optimiser: torch.optim.Optimizer, recipe: Recipe, step: int, steps: int, epoch: int, plateaus: int
+    optimiser: torch.optim.Optimizer,
+    recipe: Recipe,
+    step: int,
+    steps: int,
+    epoch: int,
+    plateaus: int,
+    rollbacks: int = 0,
 ) -> None:
     """Give each group of the optimiser its learning rate for update number `step`, in epoch `epoch` (both from 0).
 
     `plateaus` is how often the watched figures have stopped improving: each divides the rate of the schedule plateau by ten.
+    `rollbacks` is how often the training went back from numbers that were not finite: each divides every rate by ten.
     """
     drops = epoch // recipe.drop_every if recipe.schedule == "steps" else plateaus
     rate = rate_at(recipe, step, steps) / 10**drops
     ran = rates_as_it_ran(epoch)._asdict() if recipe.schedule == "as-it-ran" else {}
     for group in optimiser.param_groups:
-        group["lr"] = ran[group["name"]] * recipe.rate / RATE_2012 if ran else rate
+        lowered = ran[group["name"]] * recipe.rate / RATE_2012 if ran else rate
+        group["lr"] = lowered / 10**rollbacks

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from alexlab.data.images import Dataset, Split
+from alexlab.data.images import ArrayImages, Dataset, FileImages, Split
 from alexlab.data.split import divide, held_out, joined
 from alexlab.errors import UserError
 from alexlab.recipes.schema import Recipe
@@ -47,6 +47,7 @@ def record(parts: Parts) -> dict[str, Any]:
         name: {
             "images": len(split),
             "sha256": _digest(split),
+            "content": _content(split),
             **({} if name == "train" else {"names": list(split.images.names)}),
         }
         for name, split in named.items()
@@ -63,6 +64,11 @@ def check_unchanged(parts: Parts, recorded: dict[str, Any], where: str) -> None:
             raise UserError(
                 f"{where}: the {name} images are not those of the run any more: {facts['images']:,} now, {had:,} then, or other "
                 "names or labels. Restore the dataset, or start a new run."
+            )
+        if before.get("content", facts["content"]) != facts["content"]:
+            raise UserError(
+                f"{where}: the {name} images have the names and labels of the run's, but other content. Restore the dataset, or start "
+                "a new run."
             )
 
 
@@ -84,6 +90,17 @@ def as_recorded(dataset: Dataset, recorded: dict[str, Any], part: str) -> Split:
             f"{dataset.found}: {len(gone)} of the {len(names)} images that the run held out are gone, {gone[0]} for one."
         )
     return everything.select(np.array([place[name] for name in names]))
+
+
+def _content(split: Split) -> str:
+    """A digest of the pixels of images that are held as an array, of the sizes of files."""
+    digest = hashlib.sha256()
+    if isinstance(split.images, ArrayImages):
+        digest.update(np.ascontiguousarray(split.images.pixels_NCHW).data)
+    elif isinstance(split.images, FileImages):
+        for name in split.images.names:
+            digest.update(f"{split.images.files.size(name)}\n".encode())
+    return digest.hexdigest()
 
 
 def _digest(split: Split) -> str:

@@ -4,13 +4,11 @@ A run made from weights has no training behind it: `predict`, `evaluate --on DAT
 lacks, the images that a training held out, it says.
 """
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from alexlab.data.catalogue import File
 from alexlab.data.colour import PixelStatistics
@@ -92,39 +90,25 @@ def run_from_weights(
     network = build(name, len(names))
     load_pretrained(network, path, name)
     run_folder.check_room(Path(out), 300_000_000)
-    folder = run_folder.new_folder(recipe, Path(out))
-    try:
-        _fill(folder, recipe, network, names, statistics, path)
-    except (
-        BaseException
-    ):  # Ctrl-C and a full disk too: half a run helps nobody, and would stand in the way of the next try
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    with run_folder.starting(recipe, Path(out)) as folder:
+        save_tensors(
+            folder / "last.safetensors", network.state_dict(), {"format": run_folder.FORMAT, "network": name, "step": 0}
+        )
+        if statistics:
+            save_statistics(folder, statistics)
+        run_folder.write_recipe(folder / "recipe.toml", recipe)
+        facts: dict[str, Any] = {
+            "format": run_folder.FORMAT,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        facts |= {"dataset": f"weights of {path.name}", "found": str(path.resolve()), "classes": names}
+        run_folder.write_json(folder / "split.json", {})
+        run_folder.write_json(
+            folder / "result.json", {"state": "finished", "steps": 0, "epochs": 0, "best": None, "seconds": 0}
+        )
+        run_folder.write_json(folder / "run.json", {**facts, "environment": environment(torch.device("cpu"))})
+        folder = run_folder.take_name(folder, recipe, Path(out))
     return Run(folder)
-
-
-def _fill(
-    folder: Path,
-    recipe: Recipe,
-    network: nn.Module,
-    names: list[str],
-    statistics: PixelStatistics | None,
-    path: Path,
-) -> None:
-    name = recipe.network
-    save_tensors(
-        folder / "last.safetensors", network.state_dict(), {"format": run_folder.FORMAT, "network": name, "step": 0}
-    )
-    if statistics:
-        save_statistics(folder, statistics)
-    run_folder.write_recipe(folder / "recipe.toml", recipe)
-    facts: dict[str, Any] = {"format": run_folder.FORMAT, "started": datetime.now(UTC).isoformat(timespec="seconds")}
-    facts |= {"dataset": f"weights of {path.name}", "found": str(path.resolve()), "classes": names}
-    run_folder.write_json(folder / "split.json", {})
-    run_folder.write_json(
-        folder / "result.json", {"state": "finished", "steps": 0, "epochs": 0, "best": None, "seconds": 0}
-    )
-    run_folder.write_json(folder / "run.json", {**facts, "environment": environment(torch.device("cpu"))})
 
 
 def _outputs(weights: dict[str, torch.Tensor], name: str) -> int:

@@ -28,10 +28,13 @@ class Events:
     def recorded(self, facts: dict[str, Any]) -> None:
         kind = facts["kind"]
         for key, value in facts.items():
-            if key not in ("kind", "epoch", "step"):
+            if key not in ("kind", "epoch", "step") and isinstance(value, int | float):
                 self.writer.add_scalar(f"{kind}/{key}", value, facts["step"])
         self.writer.flush()
         self.watcher.recorded(facts)
+
+    def noted(self, text: str) -> None:
+        self.watcher.noted(text)
 
 
 def check_installed() -> None:

@@ -1,6 +1,7 @@
 """From names to a finished run: everything is checked before the run's folder is made."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +18,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.store import Store, memory_budget
+from alexlab.data.suspicion import suspicions
 from alexlab.errors import UserError
 from alexlab.networks.building import build, layout, own_code
 from alexlab.networks.pretrained import freeze_all_but_head, load_pretrained
@@ -25,9 +27,12 @@ from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation, resolved
 from alexlab.recipes.schema import Recipe
 from alexlab.training import folder as run_folder
-from alexlab.training.checkpoint import load_checkpoint
-from alexlab.training.device import choose_device, describe_device, environment, exact
-from alexlab.training.loop import Loop, Watcher, interruption
+from alexlab.training.checkpoint import KEPT, checkpoints
+from alexlab.training.continuing import run_to_continue
+from alexlab.training.device import choose_device, describe_device, enough_memory, environment, exact
+from alexlab.training.interruption import interruption
+from alexlab.training.lock import held
+from alexlab.training.loop import Loop, Watcher
 from alexlab.training.parts import Parts, check_unchanged, parts_of, record
 from alexlab.training.published import PUBLISHED, path_to_input, published
 from alexlab.training.run import Run
@@ -35,7 +40,9 @@ from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
 from alexlab.training.threads import multiplications, threads_for
 from alexlab.training.weights import load_statistics, save_statistics
-from alexlab.training.writing import write_file
+from alexlab.training.writing import is_sealed, seal, write_file
+
+CHECKPOINT_EVERY = 5.0  # minutes
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,9 @@ class Quiet:
     def recorded(self, facts: dict[str, Any]) -> None:
         pass
 
+    def noted(self, text: str) -> None:
+        pass
+
 
 def train(
     network: str | None = None,
@@ -66,6 +76,8 @@ def train(
     steps: int | None = None,
     memory: int | None = None,
     tensorboard: bool = False,
+    checkpoint_every: float = CHECKPOINT_EVERY,
+    carry_on: bool = False,
     watcher: Watcher | None = None,
     **values: Any,
 ) -> Run:
@@ -80,6 +92,9 @@ def train(
         steps: stop after so many updates; the schedule stays that of the recipe's epochs.
         memory: bytes that stored images may take; by default half of the machine's.
         tensorboard: write TensorBoard events into the run too.
+        checkpoint_every: minutes between checkpoints within an epoch; more where that would take over 2 % of the time.
+        carry_on: first look for a run of the same recipe that is not finished (at `out`, or the newest below runs/), and go on with
+            it; a run at `out` that is finished is returned as it is.
         values: keys of the recipe to replace, such as `epochs=3`.
 
     Raises:
@@ -95,10 +110,26 @@ def train(
     if chosen.pretrained in PUBLISHED:
         fetched = published(chosen.pretrained, watcher.preparing if watcher else None)
         chosen = overridden(chosen, {"pretrained": str(fetched)})
+    place = Path(out) if out else None
+    if carry_on and (before := run_to_continue(chosen, place)):
+        if before.result["state"] == "finished":
+            with held(before.folder):
+                _tidy(before.folder)
+            return before
+        return resume(
+            before.folder,
+            device=device,
+            data_dir=data_dir,
+            steps=steps,
+            memory=memory,
+            tensorboard=tensorboard,
+            checkpoint_every=checkpoint_every,
+            watcher=watcher,
+        )
     directory = Path(data_dir) if data_dir else None
-    return _train(
-        chosen, directory, Path(out) if out else None, device, steps, memory, tensorboard, watcher or Quiet(), None
-    )
+    how = (device, steps, memory, tensorboard, checkpoint_every)
+    with enough_memory():
+        return _train(chosen, directory, place, *how, watcher or Quiet(), None)
 
 
 def resume(
@@ -109,29 +140,23 @@ def resume(
     steps: int | None = None,
     memory: int | None = None,
     tensorboard: bool = False,
+    checkpoint_every: float = CHECKPOINT_EVERY,
     watcher: Watcher | None = None,
 ) -> Run:
-    """Carry on with the training in `folder` from its checkpoint, as if it had not stopped.
+    """Carry on with the training in `folder` from its newest good checkpoint, as if it had not stopped.
 
     Raises:
-        UserError: it is finished already, its checkpoint is missing or damaged, or its dataset has changed.
+        UserError: it is finished already, another process trains in it, none of its checkpoints is good, or its dataset has changed.
     """
     run = Run(folder)
     if run.result["state"] == "finished":
         raise UserError(f"{folder}: this training is finished; start another with `alexlab train`.")
-    if not (run.folder / "checkpoint.safetensors").exists():
-        raise UserError(f"{folder}: it stopped before its first checkpoint; start again with `alexlab train`.")
-    return _train(
-        run.recipe,
-        Path(data_dir) if data_dir else None,
-        None,
-        device,
-        steps,
-        memory,
-        tensorboard,
-        watcher or Quiet(),
-        run,
-    )
+    directory = Path(data_dir) if data_dir else None
+    how = (device, steps, memory, tensorboard, checkpoint_every)
+    with enough_memory(), held(run.folder):
+        for left in run.folder.glob("*.part"):
+            left.unlink(missing_ok=True)
+        return _train(run.recipe, directory, None, *how, watcher or Quiet(), run)
 
 
 def _train(
@@ -142,25 +167,35 @@ def _train(
     steps: int | None,
     memory: int | None,
     tensorboard: bool,
+    checkpoint_every: float,
     watcher: Watcher,
     before: Run | None,
 ) -> Run:
     settle()
-    chosen = choose_device(device)
+    asked, chosen = recipe, choose_device(device)
     if tensorboard:
         check_installed()
     at = Path(before.facts["found"]) if before and not data_dir else None
     dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, at=at, progress=watcher.preparing)
     recipe = resolved(recipe, dataset)
     parts = parts_of(dataset, recipe)
+    doubts: list[str] = []
     if before:
         check_unchanged(parts, run_folder.read_json(before.folder / "split.json"), str(before.folder))
+    else:
+        held_out = {recipe.watch: parts.watched, **({"test": parts.test} if parts.test else {})}
+        doubts = suspicions(parts.train, held_out, dataset.classes)
     with exact():
         network = _network(recipe, chosen, before.folder if before else None)
         recipe, ready, train_store, watched_store = _stores(recipe, parts, memory, watcher, before)
         one = torch.zeros(1, *ready.input, device=chosen)
-        with interruption() as stop, threads_for(multiplications(network, one), recipe.batch):
-            folder = before.folder if before else _start(recipe, dataset, parts, network, ready, chosen, out)
+        threads = threads_for(multiplications(network, one), recipe.batch)
+        with interruption() as stop, threads, ExitStack() as holding:
+            if before:
+                folder = before.folder
+            else:
+                folder = _start(recipe, asked, dataset, parts, network, ready, chosen, out, doubts)
+                holding.enter_context(held(folder))
             loop = Loop(
                 recipe=recipe,
                 network=network,
@@ -174,20 +209,24 @@ def _train(
                 watcher=with_events(watcher, folder) if tensorboard else watcher,
                 stop=stop,
                 steps_wanted=steps,
+                checkpoint_every=60 * checkpoint_every,
             )
             if before:
                 _go_back(loop)
             watcher.started(_facts(recipe, dataset, parts, folder, chosen))
+            for doubt in doubts:
+                watcher.noted(doubt)
             began = time.perf_counter()
             state = "failed"
             try:
                 ended = loop.run()
                 if ended == "finished":
                     _finish(loop, folder, data_dir, device, watcher)
-                    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
                 state = ended
             finally:
                 run_folder.write_json(folder / "result.json", _result(loop, state, time.perf_counter() - began))
+            if state == "finished":
+                _tidy(folder)  # not before the run says that it is finished
     return Run(folder)
 
 
@@ -198,7 +237,7 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
     torch.manual_seed(seed_for(recipe.seed, "initialisation"))
     name = own_code(recipe.network, kept) if kept else recipe.network
     network = build(name, classes, input, recipe.initialisation)
-    if recipe.pretrained and kept is None:  # a run that goes on has weights of its own
+    if recipe.pretrained and (kept is None or not checkpoints(kept)):  # a run that goes on has weights of its own
         load_pretrained(network, Path(recipe.pretrained), recipe.network)
     if recipe.freeze:
         freeze_all_but_head(network)
@@ -242,44 +281,57 @@ def _stores(
 
 def _start(
     recipe: Recipe,
+    asked: Recipe,
     dataset: Dataset,
     parts: Parts,
     network: nn.Module,
     ready: Preparation,
     device: torch.device,
     out: Path | None,
+    doubts: list[str],
 ) -> Path:
-    """Make the run's folder."""
+    """Make the run's folder. `asked` is the recipe before it was resolved, by which --continue finds the run."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
     moments = {"sgd": int(recipe.momentum > 0), "sgd-2012": 1, "adam": 2, "adamw": 2}[recipe.optimiser]
-    run_folder.check_room(out or run_folder.RUNS, weights * (2 * (1 + moments) + 3) + 10_000_000)
-    folder = run_folder.new_folder(recipe, out)
-    run_folder.write_recipe(folder / "recipe.toml", recipe)
-    if (file := Path(recipe.network.rpartition(":")[0])).suffix == ".py":
-        write_file(folder / file.name, file.read_bytes())  # the user's own network, as it was
-    if ready.statistics:
-        save_statistics(folder, ready.statistics)
-    run_folder.write_json(folder / "split.json", record(parts))
-    run_folder.write_json(
-        folder / "run.json",
-        {
-            "format": run_folder.FORMAT,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "dataset": dataset.title,
-            "found": dataset.found,
-            "classes": dataset.classes,
-            "environment": environment(device),
-        },
-    )
-    return folder
+    run_folder.check_room(out or run_folder.RUNS, weights * ((KEPT + 1) * (1 + moments) + 3) + 10_000_000)
+    with run_folder.starting(recipe, out) as folder:
+        run_folder.write_recipe(folder / "recipe.toml", recipe)
+        if (file := Path(recipe.network.rpartition(":")[0])).suffix == ".py":
+            write_file(folder / file.name, file.read_bytes())  # the user's own network, as it was
+        if ready.statistics:
+            save_statistics(folder, ready.statistics)
+        run_folder.write_json(folder / "split.json", record(parts))
+        run_folder.write_json(
+            folder / "run.json",
+            {
+                "format": run_folder.FORMAT,
+                "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "dataset": dataset.title,
+                "found": dataset.found,
+                "classes": dataset.classes,
+                "doubts": doubts,
+                "asked": asked.model_dump(mode="json"),
+                "environment": environment(device),
+            },
+        )
+        return run_folder.take_name(folder, recipe, out)
 
 
 def _go_back(loop: Loop) -> None:
-    """Bring the loop to where its checkpoint was written."""
-    loop.standing = load_checkpoint(loop.folder / "checkpoint.safetensors", loop.network, loop.optimiser)
-    for name in ("metrics.jsonl", "timing.jsonl"):
-        run_folder.forget_after(loop.folder / name, loop.standing.step)
+    """Bring the loop to its newest good checkpoint; to its beginning where it never came to one."""
+    if not loop.go_back():
+        for name in ("metrics.jsonl", "timing.jsonl"):
+            (loop.folder / name).unlink(missing_ok=True)
     (loop.folder / "result.json").unlink(missing_ok=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Leave in a finished run what belongs there. Where a kill came in between, the same command with --continue does it."""
+    left = [*checkpoints(folder), *folder.glob("*.part")]
+    for path in left:
+        path.unlink(missing_ok=True)
+    if left or not is_sealed(folder):
+        seal(folder)
 
 
 def _facts(recipe: Recipe, dataset: Dataset, parts: Parts, folder: Path, device: torch.device) -> dict[str, Any]:
@@ -309,6 +361,7 @@ def _result(loop: Loop, state: str, seconds: float) -> dict[str, Any]:
         "watch": loop.recipe.watch,
         "images_per_second": standing.images / standing.seconds if standing.seconds else None,
         "seconds": seconds,
+        "rollbacks": standing.rollbacks,
     }
 
 

@@ -12,16 +12,39 @@ from torch import nn
 
 from alexlab.data.colour import PixelStatistics
 from alexlab.errors import UserError
-from alexlab.training.writing import write_file
+from alexlab.training.writing import check_digest, write_file
 
 STATISTICS = ("mean_image_CHW", "deviations_C", "colours_CC")
 
 
+class NotFinite(UserError):
+    """A tensor that is not written because it holds values that are not finite."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} holds values that are not finite; nothing was written.")
+        self.name = name
+
+
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> None:
     """Write tensors and facts (which JSON can hold) to a safetensors file."""
-    data = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    write_file(path, to_bytes(tensors, facts))
+
+
+def to_bytes(tensors: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> bytes:
+    """The content of a safetensors file.
+
+    Raises:
+        NotFinite: a tensor holds values that are not: such weights are never written.
+    """
+    data = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    for name, tensor in data.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise NotFinite(name)
+    # safetensors wants tensors that share no memory.
+    starts = [tensor.data_ptr() for tensor in data.values()]
+    data = {name: t.clone() if starts.count(t.data_ptr()) > 1 else t for name, t in data.items()}
     # One entry: safetensors orders several as it likes, and the same run is to give the same bytes.
-    write_file(path, save(data, {"alexlab": json.dumps(facts)}))
+    return save(data, {"alexlab": json.dumps(facts)})
 
 
 def load_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -38,10 +61,12 @@ def load_into(network: nn.Module, path: Path) -> None:
     """Give `network` the weights at `path`, in place of its own; they are read from the file as they are needed.
 
     Raises:
-        UserError: tensors are missing, extra, of another shape, or not finite; each is named.
+        UserError: tensors are missing, extra, of another shape, or not finite, each of which is named; or the file is not what
+            was written.
     """
     found, _ = load_tensors(path)
     check_tensors(network.state_dict(), found, str(path))
+    check_digest(path)
     network.load_state_dict(found, assign=True)
 
 

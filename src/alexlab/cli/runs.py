@@ -1,0 +1,45 @@
+"""`alexlab runs`"""
+
+from pathlib import Path
+
+import click
+
+from alexlab.cli import options
+
+
+@click.command("runs")
+@click.argument("folder", default=Path("runs"), type=click.Path(path_type=Path))
+@options.as_json
+def runs(folder: Path, as_json: bool) -> None:
+    """List the runs below FOLDER (runs/), the newest first: their state and best figures."""
+    import json
+
+    from alexlab.errors import UserError
+    from alexlab.training.runs import list_runs
+
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; `alexlab train` makes runs below runs/.")
+    found = list_runs(folder)
+    if as_json:
+        click.echo(json.dumps([run.facts() for run in found], indent=1))
+        return
+    from alexlab.cli.tables import print_table
+
+    rows = [
+        (
+            str(run.folder),
+            run.state,
+            run.network,
+            run.dataset,
+            f"{run.epochs}/{run.of}",
+            "-" if run.best is None else f"{run.best:.4f} ({run.watch})",
+            "-" if run.test is None else f"{run.test:.4f}",
+        )
+        for run in found
+    ]
+    print_table(("run", "state", "network", "dataset", "epochs", "best", "final"), rows, right=(4, 5, 6))
+    for run in found:
+        if run.problem:
+            click.echo(f"{run.folder}: {run.problem}")
+    if any(run.state in ("interrupted", "stopped", "failed") for run in found):
+        click.echo("Go on with one: alexlab train --resume RUN")
