@@ -102,7 +102,9 @@ class Loop:
                 return ended
             try:
                 figures = self._figures_of_epoch()
-            except UserError:  # an image to evaluate on that cannot be read, say: the epoch's updates are not to be lost with it
+            except (
+                UserError
+            ):  # an image to evaluate on that cannot be read, say: the epoch's updates are not to be lost with it
                 self._save()
                 raise
             if figures is None:
