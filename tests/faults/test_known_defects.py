@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from alexlab.data.preparation import Preparation
 from alexlab.training import train as training
 from alexlab.training.checkpoint import checkpoints
 from alexlab.training.loop import Loop
@@ -41,20 +40,14 @@ class Seen:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.updates: list[tuple[int, list[int], bytes, float]] = []
-        update, path = Loop._update, Preparation.__call__
-        inputs: list[torch.Tensor] = []
+        update = Loop._update
 
-        def prepared(preparation: Preparation, *arguments: Any, **named: Any) -> torch.Tensor:
-            inputs.append(path(preparation, *arguments, **named))
-            return inputs[-1]
-
-        def watched(loop: Loop, images: torch.Tensor, labels: torch.Tensor) -> None:
+        def watched(loop: Loop, inputs: torch.Tensor, labels: torch.Tensor) -> None:
             step = loop.standing.step
-            update(loop, images, labels)
-            self.updates.append((step, labels.tolist(), inputs[-1].numpy().tobytes(), torch.rand(()).item()))
+            update(loop, inputs, labels)
+            self.updates.append((step, labels.tolist(), inputs.numpy().tobytes(), torch.rand(()).item()))
 
         monkeypatch.setattr(Loop, "_update", watched)
-        monkeypatch.setattr(Preparation, "__call__", prepared)
 
 
 def whole_and_parts(monkeypatch: pytest.MonkeyPatch, stops: list[int], **more: Any) -> tuple[list[Any], list[Any]]:

@@ -14,6 +14,7 @@ from torch import nn
 
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Finish, Store
+from alexlab.errors import UserError
 from alexlab.networks.building import layout
 from alexlab.recipes.schema import Recipe
 from alexlab.training import checkpoint
@@ -102,9 +103,7 @@ class Loop:
                 return ended
             try:
                 figures = self._figures_of_epoch()
-            except (
-                UserError
-            ):  # an image to evaluate on that cannot be read, say: the epoch's updates are not to be lost with it
+            except UserError:  # an image that cannot be read, say: the epoch's updates are not to be lost with it
                 self._save()
                 raise
             if figures is None:
