@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 ALEXLAB := $(VENV)/bin/alexlab
 
-.PHONY: install demo test check clean
+.PHONY: install demo test bench check clean
 
 install: $(VENV)/installed
 
@@ -25,10 +25,21 @@ demo: install
 test: install  # a process for each of two cores, and one thread in each
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2
 
+# The parts are scripts of benchmarks/; each writes the table that has its name. Keras gets an environment of its own.
+PARTS := limits training lrn describe
+bench: install .bench/keras/bin/keras-is-here
+	@cd benchmarks && for part in $(PARTS); do \
+	  echo $$part; ALEXLAB_DATA=$(abspath $(ALEXLAB_DATA)) ../$(PYTHON) $$part.py > $$part.new && mv $$part.new $$part.md || exit 1; done
+
+.bench/keras/bin/keras-is-here:
+	python3 -m venv .bench/keras
+	.bench/keras/bin/pip install --quiet --disable-pip-version-check tensorflow-cpu
+	touch $@
+
 check: install
 	$(PYTHON) -m ruff format --check src tests benchmarks
 	$(PYTHON) -m ruff check src tests benchmarks
 	$(PYTHON) -m mypy
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

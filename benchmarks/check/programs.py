@@ -17,6 +17,7 @@ CORPUS = Path(__file__).parent / "corpus"
 class Program:
     name: str
     rule: str
+    also: tuple[str, ...]
     link: str
     mistaken: str
     mended: str
@@ -27,7 +28,8 @@ def programs() -> list[Program]:
     found = []
     for path in sorted(CORPUS.glob("*.txt")):
         lines = path.read_text(encoding="utf-8").splitlines()
-        rule, link = (re.sub(r"^# \w+: ", "", line) for line in lines[:2])
+        rules, link = (re.sub(r"^# \w+: ", "", line) for line in lines[:2])
+        rule, *also = rules.split()
         mistaken, mended = [], []
         for line in lines[2:]:
             if re.match(r"\s*#\+ ", line):
@@ -37,5 +39,5 @@ def programs() -> list[Program]:
             else:
                 mistaken.append(line)
                 mended.append(line)
-        found.append(Program(path.stem, rule, link, "\n".join(mistaken) + "\n", "\n".join(mended) + "\n"))
+        found.append(Program(path.stem, rule, tuple(also), link, "\n".join(mistaken) + "\n", "\n".join(mended) + "\n"))
     return found

@@ -4,6 +4,7 @@ A layer is (its constructor, its functional form or ""): `{x}` stands for its in
 which a test may change or leave out.
 """
 
+import re
 from collections.abc import Callable
 
 Layer = tuple[str, str]
@@ -136,7 +137,7 @@ def loader(train):
     return torch.utils.data.DataLoader(data, batch_size=64)
 
 def make():
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 10))
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 128, bias=False), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 10))
 
 """
 _SCRIPT = """\
@@ -288,3 +289,18 @@ def training(guise: str, **changed: str) -> str:
     for place, name in names.items():
         pieces = {key: piece.replace(place, name) for key, piece in pieces.items()}
     return DATA.format(**pieces) + text.format(**pieces)
+
+
+def scheduled(guise: str, scheduler: str, per_batch: bool) -> str:
+    """A whole script with a learning rate scheduler, `scheduler` with {opt} for the optimiser, stepped per batch or epoch."""
+    names = TRAININGS[guise][1]
+    held = "self.scheduler" if names["OPT"].startswith("self.") else "scheduler"
+    step = f"{held}.step()"
+    pieces = {"second": f"OPT.step(); {step}"} if per_batch else {"eval": f"{step}; NET.eval()"}
+    lines = []
+    for line in training(guise, **pieces).splitlines():
+        lines.append(line)
+        made = re.match(r"( *)(\S+) = torch\.optim\.\w+\(", line)
+        if made:
+            lines.append(f"{made[1]}{held} = {scheduler.format(opt=made[2])}")
+    return "\n".join(lines) + "\n"

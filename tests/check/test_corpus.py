@@ -14,12 +14,15 @@ def test_recall_and_silence():
     for program in programs():
         path = Path("program.py")
         path.write_text(program.mistaken, encoding="utf-8")
-        rules = {finding.rule for finding in check_script(path).findings}
+        findings = check_script(path).findings
+        rules = {finding.rule for finding in findings}
         found += program.rule in rules
         missed += [program.name] if program.rule not in rules else []
-        alarms += [(program.name, rule) for rule in rules - {program.rule}]
+        known = {program.rule, *program.also}
+        alarms += [(program.name, f.rule) for f in findings if f.severity != "note" and f.rule not in known]
         path.write_text(program.mended, encoding="utf-8")
-        alarms += [(f"{program.name}, mended", finding.rule) for finding in check_script(path).findings]
+        findings = check_script(path).findings
+        alarms += [(f"{program.name}, mended", f.rule) for f in findings if f.severity != "note"]
     assert found + len(missed) >= 40 and found / (found + len(missed)) >= 0.95, missed
     assert alarms == []
 

@@ -25,9 +25,9 @@ def rules_of(network: nn.Module, input=IMAGE, **more) -> list[str]:
 def test_silent_on_the_catalogue(entry):
     with torch.device("meta") if entry.parameters > 10**7 else torch.device("cpu"):
         network = build(entry.name)
-    checked = check_network(network, entry.input, entry.classes, "cross_entropy")
+    checked = check_network(network, entry.input, entry.classes, "cross_entropy", seconds=0)
     assert {f.rule for f in checked.findings if f.severity != "note"} == RIGHT_BY_DESIGN.get(entry.name, set())
-    assert not checked.unseen
+    assert all("batch" in each or "on the CPU" in each for each in checked.unseen)
 
 
 def chain(*layers: nn.Module) -> nn.Module:
@@ -110,7 +110,7 @@ def _biased(network: nn.Module, value: float) -> nn.Module:
     [
         lambda: made(nn.ReLU()),
         lambda: made(nn.ReLU(), nn.Dropout()),
-        lambda: made(nn.BatchNorm1d(64)),
+        lambda: chain(nn.Linear(784, 64, bias=False), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 10)),
         lambda: Functional(),
         lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)),
         lambda: nn.Sequential(
@@ -139,7 +139,7 @@ def test_places_are_the_network_s_own_lines():
 
 def test_nothing_is_changed():
     network = nn.Sequential(
-        nn.Conv2d(1, 4, 3),
+        nn.Conv2d(1, 4, 3, bias=False),
         nn.BatchNorm2d(4),
         nn.ReLU(),
         nn.Dropout(),

@@ -9,7 +9,7 @@ from alexlab.check import check_script
 from alexlab.check.rules import RULES
 
 sys.path.insert(0, str(Path(__file__).parent))
-from guises import FLATTEN, LINEAR1, LINEAR2, NETWORKS, PLAIN, RELU, TRAININGS, Layer, program, training
+from guises import FLATTEN, LINEAR1, LINEAR2, NETWORKS, PLAIN, RELU, TRAININGS, Layer, program, scheduled, training
 
 
 def rules_of(text: str, name: str = "program.py") -> list[str]:
@@ -18,7 +18,12 @@ def rules_of(text: str, name: str = "program.py") -> list[str]:
     return [finding.rule for finding in check_script(path).findings]
 
 
-ON_SCRIPTS = [rule for rule in RULES if rule.name != "dead-start"]
+OF_ONE_BATCH = {
+    "dead-start", "start-loss", "signal-lost", "cannot-learn-a-batch", "never-changed", "random-evaluation",
+    "images-mixed", "lost-on-saving",
+}  # fmt: skip
+"""Found in a network that exists: tests/check/test_one_batch.py."""
+ON_SCRIPTS = [rule for rule in RULES if rule.name not in OF_ONE_BATCH]
 
 
 @pytest.mark.parametrize("rule", ON_SCRIPTS, ids=lambda rule: rule.name)
@@ -46,6 +51,22 @@ CONV1: Layer = ("nn.Conv2d(1, 8, 3, padding=1)", "")
 CONV2: Layer = ("nn.Conv2d(8, 4, 3, padding=1)", "")
 AFTER_CONV: list[Layer] = [FLATTEN, ("nn.Linear(3136, 10)", "")]
 
+NORM: Layer = ("nn.BatchNorm1d(128)", "")
+BARE1: Layer = ("nn.Linear(784, 128, bias=False)", "")
+SIGMOID: Layer = ("nn.Sigmoid()", "torch.sigmoid({x})")
+SQUARE: Layer = ("nn.Linear(128, 128)", "")
+COLOUR: Layer = ("nn.Conv2d(3, 8, 3, padding=1)", "")
+BESIDE: Layer = ("nn.Conv2d(1, 8, 4, padding=1)", "")
+BESIDES: Layer = ("nn.Conv2d(1, 8, (2, 2), padding='same')", "")
+POOL: Layer = ("nn.MaxPool2d(2)", "F.max_pool2d({x}, 2)")
+CEIL: Layer = ("nn.MaxPool2d(3, stride=2, ceil_mode=True)", "F.max_pool2d({x}, 3, 2, ceil_mode=True)")
+FLOOR: Layer = ("nn.MaxPool2d(3, stride=2)", "F.max_pool2d({x}, 3, 2)")
+WHOLE_MAPS: Layer = ("nn.AvgPool2d(7)", "F.avg_pool2d({x}, 7)")
+HUGE: Layer = ("nn.MaxPool2d(31)", "F.max_pool2d({x}, 31)")
+NEXT: Layer = ("nn.Conv2d(8, 8, 3, padding=1)", "")
+TO10 = {n: (f"nn.Linear({n}, 10)", "") for n in (8, 32, 72, 392, 1352, 1568, 1352, 5832, 6272)}
+MAPS: list[Layer] = [CONV1, RELU, POOL, NEXT, RELU, POOL]
+
 # rule, loss, layers with the mistake, layers mended
 OF_NETWORKS: list[tuple[str, str, list[Layer], list[Layer]]] = [
     ("softmax-before-cross-entropy", "cross_entropy", [*PLAIN, SOFTMAX], PLAIN),
@@ -62,6 +83,18 @@ OF_NETWORKS: list[tuple[str, str, list[Layer], list[Layer]]] = [
     ("in-features", "cross_entropy", [FLATTEN, MISFIT, RELU, LINEAR2], PLAIN),
     ("flatten-takes-batch", "cross_entropy", [CONV1, RELU, WHOLE, LINEAR1, RELU, LINEAR2], [CONV1, RELU, CONV2, *AFTER_CONV]),
     ("class-dimension", "nll_loss", [*PLAIN, OVER_IMAGES], [*PLAIN, LOG_SOFTMAX]),
+    ("bias-before-norm", "cross_entropy", [FLATTEN, LINEAR1, NORM, RELU, LINEAR2], [FLATTEN, BARE1, NORM, RELU, LINEAR2]),
+    ("norm-order", "cross_entropy", [FLATTEN, BARE1, RELU, NORM, LINEAR2], [FLATTEN, BARE1, NORM, RELU, LINEAR2]),
+    ("norm-order", "cross_entropy", [FLATTEN, DROPOUT, BARE1, NORM, RELU, LINEAR2],
+     [FLATTEN, BARE1, NORM, RELU, DROPOUT, LINEAR2]),
+    ("deep-sigmoid", "cross_entropy", [FLATTEN, LINEAR1, *[SIGMOID, SQUARE] * 4, SIGMOID, LINEAR2],
+     [FLATTEN, LINEAR1, *[RELU, SQUARE] * 4, RELU, LINEAR2]),
+    ("pooled-away", "cross_entropy", [*MAPS, WHOLE_MAPS, NEXT, RELU, FLATTEN, TO10[8]], [*MAPS, NEXT, RELU, FLATTEN, TO10[392]]),
+    ("pooled-away", "cross_entropy", [CONV1, RELU, HUGE, FLATTEN, TO10[8]], [CONV1, RELU, POOL, FLATTEN, TO10[1568]]),
+    ("even-kernel", "cross_entropy", [BESIDE, RELU, FLATTEN, TO10[5832]], [CONV1, RELU, FLATTEN, TO10[6272]]),
+    ("even-kernel", "cross_entropy", [BESIDES, RELU, FLATTEN, TO10[6272]], [CONV1, RELU, FLATTEN, TO10[6272]]),
+    ("ceil-mode", "cross_entropy", [CONV1, RELU, CEIL, FLATTEN, TO10[1568]], [CONV1, RELU, FLOOR, FLATTEN, TO10[1352]]),
+    ("input-shape", "cross_entropy", [COLOUR, RELU, FLATTEN, TO10[6272]], [CONV1, RELU, FLATTEN, TO10[6272]]),
 ]  # fmt: skip
 
 
@@ -71,6 +104,39 @@ def test_mistakes_of_networks(case, guise):
     rule, loss, mistaken, mended = case
     assert rule in rules_of(program(guise, mistaken, loss))
     assert rules_of(program(guise, mended, loss)) == []
+
+
+ALEX: Layer = ("nn.Conv2d(1, 8, kernel_size=11, stride=4)", "")
+PADDED: Layer = ("nn.Conv2d(1, 8, kernel_size=11, stride=4, padding=2)", "")
+FULL: Layer = ("nn.AdaptiveAvgPool2d(2)", "F.adaptive_avg_pool2d({x}, 2)")
+NORMED = [FLATTEN, BARE1, NORM, RELU, LINEAR2]
+LARGE = "transforms.Compose([transforms.Resize((224, 224)), transforms.ToTensor()])"
+SGD = "torch.optim.SGD(network.parameters(), lr=0.1)"
+# rule, layers with the mistake, layers mended, what is changed in the rest of the program: with the mistake, mended
+OF_PROGRAMS: list[tuple[str, list[Layer], list[Layer], tuple[str, str], tuple[str, str]]] = [
+    ("input-of-224", [ALEX, RELU, FULL, FLATTEN, TO10[32]], [PADDED, RELU, FULL, FLATTEN, TO10[32]],
+     ("transforms.ToTensor()", LARGE), ("transforms.ToTensor()", LARGE)),
+    ("batch-of-one", NORMED, NORMED, (", batch_size=64", ""), ("", "")),
+    ("learning-rate", PLAIN, PLAIN, (SGD, "torch.optim.Adam(network.parameters(), 0.1)"), (SGD, "torch.optim.Adam(network.parameters())")),
+    ("learning-rate", PLAIN, PLAIN, (SGD, "torch.optim.SGD(network.parameters(), lr=2, momentum=0.9)"),
+     (SGD, "torch.optim.SGD(network.parameters(), lr=0.9)")),
+    ("learning-rate", PLAIN, PLAIN, ("lr=0.1", "lr=1e-9"), ("lr=0.1", "lr=1e-4")),
+    ("decay-on-norms", NORMED, NORMED, ("lr=0.1", "lr=0.1, weight_decay=0.01"), ("lr=0.1", "lr=0.1, weight_decay=1e-5")),
+    ("wrong-labels", PLAIN, PLAIN, ("labels in loader:", "labels in loader:\n    labels = F.one_hot(labels)"),
+     ("labels in loader:", "labels in loader:\n    labels = labels.long()")),
+    ("wrong-labels", PLAIN, PLAIN, ("labels in loader:", "labels in loader:\n    labels -= 1"),
+     ("labels in loader:", "labels in loader:\n    labels = labels + 1 - 1")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("guise", NETWORKS)
+@pytest.mark.parametrize("case", OF_PROGRAMS, ids=[f"{i}-{case[0]}" for i, case in enumerate(OF_PROGRAMS)])
+def test_mistakes_of_programs(case, guise):
+    rule, mistaken, mended, bad, good = case
+    with_it, without = program(guise, mistaken), program(guise, mended)
+    assert bad[0] in with_it and good[0] in without
+    assert rule in rules_of(with_it.replace(*bad))
+    assert rules_of(without.replace(*good) if good[0] else without) == []
 
 
 OF_TRAININGS: list[tuple[str, dict[str, str]]] = [
@@ -113,3 +179,37 @@ def test_mistakes_of_trainings(rule, changed, guise):
 @pytest.mark.parametrize("changed", MENDED, ids=str)
 def test_mended_trainings(changed, guise):
     assert rules_of(training(guise, **changed)) == []
+
+
+SCHEDULERS = [
+    "torch.optim.lr_scheduler.StepLR({opt}, step_size=5)",
+    "torch.optim.lr_scheduler.MultiStepLR({opt}, [3, 4])",
+    "torch.optim.lr_scheduler.ExponentialLR({opt}, 0.9)",
+    "torch.optim.lr_scheduler.CosineAnnealingLR({opt}, T_max=5)",
+]
+PER_BATCH = [
+    "torch.optim.lr_scheduler.StepLR({opt}, step_size=5000)",
+    "torch.optim.lr_scheduler.CosineAnnealingLR({opt}, T_max=5 * 938)",
+    "torch.optim.lr_scheduler.OneCycleLR({opt}, 0.1, total_steps=5000)",
+    "torch.optim.lr_scheduler.LambdaLR({opt}, lambda step: 1 / (1 + step))",
+]
+
+
+@pytest.mark.parametrize("guise", TRAININGS)
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_schedulers_for_epochs(scheduler, guise):
+    assert rules_of(scheduled(guise, scheduler, per_batch=True)) == ["schedule-per-batch"]
+    assert rules_of(scheduled(guise, scheduler, per_batch=False)) == []
+
+
+@pytest.mark.parametrize("guise", TRAININGS)
+@pytest.mark.parametrize("scheduler", PER_BATCH)
+def test_schedulers_for_batches(scheduler, guise):
+    assert rules_of(scheduled(guise, scheduler, per_batch=True)) == []
+
+
+@pytest.mark.parametrize("guise", TRAININGS)
+@pytest.mark.parametrize("which", ["False", "True"])
+def test_one_part_of_the_data_for_both(which, guise):
+    text = training(guise).replace("train=train", f"train={which}")
+    assert "test-data-in-training" in rules_of(text)

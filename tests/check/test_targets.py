@@ -121,7 +121,7 @@ def test_a_run(alexlab):
     "top, words",
     [
         ("while True: pass", "longer than 6 s|more time"),
-        ("x = [bytearray(2 ** 29) for _ in range(64)]", "MemoryError|memory"),
+        ("x = [bytearray(2 ** 32) for _ in range(64)]", "MemoryError|memory"),
         ("open('made', 'w').write('x')", "does not let"),
         ("import os; os.mkdir('made')", "does not let"),
         ("import subprocess; subprocess.run(['touch', 'made'])", "does not let"),

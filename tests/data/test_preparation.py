@@ -135,3 +135,52 @@ def test_unreadable_images_are_all_named_at_once(tmp_path: object) -> None:
         for part in (dataset.train, dataset.test):
             assert part is not None
             Store(part, Preparation((3, 8, 8), "crop", (3, 8, 8)))
+
+
+WINDOWED = Preparation((3, 40, 30), "crop", (3, 24, 24), augment=("random-resized-crop",))
+
+
+def photographs(count: int = 12) -> torch.Tensor:
+    pixels = np.random.default_rng(1).integers(0, 256, (count, 40, 30, 3), dtype=np.uint8)
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+
+
+def test_random_resized_crop_is_pillows_crop_and_resize_within_one_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    from alexlab.data import preparation
+
+    windows: list[tuple[int, int, int, int]] = []
+    resize = preparation.resize_bytes
+
+    def noted(window: torch.Tensor, into: torch.Tensor) -> None:
+        at = window.storage_offset() - 3 * 40 * 30 * len(windows)
+        windows.append((at // 90, at % 90 // 3, *window.shape[2:]))
+        resize(window, into)
+
+    monkeypatch.setattr(preparation, "resize_bytes", noted)
+    out = WINDOWED(photographs(), generator()) * 255
+    assert len(set(windows)) > 8  # they differ
+    for image, (top, left, height, width), ours in zip(photographs(), windows, out, strict=True):
+        picture = Image.fromarray(image.permute(1, 2, 0).numpy()).crop((left, top, left + width, top + height))
+        pillow = np.asarray(picture.resize((24, 24), Image.Resampling.BILINEAR)).astype(float)
+        assert np.abs(pillow - ours.permute(1, 2, 0).numpy()).max() < 1.01
+
+
+def test_the_way_for_other_devices_gives_the_same_within_one_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    from alexlab.data import preparation
+
+    plain = WINDOWED(photographs(), generator()) * 255
+    monkeypatch.setattr(torch, "uint8", torch.int8)  # so that the images are not taken for bytes on the CPU
+    exact = preparation._random_resized(photographs(), (24, 24), generator())
+    assert (exact - plain).abs().max() <= 1.51 and (
+        exact - plain
+    ).abs().mean() < 0.4  # one level, and the rounding of either
+
+
+def test_the_layout_in_memory_changes_no_value() -> None:
+    ready = Preparation((3, 40, 30), "crop", (3, 40, 30), mean=(0.1, 0.2, 0.3), std=(0.4,), augment=("mirror",))
+    last = ready(photographs(), generator(), torch.channels_last)
+    first = ready(photographs().contiguous(), generator())
+    assert torch.equal(last, first)
+    assert last.is_contiguous(memory_format=torch.channels_last) and first.is_contiguous()
+    by_hand = ((photographs().float() / 255) - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / torch.tensor([0.4])
+    assert torch.equal(Preparation.__call__(ready, photographs()), by_hand)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from alexlab.data.preparation import Preparation
+from alexlab.data.workers import workers
 from alexlab.training import train as training
 from alexlab.training.checkpoint import checkpoints
 from alexlab.training.loop import Loop
@@ -41,20 +41,14 @@ class Seen:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.updates: list[tuple[int, list[int], bytes, float]] = []
-        update, path = Loop._update, Preparation.__call__
-        inputs: list[torch.Tensor] = []
+        update = Loop._update
 
-        def prepared(preparation: Preparation, *arguments: Any, **named: Any) -> torch.Tensor:
-            inputs.append(path(preparation, *arguments, **named))
-            return inputs[-1]
-
-        def watched(loop: Loop, images: torch.Tensor, labels: torch.Tensor) -> None:
+        def watched(loop: Loop, inputs: torch.Tensor, labels: torch.Tensor) -> None:
             step = loop.standing.step
-            update(loop, images, labels)
-            self.updates.append((step, labels.tolist(), inputs[-1].numpy().tobytes(), torch.rand(()).item()))
+            update(loop, inputs, labels)
+            self.updates.append((step, labels.tolist(), inputs.numpy().tobytes(), torch.rand(()).item()))
 
         monkeypatch.setattr(Loop, "_update", watched)
-        monkeypatch.setattr(Preparation, "__call__", prepared)
 
 
 def whole_and_parts(monkeypatch: pytest.MonkeyPatch, stops: list[int], **more: Any) -> tuple[list[Any], list[Any]]:
@@ -121,7 +115,9 @@ def test_who_decodes_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parts = whole_and_parts(monkeypatch, [3, 4], **how)
     assert parts == whole
     for cores in (1, 5):
-        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        for module in ("store", "workers"):
+            monkeypatch.setattr(f"alexlab.data.{module}.cores", lambda cores=cores: cores)
+        workers.cache_clear()
         training.train(recipe="quick", out=f"cores{cores}", **{**HOW, **how})
         assert not differences(Path("whole"), Path(f"cores{cores}"))
 

@@ -164,3 +164,26 @@ def test_tensorboard_events() -> None:
     (value,) = events.Scalars("epoch/validation_accuracy")
     assert value.value == pytest.approx(run.metrics("epoch")[0]["validation_accuracy"])
     assert json.loads((run.folder / "result.json").read_text())["state"] == "finished"
+
+
+def test_precisions_answer_alike(run: alexlab.Run) -> None:
+    test = open_dataset("digits").test
+    assert test is not None
+    pictures = [test.images.picture(i) for i in range(40)]
+    exact = run.predict(pictures, top=1, device="cpu")
+    for precision in ("bfloat16", "int8"):
+        for one, other in zip(exact, run.predict(pictures, top=1, device="cpu", precision=precision), strict=True):
+            assert one.top[0][0] == other.top[0][0] and one.top[0][1] == pytest.approx(other.top[0][1], abs=0.02)
+    with pytest.raises(UserError, match="unknown precision 'half'"):
+        run.predict(pictures[0], precision="half", device="cpu")
+
+
+def test_the_command_takes_a_precision(run: alexlab.Run, alexlab: object) -> None:
+    test = open_dataset("digits").test
+    assert test is not None
+    test.images.picture(0).save("digit.png")
+    Path("broken.png").write_bytes(b"\x89PNG")
+    done = alexlab("predict", str(run.folder), "digit.png", "broken.png", "--json", "--precision", "bfloat16")  # type: ignore[operator]
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert done.returncode == 1 and "broken.png: not an image" in second["error"]
+    assert first["top"][0]["class"] == run.predict("digit.png", top=1, device="cpu").top[0][0]

@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from alexlab.check.checking import Checked, check_network, check_script
+from alexlab.check.checking import LONG, SHORT, Checked, check_network, check_script
 from alexlab.check.finding import Finding, Place, Severity, Text
 from alexlab.check.targets import check_target
 
@@ -25,9 +25,10 @@ class _Check(ModuleType):
         input: tuple[int, int, int] | None = None,
         classes: int | None = None,
         loss: str | None = None,
+        run: bool = False,
     ) -> list[Finding]:
-        """The mistakes in a network: `check_network`'s findings."""
-        return list(check_network(network, input, classes, loss).findings)
+        """The mistakes in a network: `check_network`'s findings. With `run` a batch may take half a minute."""
+        return list(check_network(network, input, classes, loss, LONG if run else SHORT).findings)
 
 
 sys.modules[__name__].__class__ = _Check

@@ -1,21 +1,28 @@
 """From a network or a script to its findings."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexlab.check.finding import SEVERITIES, Finding
+from alexlab.check.mending import with_diffs
 from alexlab.check.reading.script import read_script
 from alexlab.check.reading.source import Source, read_source
 from alexlab.check.rule import Evidence
 from alexlab.check.rules import RULES
+from alexlab.check.trial import Ran
 from alexlab.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from alexlab.check.one_batch import Batch
+
 Shape = tuple[int, int, int]
+
+SHORT, LONG = 1.0, 25.0
+"""Seconds that training on one batch may take: always, and where the user asks to run it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,11 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
         UserError: no such file, or Python cannot read it.
     """
     source = read_source(path)
+
+    def read(changed: Source) -> list[Finding]:
+        program, _ = read_script(changed)
+        return _sorted(Evidence(program.graph, program, classes)) if program.complete else []
+
     program, sources = read_script(source)
     findings = _sorted(Evidence(program.graph, program, classes))
     unseen = () if program.complete else (f"{path}: longer than what is followed; the rest was not looked at.",)
@@ -45,19 +57,36 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
         for source in sources.values()
         for line in source.unreasoned
     )
-    return Checked(_kept(findings, {source.path: source for source in sources.values()}), (*unseen, *bare))
+    left = kept(findings, {source.path: source for source in sources.values()})
+    return Checked(with_diffs(left, source, read), (*unseen, *bare))
 
 
 def check_network(
-    network: "nn.Module", input: Shape | None = None, classes: int | None = None, loss: str | None = None
+    network: "nn.Module",
+    input: Shape | None = None,
+    classes: int | None = None,
+    loss: str | None = None,
+    seconds: float = SHORT,
+    fresh: bool = False,
+    again: "Callable[[], nn.Module] | None" = None,
+    batch: "Batch | None" = None,
+    ran: Ran | None = None,
 ) -> Checked:
-    """Run a copy of a network once on two images of noise, and look for mistakes. Nothing of the network is changed.
+    """Run a copy of a network on images of noise and train it on one batch, and look for mistakes.
+
+    Nothing of the network is changed.
 
     Args:
         input: channels, height and width of an image; by default the first common shape that the network takes.
         classes: how many classes there are, where it is known.
         loss: "cross_entropy" where it is known that the network is trained with it.
+        seconds: how long training on the batch may take.
+        fresh: whether the weights are known to be untrained.
+        again: builds the network anew, with other random weights.
+        batch: images and labels to train on, by default random ones.
+        ran: what the first step of the script did that trains it.
     """
+    from alexlab.check.one_batch import try_out
     from alexlab.check.tracing import likely_input, trace
 
     shape = input or likely_input(network)
@@ -66,12 +95,15 @@ def check_network(
             (), ("no common image shape fits this network: say which it takes with --input, e.g. 3x224x224.",)
         )
     graph = trace(network, shape, loss)
-    findings = _sorted(Evidence(graph, classes=classes))
-    unseen: tuple[str, ...] = ()
+    trial = None
+    if graph.ends and loss in (None, "cross_entropy", "nll_loss"):
+        trial = replace(try_out(network, shape, graph.answer, seconds, fresh, again, batch), ran=ran)
+    findings = _sorted(Evidence(graph, classes=classes, trial=trial))
+    unseen: tuple[str, ...] = (trial.unseen,) if trial is not None and trial.unseen else ()
     if graph.reason and not any(finding.severity == "error" for finding in findings):
         unseen = (f"the network could not be run on {'x'.join(map(str, shape))} images: {graph.reason}",)
     files = {finding.place.file for finding in findings if finding.place is not None}
-    return Checked(_kept(findings, dict(_readable(files))), unseen)
+    return Checked(kept(findings, dict(_readable(files))), unseen)
 
 
 def _readable(files: set[str]) -> Iterator[tuple[str, Source]]:
@@ -89,6 +121,9 @@ def _sorted(evidence: Evidence) -> list[Finding]:
         for finding in rule.find(evidence):
             where: object = finding.place if finding.place is not None else finding.layer
             unique.setdefault((finding.rule, where), finding)
+    symptoms = {rule.name for rule in RULES if rule.symptom}
+    if any(finding.severity == "error" and finding.rule not in symptoms for finding in unique.values()):
+        unique = {key: finding for key, finding in unique.items() if finding.rule not in symptoms}
     return sorted(
         unique.values(),
         key=lambda f: (f.place is None, f.place.file if f.place else "", (f.place.cell or 0, f.place.line) if f.place else (0, 0),
@@ -96,7 +131,7 @@ def _sorted(evidence: Evidence) -> list[Finding]:
     )  # fmt: skip
 
 
-def _kept(findings: list[Finding], sources: dict[str, Source]) -> tuple[Finding, ...]:
+def kept(findings: list[Finding], sources: dict[str, Source]) -> tuple[Finding, ...]:
     """The findings that no comment in the source silences."""
     return tuple(
         finding

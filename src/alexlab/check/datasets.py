@@ -19,19 +19,22 @@ class Dataset:
     classes: int | None
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
+    images: tuple[int, int] | None = None  # how many, for training and for test
     mirrored: bool = True  # whether a mirrored image is still of its class
 
 
 DATASETS: tuple[Dataset, ...] = (
-    Dataset("MNIST", (1, 28, 28), 10, (0.1307,), (0.3081,), mirrored=False),
-    Dataset("FashionMNIST", (1, 28, 28), 10, (0.2860,), (0.3530,)),
-    Dataset("KMNIST", (1, 28, 28), 10, (0.1918,), (0.3483,), mirrored=False),
+    Dataset("MNIST", (1, 28, 28), 10, (0.1307,), (0.3081,), (60000, 10000), mirrored=False),
+    Dataset("FashionMNIST", (1, 28, 28), 10, (0.2860,), (0.3530,), (60000, 10000)),
+    Dataset("KMNIST", (1, 28, 28), 10, (0.1918,), (0.3483,), (60000, 10000), mirrored=False),
     Dataset("QMNIST", (1, 28, 28), 10, (0.1307,), (0.3081,), mirrored=False),
     Dataset("EMNIST", (1, 28, 28), None, (0.1722,), (0.3309,), mirrored=False),
-    Dataset("CIFAR10", (3, 32, 32), 10, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    Dataset("CIFAR100", (3, 32, 32), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
-    Dataset("SVHN", (3, 32, 32), 10, (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), mirrored=False),
-    Dataset("STL10", (3, 96, 96), 10, (0.4467, 0.4398, 0.4066), (0.2603, 0.2566, 0.2713)),
+    Dataset("CIFAR10", (3, 32, 32), 10, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), (50000, 10000)),
+    Dataset("CIFAR100", (3, 32, 32), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), (50000, 10000)),
+    Dataset(
+        "SVHN", (3, 32, 32), 10, (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), (73257, 26032), mirrored=False
+    ),
+    Dataset("STL10", (3, 96, 96), 10, (0.4467, 0.4398, 0.4066), (0.2603, 0.2566, 0.2713), (5000, 8000)),
     Dataset("ImageNet", (3, None, None), 1000, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     Dataset("ImageFolder", (3, None, None), None),
     Dataset("Flowers102", (3, None, None), 102),

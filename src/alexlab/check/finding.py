@@ -33,6 +33,25 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A change of a call that stands in the line of a finding.
+
+    Attributes:
+        what: "remove" the call, leaving what it is given; set an "argument" of it; add a line "after" it; take the
+            "number" of what is added there; put a line before the evaluation it stands in.
+        calls: last names of the functions that may be meant. Of several calls in the line, the one that mends it is.
+        keyword, position: of the argument.
+        value: what it becomes; of a line, with {receiver} for what the method is called on.
+    """
+
+    what: Literal["remove", "argument", "after", "number", "evaluate"]
+    calls: tuple[str, ...] = ()
+    keyword: str = ""
+    position: int | None = None
+    value: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
     """One mistake.
 
@@ -44,7 +63,8 @@ class Finding:
         evidence: what the rule looked at.
         place: file and line, where the evidence has one.
         layer: dotted path of the layer in the network, or "".
-        replacement: the whole line as it should be, where one line mends it; shown as a diff.
+        edit: the change that mends it, where that is mechanical.
+        diff: that change as a unified diff, where the mended script was read again and found without it.
     """
 
     rule: str
@@ -54,7 +74,8 @@ class Finding:
     evidence: Text
     place: Place | None = None
     layer: str = ""
-    replacement: str | None = None
+    edit: Edit | None = None
+    diff: str | None = None
 
 
 READ = Text("read from the syntax tree with its data flow", "由语法树及其数据流读出")

@@ -1,6 +1,5 @@
 """Findings as text for people, as JSON for programs, and as SARIF for editors and CI."""
 
-import difflib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,6 @@ from alexlab import __version__
 from alexlab.check.checking import Checked
 from alexlab.check.finding import Finding, Language
 from alexlab.check.rules import RULES
-
-"""Where a rule's page is read."""
 
 _WORDS = {
     "en": {"error": "error", "warning": "warning", "note": "note", "fix": "mend", "evidence": "evidence", "none": "no mistakes found"},
@@ -37,8 +34,8 @@ def as_text(checked: Checked, language: Language = "en") -> str:
             lines.append(f"    | {code.strip()}")
         lines.append(f"    {finding.message.in_(language)}")
         lines.append(f"    {words['fix']}: {finding.fix.in_(language)}")
-        if finding.replacement is not None and code:
-            lines += [f"    {each}" for each in _diff(code, finding.replacement)]
+        if finding.diff is not None:
+            lines += [f"    {each}" for each in finding.diff.splitlines()]
         lines.append(f"    {words['evidence']}: {finding.evidence.in_(language)}; {page(finding.rule, language)}")
         blocks.append("\n".join(lines))
     counts = [sum(f.severity == severity for f in checked.findings) for severity in ("error", "warning", "note")]
@@ -63,12 +60,11 @@ def _line(finding: Finding) -> str:
     return lines[place.line - 1] if 0 < place.line <= len(lines) else ""
 
 
-def _diff(before: str, after: str) -> list[str]:
-    return [line.rstrip() for line in difflib.ndiff([before.strip()], [after.strip()]) if line[0] in "+-"]
-
-
 def as_list(checked: Checked, language: Language = "en") -> list[dict[str, Any]]:
-    """The findings as plain values: rule, severity, file, line, cell, layer, message, fix."""
+    """The findings as plain values: rule, severity, file, line, cell, layer, message, fix, diff, evidence.
+
+    `fix` says in words how to mend it; `diff` is that change as a unified diff where it is mechanical, else null.
+    """
     return [
         {
             "rule": finding.rule,
@@ -79,6 +75,7 @@ def as_list(checked: Checked, language: Language = "en") -> list[dict[str, Any]]
             "layer": finding.layer,
             "message": finding.message.in_(language),
             "fix": finding.fix.in_(language),
+            "diff": finding.diff,
             "evidence": finding.evidence.in_(language),
         }
         for finding in checked.findings

@@ -89,6 +89,15 @@ class End:
     made: Node | None = None
 
 
+@dataclass(frozen=True)
+class Uncalled:
+    """A layer that is part of a network and is never called; `kind` is its class's name."""
+
+    layer: str
+    kind: str
+    place: Place | None = None
+
+
 @dataclass
 class Graph:
     """All nodes in the order in which they were computed.
@@ -96,12 +105,16 @@ class Graph:
     Attributes:
         ends: the answers of the networks and their losses.
         evaluation: nodes computed with the network in evaluation mode, to see what stays active.
+        uncalled: of a network that ran, its layers without parts that were not called.
+        answer: of a network that ran, what it answered.
         failure: the last call, where it failed: its node has the inputs' shapes, and `reason` PyTorch's words.
     """
 
     nodes: list[Node] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
     evaluation: list[Node] = field(default_factory=list)
+    uncalled: list["Uncalled"] = field(default_factory=list)
+    answer: Any = None
     failure: Node | None = None
     reason: str = ""
 

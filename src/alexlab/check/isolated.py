@@ -1,4 +1,4 @@
-"""The process that imports somebody's network: limits on time, memory and writing, then the check, then one answer.
+"""The process that imports somebody's network or runs a script: limits, then the check, then one answer.
 
 The limits keep accidents away (a loop without end, an allocation without end, a file written at import); they are no
 protection from code that means harm.
@@ -9,7 +9,12 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from alexlab.check.checking import Checked
 
 SECONDS = 45
 MEMORY = 4 * 2**30
@@ -64,7 +69,7 @@ def _guard(scratch: Path) -> Callable[[str, tuple[Any, ...]], None]:
         elif event in _CHANGES and arguments and isinstance(arguments[0], str | bytes):
             _refuse(os.fsdecode(arguments[0]), allowed)
         elif event in _STARTS:
-            raise PermissionError(f"the check does not let a network's module do this: {event}")
+            raise PermissionError(f"the check does not let the code that it runs do this: {event}")
 
     return guard
 
@@ -72,7 +77,7 @@ def _guard(scratch: Path) -> Callable[[str, tuple[Any, ...]], None]:
 def _refuse(path: str, allowed: tuple[str, ...]) -> None:
     full = str(Path(path).absolute())
     if not full.startswith(allowed):
-        raise PermissionError(f"the check does not let a network's module write {full}")
+        raise PermissionError(f"the check does not let the code that it runs write {full}")
 
 
 def main() -> None:
@@ -81,34 +86,51 @@ def main() -> None:
     asked = json.load(sys.stdin)
     import torch  # before the guard: it may probe the machine with programs of its own
 
-    from alexlab.check.checking import check_network
     from alexlab.check.targets import as_answer
     from alexlab.errors import UserError
-    from alexlab.networks.building import build
 
     _limit()
     torch.set_num_threads(min(2, os.cpu_count() or 1))
-    shape = tuple(asked["input"]) if asked["input"] else None
-    sys.path.insert(0, str(Path(asked["target"].rpartition(":")[0]).parent.absolute()))
-    sys.addaudithook(_guard(scratch))
+    target = asked["target"]
+    file = target if asked.get("script") else target.rpartition(":")[0]
+    sys.path.insert(0, str(Path(file).parent.absolute()))
     answer: dict[str, Any]
     try:
-        network = build(asked["target"], classes=asked["classes"], input=shape)
-        answer = as_answer(check_network(network, shape, asked["classes"], asked["loss"]))
+        answer = as_answer(_checked(asked, _guard(scratch)))
     except UserError as error:
         answer = {"error": str(error)}
     except MemoryError:
-        answer = {"error": f"{asked['target']}: it asked for more memory than the limit of the check, and was stopped."}
+        answer = {"error": f"{target}: it asked for more memory than the limit of the check, and was stopped."}
     except SystemExit as error:
-        answer = {
-            "error": f"{asked['target']}: importing it ended the process (exit code {error.code}); is it a script?"
-        }
+        answer = {"error": f"{target}: importing it ended the process (exit code {error.code}); is it a script?"}
     except RecursionError:
-        answer = {"error": f"{asked['target']}: importing or building it recurses without end."}
+        answer = {"error": f"{target}: importing or building it recurses without end."}
     with os.fdopen(writer, "w", encoding="utf-8") as pipe:
         json.dump(answer, pipe)
     sys.stdout.flush()
     os._exit(0)  # threads that the module left behind do not hold the answer up
+
+
+def _checked(asked: dict[str, Any], guard: Callable[[str, tuple[Any, ...]], None]) -> "Checked":
+    """Run the script, or import and build the network; then look at what there is."""
+    from alexlab.check.checking import LONG, SHORT, check_network
+    from alexlab.check.running import loads, run_script
+
+    shape = tuple(asked["input"]) if asked["input"] else None
+    if asked.get("script"):
+        return run_script(Path(asked["target"]), asked["classes"], guard)
+    from alexlab.networks.building import build
+
+    def anew() -> "nn.Module":
+        return build(asked["target"], classes=asked["classes"], input=shape)
+
+    sys.addaudithook(guard)
+    with loads() as loaded:
+        network = anew()
+    seconds = LONG if asked["run"] else SHORT
+    return check_network(
+        network, shape, asked["classes"], asked["loss"], seconds, fresh=not loaded, again=None if loaded else anew
+    )
 
 
 if __name__ == "__main__":

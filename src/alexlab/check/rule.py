@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from alexlab.check.finding import READ, TRACED, Finding, Place, Severity, Text
+from alexlab.check.finding import MEASURED, READ, TRACED, Edit, Finding, Place, Severity, Text
 from alexlab.check.graph import Graph, Node
 from alexlab.check.reading.program import Event, Program
+from alexlab.check.reading.signatures import FUNCTIONS, LAYERS
 from alexlab.check.reading.values import Made, Object
+from alexlab.check.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,13 @@ class Evidence:
         graph: of the network, or of everything that the script computes.
         program: the script's events; None for a network.
         classes: how many classes there are, where the caller said so.
+        trial: what one batch showed of the network; None where none was tried.
     """
 
     graph: Graph
     program: Program | None = None
     classes: int | None = None
+    trial: Trial | None = None
 
     @property
     def kind(self) -> Text:
@@ -44,6 +48,7 @@ class Rule:
         find: the findings in what is known; nothing where that does not suffice to decide.
         bad: the smallest script that has the mistake.
         good: the same script, mended.
+        symptom: whether it says that something is wrong and not what: said only where no other rule finds an error.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Rule:
     find: "Callable[[Evidence], Iterator[Finding]]"
     bad: str
     good: str
+    symptom: bool = False
 
 
 def place_of(node: Node) -> Place | None:
@@ -68,15 +74,27 @@ def found(
     message: Text,
     fix: Text,
     place: Place | None = None,
+    edit: Edit | None = None,
 ) -> Finding:
     """A finding at a node, or at `place` where that is given."""
     where = place if place is not None else (place_of(node) if node is not None else None)
-    return Finding(rule, severity, message, fix, evidence.kind, where, node.layer if node is not None else "")
+    return Finding(rule, severity, message, fix, evidence.kind, where, node.layer if node is not None else "", edit)
+
+
+def measured(rule: str, severity: Severity, message: Text, fix: Text, layer: str = "") -> Finding:
+    """A finding of what one batch showed."""
+    return Finding(rule, severity, message, fix, MEASURED, None, layer)
 
 
 def called(node: Node) -> str:
     """A layer as a reader calls it: its path, or its operation."""
     return node.layer or node.op
+
+
+def names_of(op: str) -> tuple[str, ...]:
+    """What layers and functions of an operation are called: ReLU, relu."""
+    made = [name for table in (LAYERS, FUNCTIONS) for name, (each, _) in table.items() if each == op]
+    return tuple({op: None, **dict.fromkeys(made)})
 
 
 def name_of(network: object) -> str:

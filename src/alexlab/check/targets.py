@@ -9,27 +9,37 @@ import tempfile
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alexlab.check.checking import Checked, Shape, check_network, check_script
+from alexlab.check.checking import LONG, SHORT, Checked, Shape, check_network, check_script
 from alexlab.check.finding import Finding, Place, Text
 from alexlab.errors import UserError
 
+if TYPE_CHECKING:
+    from torch import nn
+
 LONGEST = 60
-"""Seconds of wall-clock that importing, building and looking at one's own network may take."""
+"""Seconds of wall-clock that importing, building and looking at one's own network may take, and a script that is run."""
 
 
 def check_target(
-    target: str, input: Shape | None = None, classes: int | None = None, dataset: str | None = None
+    target: str,
+    input: Shape | None = None,
+    classes: int | None = None,
+    dataset: str | None = None,
+    run: bool = False,
 ) -> Checked:
     """Look for mistakes in what `target` names.
 
     Args:
-        target: a script or notebook (read, not run), `module.py:Class` or `package.module:function` (imported, in a
-            process with limits), a folder of a run, or a name of the catalogue of networks.
+        target: a script or notebook (read, and run only where `run` says so), `module.py:Class` or
+            `package.module:function` (imported, in a process with limits), a folder of a run, or a name of the
+            catalogue of networks.
         input: channels, height and width of an image.
         classes: how many classes there are.
         dataset: a name of the catalogue of datasets that says both, where they are not given. Its files are not needed.
+        run: run a script too, in a process with limits, up to its first step; take half a minute over one batch of a
+            network, not a second.
 
     Raises:
         UserError: there is no such target, or it cannot be read, imported or built.
@@ -42,27 +52,39 @@ def check_target(
         facts = find(dataset)
         classes, shape = classes or len(facts.classes), facts.shape
     if ":" in target and not path.exists():
-        return check_own(target, input or shape, classes)
+        return check_own(target, input or shape, classes, run=run)
     if path.suffix in (".py", ".ipynb"):
-        return check_script(path, classes)
+        read = check_script(path, classes)
+        return _with_run(path, read, input or shape, classes) if run else read
     if path.is_dir():
-        return _check_run(path, input, classes)
+        return _check_run(path, input, classes, run)
     if path.is_file():
         raise UserError(f"{target}: expected a script (.py), a notebook (.ipynb), a run's folder or a network's name.")
-    return _check_named(target, input, classes, None)
+    return _check_named(target, input, classes, run)
 
 
-def _check_named(name: str, input: Shape | None, classes: int | None, loss: str | None) -> Checked:
+def _check_named(name: str, input: Shape | None, classes: int | None, run: bool) -> Checked:
     from alexlab.networks.building import build
     from alexlab.networks.catalogue import find
 
     entry = find(name)
-    network = build(name, classes=classes, input=input)
+
+    def anew() -> "nn.Module":
+        return build(name, classes=classes, input=input)
+
     # every network of the catalogue is trained with cross-entropy
-    return check_network(network, input or entry.input, classes or entry.classes, loss or "cross_entropy")
+    return check_network(
+        anew(),
+        input or entry.input,
+        classes or entry.classes,
+        "cross_entropy",
+        LONG if run else SHORT,
+        fresh=True,
+        again=anew,
+    )
 
 
-def _check_run(folder: Path, input: Shape | None, classes: int | None) -> Checked:
+def _check_run(folder: Path, input: Shape | None, classes: int | None, run: bool) -> Checked:
     recipe = folder / "recipe.toml"
     if not recipe.is_file():
         raise UserError(f"{folder}: no recipe.toml here; expected the folder of a run.")
@@ -80,16 +102,37 @@ def _check_run(folder: Path, input: Shape | None, classes: int | None) -> Checke
     if ":" in name:
         from alexlab.networks.building import own_code  # imports torch, which a script's reader does without
 
-        return check_own(own_code(name, folder), input, classes, "cross_entropy")
-    return _check_named(name, input, classes, "cross_entropy")
+        return check_own(own_code(name, folder), input, classes, "cross_entropy", run)
+    return _check_named(name, input, classes, run)
 
 
-def check_own(target: str, input: Shape | None, classes: int | None, loss: str | None = None) -> Checked:
+def _with_run(path: Path, read: Checked, input: Shape | None, classes: int | None) -> Checked:
+    """What reading a script showed, and what running it shows; where it cannot be run, that, if nothing else is said."""
+    try:
+        ran = _isolated(str(path), script=True, input=input, classes=classes)
+    except UserError as error:
+        if not read.findings:
+            raise
+        return Checked(read.findings, (*read.unseen, str(error)))
+    known = {(finding.rule, place) for finding in read.findings for place in (finding.place, None)}
+    new = [finding for finding in ran.findings if (finding.rule, finding.place) not in known]
+    return Checked((*read.findings, *new), (*read.unseen, *ran.unseen))
+
+
+def check_own(
+    target: str, input: Shape | None, classes: int | None, loss: str | None = None, run: bool = False
+) -> Checked:
     """Import and build one's own network in a process with limits on time, memory and writing, and check it there."""
-    asked = json.dumps({"target": target, "input": input, "classes": classes, "loss": loss})
+    return _isolated(target, input=input, classes=classes, loss=loss, run=run)
+
+
+def _isolated(target: str, **more: Any) -> Checked:
+    """Have another process look at `target`, with limits on time, memory and writing (`alexlab.check.isolated`)."""
+    asked = json.dumps({"target": target, **more})
     reader, writer = os.pipe()
     with tempfile.TemporaryDirectory(prefix="alexlab-check-") as scratch:
-        environment = {**os.environ, "TMPDIR": scratch, "MPLCONFIGDIR": scratch, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "TMPDIR": scratch, "MPLCONFIGDIR": scratch, "PYTHONDONTWRITEBYTECODE": "1",
+                       "MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": ""}  # fmt: skip
         environment["PYTHONPATH"] = os.pathsep.join(
             filter(None, [str(Path(__file__).parents[2]), environment.get("PYTHONPATH")])
         )
@@ -109,9 +152,13 @@ def check_own(target: str, input: Shape | None, classes: int | None, loss: str |
         except subprocess.TimeoutExpired:
             _end(process)
             os.close(reader)
+            if more.get("script"):
+                raise UserError(
+                    f"{target}: it ran longer than {LONGEST} s without a training step and was stopped. Without --run "
+                    "it is only read."
+                ) from None
             raise UserError(
-                f"{target}: importing and building it took longer than {LONGEST} s and was stopped. "
-                f"Keep training and "
+                f"{target}: importing and building it took longer than {LONGEST} s and was stopped. Keep training and "
                 "downloads out of the module's top level (under `if __name__ == '__main__':`)."
             ) from None
         with os.fdopen(reader, encoding="utf-8") as pipe:
@@ -133,7 +180,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 def _death(code: int, errors: str) -> str:
     last = errors.strip().splitlines()[-1] if errors.strip() else ""
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
-        return "it used more time or memory than a network's definition needs, and was stopped."
+        return "it used more time or memory than the limits of the check, and was stopped."
     if "MemoryError" in last or "can't allocate memory" in last or "bad_alloc" in errors:
         return "it asked for more memory than the limit of the check, and was stopped."
     return f"its process ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)}" + (
@@ -151,6 +198,7 @@ def _checked(target: str, answer: dict[str, Any]) -> Checked:
                 "message": Text(**finding["message"]),
                 "fix": Text(**finding["fix"]),
                 "evidence": Text(**finding["evidence"]),
+                "edit": None,
                 "place": Place(**finding["place"]) if finding["place"] else None,
             }
         )

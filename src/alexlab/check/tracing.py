@@ -17,7 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from alexlab.check.finding import Place
-from alexlab.check.graph import End, Graph, Node, Values
+from alexlab.check.graph import End, Graph, Node, Uncalled, Values
 from alexlab.check.reading.signatures import FUNCTIONS, WEIGHTED
 from alexlab.networks.shapes import Shape
 
@@ -30,8 +30,10 @@ _OPS = {"conv1d": "conv", "conv2d": "conv", "conv3d": "conv", "__getitem__": "ge
 _VIEWS = frozenset({"view", "reshape"})
 
 
-def copied(network: nn.Module, data: bool) -> nn.Module:
+def copied(network: nn.Module, data: bool, own: bool = False) -> nn.Module:
     """A copy of `network` without data (on the meta device), or one that shares its weights and copies its buffers.
+
+    With `own` it has weights of its own too, to be trained.
 
     Hooks that are not PyTorch's own stay behind: they would act on the caller's objects.
     """
@@ -41,7 +43,8 @@ def copied(network: nn.Module, data: bool) -> nn.Module:
             if id(value) in memo:
                 continue
             if isinstance(value, nn.Parameter):
-                content = value.detach() if data else torch.empty_like(value, device="meta")
+                shared = value.detach().clone() if own else value.detach()
+                content = shared if data else torch.empty_like(value, device="meta")
                 memo[id(value)] = nn.Parameter(content, requires_grad=value.requires_grad)
             else:
                 memo[id(value)] = value.detach().clone() if data else torch.empty_like(value, device="meta")
@@ -87,12 +90,16 @@ def trace(network: nn.Module, input: Shape, loss: str | None = None) -> Graph:
         except Exception as error:
             graph.reason = f"the network cannot be copied: {type(error).__name__}: {error}"
             return graph
-        torch.manual_seed(0)
-        images = torch.randn(IMAGES, *input) if data else torch.empty(IMAGES, *input, device="meta")
+        images = noise(input) if data else torch.empty(IMAGES, *input, device="meta")
         if _run(made, images, device, graph):
             return graph
     graph.ends = [End(loss, end.answer, end.answer.place, network=end.network) for end in graph.ends]
     return graph
+
+
+def noise(input: Shape) -> torch.Tensor:
+    """The two images of noise, always the same."""
+    return torch.randn(IMAGES, *input, generator=torch.Generator().manual_seed(0))
 
 
 def _run(network: nn.Module, images: torch.Tensor, device: str, graph: Graph) -> bool:
@@ -111,6 +118,7 @@ def _run(network: nn.Module, images: torch.Tensor, device: str, graph: Graph) ->
         return True
     graph.evaluation = graph.nodes
     recorder.finish(answer)
+    graph.answer = answer
     return False
 
 
@@ -126,13 +134,17 @@ class _Recorder(TorchFunctionMode):
         self.weights = {id(weight) for weight in (*network.parameters(), *network.buffers())}
         self.paths = {id(module): path for path, module in network.named_modules()}
         self.stack: list[nn.Module] = [network]
+        self.called: set[nn.Module] = set()
         self.constant = {id(module) for module in network.modules() if _has_equal_weights(module)}
 
     def start(self, images: torch.Tensor) -> None:
         self._add(Node("input", shape=tuple(images.shape), network=self.network), images)
 
     def finish(self, answer: Any) -> None:
-        for each in _leaves(answer):
+        for path, module in self.network.named_modules():
+            if module not in self.called and not any(True for _ in module.children()):
+                self.graph.uncalled.append(Uncalled(path, type(module).__name__))
+        for each in leaves(answer):
             if id(each) in self.nodes:
                 self.graph.ends.append(End(None, self.nodes[id(each)], None, network=self.network))
 
@@ -146,13 +158,17 @@ class _Recorder(TorchFunctionMode):
         """Follow which layer computes."""
         handles = []
         for module in self.network.modules():
-            handles.append(module.register_forward_pre_hook(lambda m, _: self.stack.append(m)))
+            handles.append(module.register_forward_pre_hook(self._enter))
             handles.append(module.register_forward_hook(self._leave, always_call=True))
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
+
+    def _enter(self, module: nn.Module, inputs: Any) -> None:
+        self.stack.append(module)
+        self.called.add(module)
 
     def _leave(self, module: nn.Module, inputs: Any, answer: Any) -> None:
         if self.stack and self.stack[-1] is module:
@@ -176,7 +192,7 @@ class _Recorder(TorchFunctionMode):
                 self.graph.failure = self._node(name, args, kwargs, None)
                 self.graph.reason = f"{type(error).__name__}: {error}"
             raise
-        made = [each for each in _leaves(answer) if id(each) not in self.weights]
+        made = [each for each in leaves(answer) if id(each) not in self.weights]
         for each in made:
             node = self._node(name, args, kwargs, tuple(each.shape))
             if each.device.type != "meta" and each.dim() > 1 and each.shape[0] == IMAGES and each.is_floating_point():
@@ -189,7 +205,7 @@ class _Recorder(TorchFunctionMode):
         op, parameters = FUNCTIONS.get(short, (_OPS.get(short, short.strip("_")), ()))
         op = _OPS.get(short, op)
         sources = []
-        for each in _leaves([*args, *kwargs.values()]):
+        for each in leaves([*args, *kwargs.values()]):
             if id(each) in self.nodes:
                 sources.append(self.nodes[id(each)])
             elif id(each) not in self.weights:
@@ -199,6 +215,9 @@ class _Recorder(TorchFunctionMode):
         attributes = _attributes(op, parameters, args, kwargs)
         if op in WEIGHTED and id(module) in self.constant:
             attributes["constant"] = True
+        if op in WEIGHTED:
+            weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
+            attributes["unregistered"] = isinstance(weight, nn.Parameter) and id(weight) not in self.weights
         return Node(
             op,
             tuple(sources),
@@ -217,7 +236,8 @@ def _attributes(op: str, parameters: Sequence[str], args: Sequence[Any], kwargs:
         weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
         sizes = tuple(weight.shape) if isinstance(weight, torch.Tensor) else ()
         if op == "linear" and len(sizes) == 2:
-            return {"in_features": sizes[1], "out_features": sizes[0]}
+            bias = kwargs.get("bias", args[2] if len(args) > 2 else None)
+            return {"in_features": sizes[1], "out_features": sizes[0], "bias": bias is not None}
         groups = kwargs.get("groups", args[6] if len(args) > 6 else 1)
         if op == "conv" and len(sizes) > 2:
             return {
@@ -225,6 +245,9 @@ def _attributes(op: str, parameters: Sequence[str], args: Sequence[Any], kwargs:
                 "out_channels": sizes[0],
                 "kernel_size": sizes[2:],
                 "groups": groups,
+                "stride": kwargs.get("stride", args[3] if len(args) > 3 else 1),
+                "padding": kwargs.get("padding", args[4] if len(args) > 4 else 0),
+                "bias": kwargs.get("bias", args[2] if len(args) > 2 else None) is not None,
             }
         return {}
     if op in _VIEWS:
@@ -243,12 +266,12 @@ def _has_equal_weights(module: nn.Module) -> bool:
     return bool(weight.detach()[0].flatten()[:64].eq(first).all()) and bool(weight.detach().eq(first).all())
 
 
-def _leaves(value: Any) -> list[torch.Tensor]:
+def leaves(value: Any) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
     if isinstance(value, dict):
-        return [leaf for part in value.values() for leaf in _leaves(part)]
-    return [leaf for part in value for leaf in _leaves(part)] if isinstance(value, list | tuple) else []
+        return [leaf for part in value.values() for leaf in leaves(part)]
+    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, list | tuple) else []
 
 
 def _place() -> Place | None:

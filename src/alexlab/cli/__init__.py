@@ -9,6 +9,7 @@ import click
 
 from alexlab import __version__
 from alexlab.errors import UserError, unknown
+from alexlab.process import settle
 
 COMMANDS = {
     "networks": "list the networks; `networks show NAME` tells where one comes from",
@@ -62,6 +63,7 @@ def alexlab() -> None:
 
 def main() -> Any:
     """Run the command line. A mistake of the user's is one line on standard error and exit code 2."""
+    settle()
     try:
         alexlab(standalone_mode=False)
     except UserError as error:

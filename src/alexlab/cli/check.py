@@ -21,6 +21,9 @@ def _shape(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option("--input", "shape", callback=_shape, metavar="CxHxW", help="Shape of an image, e.g. 1x28x28.")
 @click.option("--classes", type=click.IntRange(min=2), help="How many classes there are.")
 @click.option("--dataset", metavar="NAME", help="Take shape and classes from a dataset of `alexlab datasets`.")
+@click.option(
+    "--run", is_flag=True, help="Run a script too, with limits, up to its first step; take longer over a batch."
+)
 @click.option("--json", "form", flag_value="json", help="Findings as a JSON list.")
 @click.option("--sarif", "form", flag_value="sarif", help="Findings as SARIF 2.1.0, for editors and CI.")
 @click.option(
@@ -31,12 +34,13 @@ def check(
     shape: tuple[int, int, int] | None,
     classes: int | None,
     dataset: str | None,
+    run: bool,
     form: str | None,
     lang: str,
 ) -> None:
     """Tell what is wrong with a network or a training script, before it is trained.
 
-    TARGET is a script or notebook (read, never run), module.py:Class or module.py:function (imported, in a process with
+    TARGET is a script or notebook (read, and not run without --run), module.py:Class or module.py:function (imported, in a process with
     limits), a run's folder, or a name from `alexlab networks`. Ends with exit code 1 where there are errors.
     """
     from alexlab.check import formats
@@ -44,7 +48,7 @@ def check(
     from alexlab.check.targets import check_target
 
     language: Language = "zh" if lang == "zh" else "en"
-    checked = check_target(target, shape, classes, dataset)
+    checked = check_target(target, shape, classes, dataset, run)
     show = {"json": formats.as_json, "sarif": formats.as_sarif}.get(form or "", formats.as_text)
     click.echo(show(checked, language))
     if checked.failed:

@@ -12,9 +12,18 @@ from alexlab.cli import options
 @click.argument("images", nargs=-1, required=True)
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes to name.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: path, rank, class, probability, error.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "int8"]),
+    default="float32",
+    show_default=True,
+    help="bfloat16 and int8 are faster; doubtful images are computed again in float32.",
+)
 @options.device
 @options.as_json
-def predict(run: Path, images: tuple[str, ...], top: int, as_csv: bool, device: str, as_json: bool) -> None:
+def predict(
+    run: Path, images: tuple[str, ...], top: int, as_csv: bool, precision: str, device: str, as_json: bool
+) -> None:
     """Classify IMAGES with RUN: files, folders, or - for an image on standard input.
 
     An image that cannot be read is reported, the others are answered, and the exit code is 1.
@@ -22,13 +31,13 @@ def predict(run: Path, images: tuple[str, ...], top: int, as_csv: bool, device: 
     import sys
 
     from alexlab.cli.answers import printer
-    from alexlab.training.reading import pictures
+    from alexlab.training.reading import image_files
     from alexlab.training.run import Run
 
     opened = Run(run)
     say = printer("json" if as_json else "csv" if as_csv else "table")
     failed = False
-    for prediction in opened.predictions(pictures(images, sys.stdin.buffer), top, device):
+    for prediction in opened.predictions(image_files(images, sys.stdin.buffer), top, device, precision):
         say(prediction)
         failed = failed or prediction.error is not None
     sys.exit(1 if failed else 0)

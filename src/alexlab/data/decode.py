@@ -4,9 +4,11 @@ import io
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from alexlab.data.jpeg import decode_jpeg
 from alexlab.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
@@ -61,24 +63,63 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def fit(image: Image.Image, channels: int, size: tuple[int, int], how: str) -> Pixels:
-    """Pixels of shape (channels, height, width) made from `image`, bilinear as Pillow has it.
+def decode_rgb(data: bytes, name: str, into: Pixels | None = None) -> Pixels:
+    """As `decode`, as RGB pixels of shape (height, width, 3); written to `into` if it has their shape and that is the faster way."""
+    pixels = decode_jpeg(data, into, MOST_PIXELS)
+    return np.asarray(_as_mode(decode(data, name), 3)) if pixels is None else pixels
+
+
+def fit(image: Image.Image | Pixels, channels: int, size: tuple[int, int], how: str) -> Pixels:
+    """Pixels of shape (channels, height, width) made from `image`, bilinear: as Pillow has it, within one level of 255.
 
     Args:
+        image: a picture, or RGB pixels of shape (height, width, 3).
         channels: 1 (grey, ITU-R 601 luma) or 3 (RGB).
         size: height and width wanted.
         how: "stretch" ignores the proportions; "crop" scales the image to cover the size and takes the centre; "pad" scales it to
             fit inside and fills with 0.
     """
     height, width = size
+    if channels == 1:
+        grey = _as_mode(Image.fromarray(image) if isinstance(image, np.ndarray) else image, 1)
+        return np.asarray(grey if grey.size == (width, height) else _fitted(grey, size, how))[None]
+    into: Pixels = np.empty((height, width, 3), np.uint8)
+    fit_rgb(image if isinstance(image, np.ndarray) else np.asarray(_as_mode(image, 3)), into, how)
+    return into.transpose(2, 0, 1)
+
+
+def fit_rgb(pixels: Pixels, into: Pixels, how: str) -> None:
+    """As `fit`, for RGB pixels of shape (height, width, 3), into an array of the shape wanted."""
+    (have_height, have_width), (height, width) = pixels.shape[:2], into.shape[:2]
+    if pixels.shape == into.shape:
+        into[:] = pixels
+    elif how == "stretch" or have_height * width == have_width * height:
+        whole = torch.from_numpy(_writable(pixels)).permute(2, 0, 1)[None]
+        resize_bytes(whole, torch.from_numpy(into).permute(2, 0, 1)[None])
+    else:  # at the edges of a window Pillow's filter looks beyond it, PyTorch's does not
+        into[:] = np.asarray(_fitted(Image.fromarray(pixels), (height, width), how))
+
+
+def _as_mode(image: Image.Image, channels: int) -> Image.Image:
     mode = "L" if channels == 1 else "RGB"
-    image = image if image.mode == mode else image.convert(mode)
-    if image.size != (width, height):
-        if how == "stretch":
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
-        elif how == "crop":
-            image = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
-        else:
-            image = ImageOps.pad(image, (width, height), Image.Resampling.BILINEAR)
-    pixels: Pixels = np.asarray(image)
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _fitted(image: Image.Image, size: tuple[int, int], how: str) -> Image.Image:
+    if how == "stretch":
+        return image.resize(size[::-1], Image.Resampling.BILINEAR)
+    fitted = ImageOps.fit if how == "crop" else ImageOps.pad
+    return fitted(image, size[::-1], Image.Resampling.BILINEAR)
+
+
+def resize_bytes(images_NCHW: torch.Tensor, into_NCHW: torch.Tensor) -> None:
+    """Scale uint8 images on the CPU to the size of `into_NCHW`, bilinear with Pillow's filter and fixed-point arithmetic.
+
+    Where channels are last it is six times as fast as Pillow, and each value within one of Pillow's.
+    """
+    size = list(into_NCHW.shape[2:])
+    torch.ops.aten._upsample_bilinear2d_aa.out(images_NCHW, size, False, None, None, out=into_NCHW)
+
+
+def _writable(pixels: Pixels) -> Pixels:
+    return pixels if pixels.flags.writeable else pixels.copy()

@@ -61,8 +61,15 @@ class FileImages:
     shape: Shape | None = None
 
     def picture(self, index: int) -> Image.Image:
-        name = self.names[index]
-        return decode(self.files.read(name), f"{self.files.root}/{name}")
+        return decode(self.read(index), self.path(index))
+
+    def read(self, index: int) -> bytes:
+        """The file's content."""
+        return self.files.read(self.names[index])
+
+    def path(self, index: int) -> str:
+        """What an error calls the image."""
+        return f"{self.files.root}/{self.names[index]}"
 
     def select(self, indices: NDArray[np.int64]) -> "FileImages":
         return FileImages(self.files, [self.names[i] for i in indices], self.shape)

@@ -1,6 +1,7 @@
 """From a name to a dataset: found in the data folders, or fetched, or one clear error."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -10,7 +11,6 @@ import platformdirs
 
 from alexlab.data.catalogue import Entry, File, find
 from alexlab.data.cifar import read_cifar10
-from alexlab.data.fetch import Progress, fetch
 from alexlab.data.files import ARCHIVES
 from alexlab.data.folder import read_folder, read_list
 from alexlab.data.idx import read_idx
@@ -43,7 +43,7 @@ def open_dataset(
     download: bool = True,
     whole: bool = False,
     at: Path | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:
     """The dataset called `name`: of the catalogue, `folder:PATH`, `ilsvrc:PATH` or `list:FILE.csv`.
 
@@ -65,6 +65,9 @@ def open_dataset(
         return _read(entry, found)
     folders = data_folders(data_dir)
     if download and entry.files:
+        # Not at the top: urllib3 takes a tenth of the time in which `predict` answers.
+        from alexlab.data.fetch import fetch
+
         try:
             for file in entry.files:
                 fetch(file, cache_folder() / entry.folders[0], progress)

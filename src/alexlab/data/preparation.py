@@ -13,8 +13,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from alexlab.data.colour import PixelStatistics, noise_as_it_ran, noise_as_written
-from alexlab.data.decode import Pixels, fit
+from alexlab.data.decode import Pixels, decode, decode_rgb, fit, fit_rgb, resize_bytes
 from alexlab.data.images import Shape
+from alexlab.data.room import room
 from alexlab.data.views import views
 from alexlab.errors import UserError
 
@@ -25,7 +26,7 @@ AUGMENTATIONS = {
     "shift": "moved by up to an eighth of the side each way; what moves in is 0",
     "turn": "turned by up to 15 degrees and scaled by up to 15 %; what moves in is 0",
     "crop": "a random window of the input's size from the stored image",
-    "random-resized-crop": "a window of 8 to 100 % of the area and proportions 3/4 to 4/3, scaled to the input's size",
+    "random-resized-crop": "a window of 8 to 100 % of the area and proportions 3/4 to 4/3, scaled to the input's size as Pillow does",
 }
 MOST_TURN, MOST_SCALE = np.pi / 12, 0.15
 
@@ -57,11 +58,29 @@ class Preparation:
     statistics: PixelStatistics | None = None
     subtract_mean_image: bool = False
 
-    def stored(self, picture: Image.Image) -> Pixels:
-        """The picture as uint8 of shape `store`."""
+    def stored(self, picture: Image.Image | Pixels) -> Pixels:
+        """The picture, or RGB pixels of shape (height, width, 3), as uint8 of shape `store`."""
         return fit(picture, self.store[0], self.store[1:], self.fit)
 
-    def __call__(self, images_NCHW: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+    def store_file(self, data: bytes, name: str, into: Pixels) -> None:
+        """Decode the image file `data` and write what is stored of it to `into`, uint8 of shape (height, width, channels).
+
+        Raises:
+            ImageError: `name` and what is wrong with it.
+        """
+        if self.store[0] == 1:
+            into[:] = self.stored(decode(data, name)).transpose(1, 2, 0)
+            return
+        pixels = decode_rgb(data, name, into)
+        if pixels is not into:
+            fit_rgb(pixels, into, self.fit)
+
+    def __call__(
+        self,
+        images_NCHW: torch.Tensor,
+        generator: torch.Generator | None = None,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> torch.Tensor:
         """The network's input, float32 of shape (N, *input), from stored images, uint8 of shape (N, *store).
 
         With a `generator` (on the CPU, whatever the device, so that every device draws the same) the images are augmented.
@@ -85,8 +104,8 @@ class Preparation:
         if self.statistics and ("colour" in augment or "colour-as-written" in augment):
             normal_NC = torch.randn(len(pixels_NCHW), self.input[0], generator=generator)
             noise = noise_as_it_ran if "colour" in augment else noise_as_written
-            pixels_NCHW = noise(pixels_NCHW, self.statistics, normal_NC)
-        return self._normalised(pixels_NCHW)
+            pixels_NCHW = noise(pixels_NCHW.float(), self.statistics, normal_NC)
+        return self._normalised(pixels_NCHW, memory_format)
 
     def views(self, images_NCHW: torch.Tensor, count: int) -> torch.Tensor:
         """`count` views of each stored image as the network's input: (N, count, *input). See `data.views`.
@@ -99,8 +118,8 @@ class Preparation:
             raise UserError(
                 f"{count} views of {size} images at {size} are all the same; a recipe with a larger store has more to see."
             )
-        seen_NVCHW = views(self._centred(images_NCHW), self.input[1:], count).float()
-        return self._normalised(seen_NVCHW.flatten(0, 1)).view(seen_NVCHW.shape)
+        seen_NVCHW = views(self._centred(images_NCHW), self.input[1:], count)
+        return self._normalised(seen_NVCHW.flatten(0, 1), torch.contiguous_format).view(seen_NVCHW.shape)
 
     def _centred(self, images_NCHW: torch.Tensor) -> torch.Tensor:
         """Stored images, minus the mean image where the recipe wants that."""
@@ -108,21 +127,49 @@ class Preparation:
             return images_NCHW
         return images_NCHW.float() - self.statistics.mean_image_CHW.to(images_NCHW.device, torch.float32)
 
-    def _normalised(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
-        scaled = pixels_NCHW / 255
-        if self.mean:
-            scaled -= torch.tensor(self.mean, device=scaled.device).view(-1, 1, 1)
-        if self.std:
-            scaled /= torch.tensor(self.std, device=scaled.device).view(-1, 1, 1)
-        return scaled * 255 if self.pixels == "0-255" else scaled
+    def _normalised(self, pixels_NCHW: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:
+        """Pixels at 0 to 255, uint8 or float32, as float32 of the recipe's scale."""
+        device = pixels_NCHW.device
+        inputs_NCHW = _empty(pixels_NCHW.shape, memory_format, device)
+        last = memory_format == torch.channels_last
+        mean, std = (_beside(values, inputs_NCHW, last) for values in (self.mean, self.std))
+        at_once = 1 if device.type == "cpu" else max(1, len(pixels_NCHW))  # one image fits into a core's cache
+        for part, scaled in zip(torch.split(pixels_NCHW, at_once), torch.split(inputs_NCHW, at_once), strict=True):
+            part = part.contiguous(memory_format=memory_format) if part.dtype == torch.uint8 else part
+            scaled.copy_(part).div_(255)
+            rows = scaled.permute(0, 2, 3, 1).flatten(2) if last else scaled
+            if self.mean:
+                rows -= mean
+            if self.std:
+                rows /= std
+            if self.pixels == "0-255":
+                rows *= 255
+        return inputs_NCHW
+
+
+def _empty(shape: torch.Size, memory_format: torch.memory_format, device: torch.device) -> torch.Tensor:
+    if device.type != "cpu":
+        return torch.empty(shape, device=device, memory_format=memory_format)
+    count, channels, height, width = shape
+    if memory_format == torch.channels_last:
+        return torch.from_numpy(room((count, height, width, channels), np.float32)).permute(0, 3, 1, 2)
+    return torch.from_numpy(room(tuple(shape), np.float32))
+
+
+def _beside(values: tuple[float, ...], images_NCHW: torch.Tensor, last: bool) -> torch.Tensor:
+    """One value, or one for each channel, as a tensor to subtract: from images, or from rows of channels-last ones."""
+    channels, _, width = images_NCHW.shape[1:]
+    tensor = torch.tensor(values, device=images_NCHW.device)
+    return tensor.expand(channels).repeat(width) if last and values else tensor.view(-1, 1, 1)
 
 
 def resized(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Images at 0 to 255, float32 of the given height and width: bilinear as Pillow's, which rounds to whole numbers besides."""
-    images_NCHW = images_NCHW.float()
+    """Images at 0 to 255 of the given height and width: as they are if they have it, else float32, bilinear as Pillow's, which rounds
+    to whole numbers besides.
+    """
     if tuple(images_NCHW.shape[2:]) == size:
         return images_NCHW
-    return F.interpolate(images_NCHW, size=size, mode="bilinear", antialias=True, align_corners=False)
+    return F.interpolate(images_NCHW.float(), size=size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def _windows(
@@ -160,24 +207,63 @@ def _centre(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 def _mirrored(images_NCHW: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
     swap = torch.rand(len(images_NCHW), generator=generator) < 0.5
+    if images_NCHW.device.type == "cpu":  # image by image: a mask over channels-last images is forty times slower
+        mirrored_NCHW = images_NCHW.clone()
+        for i in swap.nonzero()[:, 0].tolist():
+            mirrored_NCHW[i] = mirrored_NCHW[i].flip(2)
+        return mirrored_NCHW
     return torch.where(swap.to(images_NCHW.device)[:, None, None, None], images_NCHW.flip(3), images_NCHW)
 
 
 def _random_resized(
     images_NCHW: torch.Tensor, size: tuple[int, int], generator: torch.Generator | None
 ) -> torch.Tensor:
-    """Windows as in "Going Deeper with Convolutions" (Szegedy et al. 2014, section 6), sampled bilinearly."""
-    count = len(images_NCHW)
+    """Windows as in "Going Deeper with Convolutions" (Szegedy et al. 2014, section 6), scaled as Pillow does.
+
+    Their edges lie between pixels and their values are whole levels where the images' are, as with Pillow's crop and resize.
+    """
+    count, (height, width) = len(images_NCHW), images_NCHW.shape[2:]
     area, proportion, x, y = torch.rand(4, count, generator=generator)
     area = 0.08 + 0.92 * area
     proportion = torch.exp(np.log(3 / 4) + proportion * (np.log(4 / 3) - np.log(3 / 4)))
-    wide, high = (area * proportion).sqrt().clamp(max=1), (area / proportion).sqrt().clamp(max=1)
-    affine = torch.zeros(count, 2, 3)
-    affine[:, 0, 0], affine[:, 1, 1] = wide, high
-    affine[:, 0, 2], affine[:, 1, 2] = (2 * x - 1) * (1 - wide), (2 * y - 1) * (1 - high)
-    channels = images_NCHW.shape[1]
-    grid = F.affine_grid(affine.to(images_NCHW.device), [count, channels, *size], align_corners=False)
-    return F.grid_sample(images_NCHW.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    pixels = area * (height * width)
+    wide = (pixels * proportion).sqrt().round().clamp(1, width)
+    high = (pixels / proportion).sqrt().round().clamp(1, height)
+    left, top = ((x * (width - wide + 1)).floor(), (y * (height - high + 1)).floor())
+    if images_NCHW.device.type != "cpu" or images_NCHW.dtype != torch.uint8:
+        return _windows_resized(images_NCHW, top, high, left, wide, size)
+    resized_NCHW = torch.from_numpy(room((count, *size, images_NCHW.shape[1]), np.uint8)).permute(0, 3, 1, 2)
+    edges = torch.stack([top, top + high, left, left + wide], dim=1).int().tolist()
+    for i, (upper, lower, first, end) in enumerate(edges):
+        resize_bytes(images_NCHW[i : i + 1, :, upper:lower, first:end], resized_NCHW[i : i + 1])
+    return resized_NCHW
+
+
+def _windows_resized(
+    images_NCHW: torch.Tensor,
+    top_N: torch.Tensor,
+    high_N: torch.Tensor,
+    left_N: torch.Tensor,
+    wide_N: torch.Tensor,
+    size: tuple[int, int],
+) -> torch.Tensor:
+    """A window of each image scaled to `size`, as two products of matrices, which every device can do for a batch at once."""
+    height, width = images_NCHW.shape[2:]
+    rows_NIH = _weights(top_N, high_N, height, size[0]).to(images_NCHW.device)
+    columns_NJW = _weights(left_N, wide_N, width, size[1]).to(images_NCHW.device)
+    resized_NCHW = rows_NIH[:, None] @ images_NCHW.float() @ columns_NJW[:, None].mT
+    return resized_NCHW.round().clamp(0, 255).byte() if images_NCHW.dtype == torch.uint8 else resized_NCHW
+
+
+def _weights(start_N: torch.Tensor, length_N: torch.Tensor, have: int, want: int) -> torch.Tensor:
+    """What each of `have` pixels weighs in each of `want` made from a window: Pillow's bilinear filter, (N, want, have)."""
+    scale_N11 = (length_N / want)[:, None, None]
+    start_N11 = start_N[:, None, None]
+    place = torch.arange(have)
+    centre_NI1 = start_N11 + (torch.arange(want)[:, None] + 0.5) * scale_N11
+    weights_NIH = (1 - (place + 0.5 - centre_NI1).abs() / scale_N11.clamp(min=1)).clamp(min=0)
+    weights_NIH = weights_NIH * ((place >= start_N11) & (place < start_N11 + length_N[:, None, None]))
+    return weights_NIH / weights_NIH.sum(dim=2, keepdim=True)
 
 
 def _turned(pixels_NCHW: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
@@ -187,4 +273,4 @@ def _turned(pixels_NCHW: torch.Tensor, generator: torch.Generator | None) -> tor
     cosine, sine, zero = angle.cos() / scale, angle.sin() / scale, torch.zeros(count)
     affine = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).view(count, 2, 3)
     grid = F.affine_grid(affine.to(pixels_NCHW.device), list(pixels_NCHW.shape), align_corners=False)
-    return F.grid_sample(pixels_NCHW, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return F.grid_sample(pixels_NCHW.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -1,22 +1,29 @@
-"""The stored images of a split: uint8, of one size, decoded once where they fit into memory, else once an epoch."""
+"""The stored images of a split: uint8, of one size. Held in memory where they fit, else kept on disk once they are decoded."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from math import prod
+from threading import Lock
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from alexlab.data.cache import DecodedCache, default_budget, open_cache
 from alexlab.data.decode import ImageError, Pixels
-from alexlab.data.images import ArrayImages, Images, Split
+from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.data.preparation import Preparation
+from alexlab.data.room import room
+from alexlab.data.workers import cores, workers
 from alexlab.errors import UserError
 
-BATCHES_AHEAD = 2  # decoded while another is computed
+AT_ONCE = 8  # images that a worker decodes in one go
 MOST_NAMED = 5  # unreadable files that an error names
+
+Finish = Callable[[int, torch.Tensor], torch.Tensor]
+"""What is made of batch number i of a pass and its images (N, *store), in a worker."""
 
 
 def memory_budget() -> int:
@@ -33,10 +40,13 @@ class Store:
         preparation: Preparation,
         budget: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        disk: int | None = None,
     ) -> None:
-        """Decode the images if they fit into `budget` bytes (by default `memory_budget()`), else leave them for the batches.
+        """Decode the images if they fit into `budget` bytes of memory (by default `memory_budget()`), else leave them for the batches.
 
-        `progress` is called with the images decoded so far and in all.
+        Args:
+            progress: called with the images decoded so far and in all.
+            disk: bytes that images that do not fit into memory may take on disk, decoded (by default `cache.default_budget()`).
 
         Raises:
             UserError: images that cannot be decoded; it names the first of them.
@@ -45,13 +55,16 @@ class Store:
         self.labels = torch.from_numpy(split.labels)
         self._images: Images = split.images
         self._preparation = preparation
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
         self._held: torch.Tensor | None = None
+        self._channels_last = False  # of what is held: (N, height, width, channels)
+        self._cache: DecodedCache | None = None
         images = split.images
         if isinstance(images, ArrayImages) and images.shape == preparation.store:
             self._held = torch.from_numpy(_writable(images.pixels_NCHW))
         elif len(split) * prod(preparation.store) <= (memory_budget() if budget is None else budget):
-            self._held = self._decode_all(progress)
+            self._held, self._channels_last = self._decode_all(progress), True
+        elif isinstance(images, FileImages):
+            self._cache = open_cache(images, preparation, default_budget() if disk is None else disk)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -60,50 +73,123 @@ class Store:
     def in_memory(self) -> bool:
         return self._held is not None
 
-    def batches(self, order: NDArray[np.int64], size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Batches of (images uint8 (N, *store), labels int64 (N,)) of at most `size`, in this order; the last may be smaller."""
+    def batches(
+        self, order: NDArray[np.int64], size: int, finish: Finish | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Batches of (images uint8 (N, *store), labels int64 (N,)) of at most `size`, in this order; the last may be smaller.
+
+        With `finish`, what it makes of each batch takes the images' place. Some batches are made ahead by `workers`, one for every two
+        cores and two at least, and no more are held. Images that were decoded for the batch have their channels last in memory.
+        """
         parts = [order[start : start + size] for start in range(0, len(order), size)]
-        if self._held is not None:
+        if self.in_memory and finish is None:
             for part in parts:
-                index = torch.from_numpy(part)
-                yield self._held[index], self.labels[index]
+                yield self.taken(part), self.labels[torch.from_numpy(part)]
             return
-        upcoming: deque[tuple[NDArray[np.int64], list[Future[Pixels]]]] = deque()
-        for part in parts:
-            upcoming.append((part, [self._pool.submit(self._decode, int(i)) for i in part]))
-            if len(upcoming) > BATCHES_AHEAD:
-                yield self._gathered(*upcoming.popleft())
-        while upcoming:
-            yield self._gathered(*upcoming.popleft())
+        upcoming: deque[_Batch] = deque()
+        try:
+            for number, part in enumerate(parts):
+                upcoming.append(_Batch(self, number, part, finish))
+                if len(upcoming) > max(2, cores() // 2):
+                    yield upcoming.popleft().result()
+            while upcoming:
+                yield upcoming.popleft().result()
+        finally:
+            for batch in upcoming:
+                batch.unwanted = True
 
-    def _gathered(self, part: NDArray[np.int64], decoded: list[Future[Pixels]]) -> tuple[torch.Tensor, torch.Tensor]:
-        images = torch.from_numpy(np.stack([future.result() for future in decoded]))
-        return images, self.labels[torch.from_numpy(part)]
+    def fill(self, index: int, row: Pixels) -> None:
+        """Write the stored image to `row`, of shape (height, width, channels)."""
+        if self._cache and self._cache.get(index, row):
+            return
+        images = self._images
+        if isinstance(images, FileImages):
+            self._preparation.store_file(images.read(index), images.path(index), row)
+        else:
+            row[:] = self._preparation.stored(images.picture(index)).transpose(1, 2, 0)
+        if self._cache:
+            self._cache.put(index, row)
 
-    def _decode(self, index: int) -> Pixels:
-        return self._preparation.stored(self._images.picture(index))
+    def empty(self, count: int) -> Pixels:
+        """Room for `count` stored images, (N, height, width, channels)."""
+        channels, height, width = self._preparation.store
+        return room((count, height, width, channels), np.uint8)
+
+    def taken(self, part: NDArray[np.int64]) -> torch.Tensor:
+        """These images, of a store that holds them in memory."""
+        assert self._held is not None
+        index = torch.from_numpy(part)
+        if not self._channels_last:
+            return self._held[index]
+        rows = torch.from_numpy(self.empty(len(part)))
+        return torch.index_select(self._held, 0, index, out=rows).permute(0, 3, 1, 2)
 
     def _decode_all(self, progress: Callable[[int, int], None] | None) -> torch.Tensor:
         count = len(self.labels)
-        held = torch.empty((count, *self._preparation.store), dtype=torch.uint8)
-        rows = held.numpy()
+        channels, height, width = self._preparation.store
+        rows: Pixels = np.empty((count, height, width, channels), np.uint8)
         problems: list[str] = []
 
-        def decode(index: int) -> str | None:
-            try:
-                rows[index] = self._decode(index)
-                return None
-            except ImageError as error:
-                return str(error)
+        def decode(start: int) -> list[str]:
+            found = []
+            for index in range(start, min(start + AT_ONCE, count)):
+                try:
+                    self.fill(index, rows[index])
+                except ImageError as error:
+                    found.append(str(error))
+            return found
 
-        for done, problem in enumerate(self._pool.map(decode, range(count)), start=1):
-            if problem:
-                problems.append(problem)
+        for start, found in zip(range(0, count, AT_ONCE), workers().map(decode, range(0, count, AT_ONCE)), strict=True):
+            problems += found
+            done = min(start + AT_ONCE, count)
             if progress and (done % 256 == 0 or done == count):
                 progress(done, count)
         if problems:
             raise UserError(unreadable(problems))
-        return held
+        return torch.from_numpy(rows)
+
+
+class _Batch:
+    """A batch that the workers make: its images are decoded by several, and the one who comes last finishes it."""
+
+    def __init__(self, store: Store, number: int, part: NDArray[np.int64], finish: Finish | None) -> None:
+        self.unwanted = False
+        self._store, self._number, self._part, self._finish = store, number, part, finish
+        self._done: Future[torch.Tensor] = Future()
+        self._lock = Lock()
+        held = store.in_memory
+        self._rows = store.empty(0 if held else len(part))
+        starts = [0] if held else range(0, len(part), AT_ONCE)
+        self._left = len(starts)
+        self._error: BaseException | None = None
+        for start in starts:
+            workers().submit(self._work, start)
+
+    def result(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._done.result(), self._store.labels[torch.from_numpy(self._part)]
+
+    def _work(self, start: int) -> None:
+        try:
+            if not self.unwanted and not self._store.in_memory:
+                for place in range(start, min(start + AT_ONCE, len(self._part))):
+                    self._store.fill(int(self._part[place]), self._rows[place])
+        except BaseException as error:
+            self._error = self._error or error
+        with self._lock:
+            self._left -= 1
+            if self._left:
+                return
+        try:
+            if self._error or self.unwanted:
+                raise self._error or RuntimeError("nobody waits for this batch")
+            self._done.set_result(self._made())
+        except BaseException as error:
+            self._done.set_exception(error)
+
+    def _made(self) -> torch.Tensor:
+        held = self._store.in_memory
+        images = self._store.taken(self._part) if held else torch.from_numpy(self._rows).permute(0, 3, 1, 2)
+        return self._finish(self._number, images) if self._finish else images
 
 
 def unreadable(problems: list[str]) -> str:

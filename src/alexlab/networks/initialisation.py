@@ -4,10 +4,25 @@ A network's own initialisation is named in the catalogue; a recipe may name anot
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from alexlab.errors import UserError
+
+
+class Uninitialised(TorchFunctionMode):
+    """Within it, layers keep whatever is in their memory: for networks whose weights are to be read from a file."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
 
 Layers = nn.Conv2d | nn.Linear
 

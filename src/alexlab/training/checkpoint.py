@@ -156,11 +156,19 @@ def restore(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) ->
         raise UserError(f"{path}: a checkpoint of format {facts.get('format')}; this alexlab reads 1 and {FORMAT}.")
     weights = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
     check_tensors(network.state_dict(), weights, str(path))
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):
             _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = tensor
+            # Laid out as its parameter: the fused updates go through both from front to back.
+            if int(index) >= len(parameters):
+                raise UserError(f"{path}: holds the state of more parameters than the network has.")
+            parameter = parameters[int(index)]
+            laid_out = (
+                torch.empty_like(parameter, device="cpu").copy_(tensor) if tensor.shape == parameter.shape else tensor
+            )
+            state.setdefault(int(index), {})[key] = laid_out
     try:
         standing = _standing(facts["standing"])
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

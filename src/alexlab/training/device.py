@@ -44,7 +44,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": describe_device(device),
@@ -52,7 +52,8 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The model of the processor, as the system calls it."""
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:  # noqa: PTH123
         for line in file:
             if line.startswith("model name"):

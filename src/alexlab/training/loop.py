@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from alexlab.data.preparation import Preparation
-from alexlab.data.store import Store
+from alexlab.data.store import Finish, Store
+from alexlab.networks.building import layout
 from alexlab.recipes.schema import Recipe
 from alexlab.training import checkpoint
 from alexlab.training import folder as run_folder
@@ -23,7 +24,7 @@ from alexlab.training.evaluation import Evaluation, evaluate
 from alexlab.training.interruption import Interrupted, Interruption
 from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
 from alexlab.training.saving import Saver
-from alexlab.training.seeds import epoch_order, generator_for, seed_for
+from alexlab.training.seeds import epoch_order, generator_for, seed_draws, seed_for
 from alexlab.training.weights import NotFinite, to_bytes
 
 POINTS = 5  # of the curves within an epoch, as the textbook draws them
@@ -125,7 +126,10 @@ class Loop:
         order = epoch_order(recipe.seed, standing.epoch, len(self.train))[standing.batch * recipe.batch :]
         self.network.train()
         began = time.perf_counter()
-        for images, labels in self.train.batches(order, recipe.batch):
+        in_worker = self._input_of(standing.step) if self.device.type == "cpu" else None
+        for images, labels in self.train.batches(order, recipe.batch, in_worker):
+            if in_worker is None:
+                images = self._input_of(standing.step)(0, images.to(self.device))
             self._update(images, labels)
             standing.batch += 1
             standing.step += 1
@@ -151,11 +155,18 @@ class Loop:
     def _enough(self) -> bool:
         return self.steps_wanted is not None and self.standing.step >= self.steps_wanted
 
-    def _update(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+    def _input_of(self, first: int) -> Finish:
+        """What makes the network's input of batch number i, that of update `first` + i, of stored images."""
+        prepared, seed, kind = self._preparation_now(), self.recipe.seed, layout(self.recipe.network)
+
+        def finish(number: int, images_NCHW: torch.Tensor) -> torch.Tensor:
+            return prepared(images_NCHW, generator_for(seed, "augment", first + number), kind)
+
+        return finish
+
+    def _update(self, inputs_NCHW: torch.Tensor, labels: torch.Tensor) -> None:
         recipe, step = self.recipe, self.standing.step
-        generator = generator_for(recipe.seed, "augment", step)
-        torch.manual_seed(seed_for(recipe.seed, "update", step))  # what dropout draws
-        inputs_NCHW = self._preparation_now()(images.to(self.device), generator)
+        seed_draws(self.device, seed_for(recipe.seed, "update", step))  # what dropout draws
         labels = labels.to(self.device)
         bfloat16 = recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):

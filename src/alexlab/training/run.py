@@ -1,6 +1,7 @@
 """A run: a folder that training made, and what can be done with it."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
 from alexlab.errors import UserError
-from alexlab.networks.building import build, own_code
+from alexlab.networks.building import build, is_own, own_code
+from alexlab.networks.initialisation import Uninitialised
+from alexlab.networks.packing import Packed, check_precision, packed
 from alexlab.recipes.reading import read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation
 from alexlab.training import folder as run_folder
 from alexlab.training.device import choose_device, exact
 from alexlab.training.evaluation import Evaluation, from_logits, log_probabilities, together
 from alexlab.training.parts import as_recorded
-from alexlab.training.prediction import Prediction, predict
+from alexlab.training.prediction import Prediction, Source, predict
 from alexlab.training.weights import load_into, load_statistics
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
@@ -52,6 +55,7 @@ class Run:
         self.recipe = read_recipe(str(self.folder / "recipe.toml"))
         self.classes: tuple[str, ...] = tuple(self.facts["classes"])
         self._network: nn.Module | None = None
+        self._answering: dict[str, Packed] = {}
 
     @property
     def preparation(self) -> Preparation:
@@ -113,7 +117,9 @@ class Run:
         if self._network is None:
             classes, input = self.recipe.classes, self.recipe.input
             assert isinstance(classes, int) and isinstance(input, tuple)
-            network = build(own_code(self.recipe.network, self.folder), classes, input)
+            name = own_code(self.recipe.network, self.folder)
+            with nullcontext() if is_own(name) else Uninitialised():
+                network = build(name, classes, input)
             load_into(network, self.weights)
             self._network = network.eval()
         return self._network.to(device or torch.device("cpu"))
@@ -149,8 +155,13 @@ class Run:
         at = None if data_dir else Path(self.facts["found"])
         return open_dataset(self.recipe.dataset, directory, self.recipe.seed, at=at)
 
-    def predict(self, image: Picture | list[Picture], top: int = 5, device: str = "auto") -> Any:
+    def predict(
+        self, image: Picture | list[Picture], top: int = 5, device: str = "auto", precision: str = "float32"
+    ) -> Any:
         """The most probable classes of an image (a path, a picture, or uint8 pixels of shape (H, W) or (H, W, 3)).
+
+        Args:
+            precision: "float32", or faster "bfloat16" or "int8", with the same answers within what docs/precision-and-cache.md says.
 
         Returns:
             A Prediction; for a list, a list of them.
@@ -159,15 +170,32 @@ class Run:
             UserError: an image cannot be read.
         """
         images = image if isinstance(image, list) else [image]
-        found = list(self.predictions(((_name(each), read_picture(each)) for each in images), top, device))
+        found = list(self.predictions(((_name(each), _source(each)) for each in images), top, device, precision))
+        if problems := [each.error for each in found if each.error]:
+            raise ImageError(problems[0])
         return found if isinstance(image, list) else found[0]
 
     def predictions(
-        self, pictures: Iterable[tuple[str, Image.Image | str]], top: int = 5, device: str = "auto"
+        self,
+        sources: Iterable[tuple[str, Source]],
+        top: int = 5,
+        device: str = "auto",
+        precision: str = "float32",
     ) -> Iterator[Prediction]:
-        """As `training.prediction.predict`, with this run's network."""
+        """As `training.prediction.predict`, with this run's network in the given precision."""
         chosen = choose_device(device)
-        return predict(self.network(chosen), pictures, self.preparation, self.classes, top, chosen)
+        check_precision(precision, chosen)
+        network = self.answering(chosen, precision)
+        return predict(network, sources, self.preparation, self.classes, top, chosen)
+
+    def answering(self, device: torch.device, precision: str = "float32") -> nn.Module:
+        """The trained network as it answers on `device`: images to float32 logits. See `networks.packing`."""
+        network = self.network(device)
+        if device.type != "cpu" and precision == "float32":
+            return network
+        if precision not in self._answering or self._answering[precision].exact is not network:
+            self._answering[precision] = packed(network, precision)
+        return self._answering[precision]
 
     def held_out_images(self, data_dir: str | Path | None = None) -> Split:
         """The images that the run is tested on, those it watched where there are no test images. Raises UserError without any."""
@@ -253,8 +281,15 @@ def read_picture(image: Picture) -> Image.Image:
             return Image.fromarray(image)
         except (TypeError, ValueError) as error:
             raise ImageError(f"an array of {image.dtype} and shape {image.shape} is no picture ({error}).") from error
+    return decode(_content(image), str(image))
+
+
+def _source(image: Picture) -> Source:
+    return _content(image) if isinstance(image, str | Path) else read_picture(image)
+
+
+def _content(path: str | Path) -> bytes:
     try:
-        data = Path(image).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
-        raise ImageError(f"{image}: cannot be read ({error.strerror or error}).") from error
-    return decode(data, str(image))
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}).") from error

@@ -20,8 +20,9 @@ from alexlab.data.statistics import channel_statistics
 from alexlab.data.store import Store
 from alexlab.data.suspicion import suspicions
 from alexlab.errors import UserError
-from alexlab.networks.building import build, own_code
+from alexlab.networks.building import build, layout, own_code
 from alexlab.networks.pretrained import freeze_all_but_head, load_pretrained
+from alexlab.process import settle
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation, resolved
 from alexlab.recipes.schema import Recipe
@@ -37,6 +38,7 @@ from alexlab.training.published import PUBLISHED, published
 from alexlab.training.run import Run
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
+from alexlab.training.threads import multiplications, threads_for
 from alexlab.training.weights import load_statistics, save_statistics
 from alexlab.training.writing import is_sealed, seal, write_file
 
@@ -167,6 +169,7 @@ def _train(
     watcher: Watcher,
     before: Run | None,
 ) -> Run:
+    settle()
     asked, chosen = recipe, choose_device(device)
     if tensorboard:
         check_installed()
@@ -183,7 +186,8 @@ def _train(
     with exact():
         network = _network(recipe, chosen, before.folder if before else None)
         recipe, ready, train_store, watched_store = _stores(recipe, parts, memory, watcher, before)
-        with interruption() as stop, ExitStack() as holding:
+        one = torch.zeros(1, *ready.input, device=chosen)
+        with interruption() as stop, threads_for(multiplications(network, one), recipe.batch), ExitStack() as holding:
             if before:
                 folder = before.folder
             else:
@@ -248,7 +252,8 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
         raise UserError(
             f"{recipe.network}: makes {got} of two images; expected logits of shape (2, {classes}), one a class."
         )
-    return network.to(device)
+    placed: nn.Module = network.to(device, memory_format=layout(recipe.network))  # type: ignore[call-overload]  # which the stubs do not know
+    return placed
 
 
 def _stores(

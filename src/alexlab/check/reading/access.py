@@ -2,7 +2,7 @@
 
 import ast
 
-from alexlab.check.reading import calls, expressions, tensors
+from alexlab.check.reading import calls, expressions, iteration, tensors
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.values import (
     UNKNOWN,
@@ -103,7 +103,7 @@ def subscript(reader: Reader, expression: ast.expr) -> Value:
         ]
         if isinstance(receiver, Tensor):
             return tensors.combined(reader, "getitem", [receiver], expression)
-        whole = expressions.elements(receiver)
+        whole = iteration.elements(receiver)
         if whole is not None and all(bound is None or isinstance(bound, int) for bound in bounds):
             part_ = whole[slice(*bounds)]
             if isinstance(receiver, Made):
@@ -124,7 +124,7 @@ def subscript(reader: Reader, expression: ast.expr) -> Value:
         return receiver.children[names[key]] if isinstance(key, int) and -len(names) <= key < len(names) else UNKNOWN
     if isinstance(receiver, Object) and isinstance(receiver.cls.find("__getitem__"), Function):
         return calls.call_function(reader, receiver.cls.find("__getitem__"), [receiver, key], {}, expression)
-    whole = expressions.elements(receiver)
+    whole = iteration.elements(receiver)
     if (
         whole is not None
         and isinstance(key, int)

@@ -1,56 +1,26 @@
 """What an expression of a script is worth, as far as it can be known."""
 
 import ast
-import operator
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Any
 
-from alexlab.check.datasets import sample_of
-from alexlab.check.graph import Batch
 from alexlab.check.reading import access, calls, tensors
+from alexlab.check.reading.arithmetic import COMPARISONS, operated
+from alexlab.check.reading.iteration import elements, sample
 from alexlab.check.reading.reader import Flow, Reader
 from alexlab.check.reading.signatures import LAYERS
 from alexlab.check.reading.values import (
     UNKNOWN,
-    Batches,
     Bound,
     Class,
     External,
     Function,
     Made,
     Object,
-    Parameter,
-    Parameters,
     Scope,
     Tensor,
     Value,
-    is_network,
-    layers,
 )
-
-LARGEST_NUMBER = 10**15
-
-_OPERATORS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
-    ast.Add: ("add", operator.add),
-    ast.Sub: ("sub", operator.sub),
-    ast.Mult: ("mul", operator.mul),
-    ast.Div: ("div", operator.truediv),
-    ast.FloorDiv: ("floor_divide", operator.floordiv),
-    ast.Mod: ("remainder", operator.mod),
-    ast.Pow: ("pow", operator.pow),
-    ast.MatMult: ("matmul", operator.matmul),
-    ast.BitAnd: ("bitwise_and", operator.and_),
-    ast.BitOr: ("bitwise_or", operator.or_),
-}
-_COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
-    ast.Eq: ("eq", operator.eq),
-    ast.NotEq: ("ne", operator.ne),
-    ast.Lt: ("lt", operator.lt),
-    ast.LtE: ("le", operator.le),
-    ast.Gt: ("gt", operator.gt),
-    ast.GtE: ("ge", operator.ge),
-}
 
 
 def evaluate(reader: Reader, expression: ast.expr) -> Value:
@@ -70,65 +40,6 @@ def truth(value: Value) -> bool | None:
     if isinstance(value, Made):
         return True
     return None
-
-
-def elements(value: Value) -> list[Value] | None:
-    """What iterating over `value` gives, where that is known and short."""
-    if isinstance(value, tuple):
-        return list(value)
-    if isinstance(value, list):
-        return None if UNKNOWN in value and len(value) == 1 else list(value)
-    if isinstance(value, dict):
-        return list(value)
-    if isinstance(value, range):
-        return list(value) if len(value) <= 100_000 else None
-    if isinstance(value, Made) and value.name in (
-        "torch.nn.Sequential",
-        "torch.nn.ModuleList",
-    ):
-        return list(value.children.values())
-    if isinstance(value, Made) and value.name == "torch.nn.ModuleDict":
-        return list(value.children)
-    if isinstance(value, Parameters):
-        weighted = [(path, layer) for path, layer in layers(value.network) if layer.name.startswith("torch.nn.")]
-        found = [(f"{path}.{n}", Parameter(layer, n)) for path, layer in weighted for n in ("weight", "bias")]
-        return [pair if value.named else pair[1] for pair in found]
-    if isinstance(value, Object) and value.cls.derives_from("torch.nn.Sequential", "torch.nn.ModuleList"):
-        return [layer for layer in value.attributes.values() if is_network(layer)]
-    return None
-
-
-def sample(reader: Reader, over: Value, at: ast.AST) -> Value:
-    """One element of what cannot be listed: a batch of a loader, or UNKNOWN."""
-    if isinstance(over, Batches):
-        inner = sample(reader, over.source, at)
-        return (UNKNOWN, inner) if over.form == "enumerate" else inner
-    if isinstance(over, Made):
-        known = sample_of(over)
-        if known is not None:
-            batched, shape, classes = known
-            first: tuple[Any, ...] = (Batch(),) if batched else ()
-            images = reader.node("input", [], at, {"source": over})
-            images.node.shape = (
-                (*first, *shape) if shape is not None else ((*first, None, None, None) if batched else None)
-            )
-            labels = reader.node("labels", [], at, {"classes": classes, "source": over})
-            labels.node.shape = first
-            return images, labels
-    return UNKNOWN
-
-
-def unpacked(value: Value, targets: Sequence[ast.expr]) -> list[Value]:
-    """The parts of `value` for so many targets, one of which may be starred."""
-    parts = elements(value)
-    starred = next((index for index, each in enumerate(targets) if isinstance(each, ast.Starred)), None)
-    if parts is None:
-        return [[UNKNOWN] if index == starred else UNKNOWN for index in range(len(targets))]
-    if starred is not None and len(parts) >= len(targets) - 1:
-        after = len(targets) - 1 - starred
-        middle = parts[starred : len(parts) - after]
-        return [*parts[:starred], list(middle), *(parts[len(parts) - after :] if after else [])]
-    return parts if len(parts) == len(targets) else [UNKNOWN] * len(targets)
 
 
 def gradients_within(context: Value, grad: bool | None) -> bool | None:
@@ -160,44 +71,6 @@ def decorated(reader: Reader, function: Function, decorator: Value) -> Function:
     elif name == "functools.cached_property":
         function.kind = "property"
     return function
-
-
-def operated(reader: Reader, op: ast.operator, left: Value, right: Value, at: ast.AST) -> Value:
-    name, compute = _OPERATORS.get(type(op), ("", None))
-    if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return tensors.combined(reader, name or "unknown", [left, right], at)
-    if isinstance(left, Batch) or isinstance(right, Batch):
-        return _with_batch(name, left, right)
-    if compute is None or left is UNKNOWN or right is UNKNOWN:
-        return UNKNOWN
-    plain = (int, float, str, list, tuple)
-    if isinstance(left, plain) and isinstance(right, plain):
-        if name == "pow" and not (isinstance(right, int | float) and abs(right) < 64):
-            return UNKNOWN
-        if name == "mul" and any(isinstance(v, str | list | tuple) and len(v) > 4096 for v in (left, right)):
-            return UNKNOWN
-        if name == "mul" and not all(isinstance(v, int | float) for v in (left, right)):
-            times = left if isinstance(left, int) else right
-            if not isinstance(times, int) or times > 4096:
-                return UNKNOWN
-        try:
-            value = compute(left, right)
-        except Exception:
-            return UNKNOWN
-        if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
-            return UNKNOWN
-        return value
-    return UNKNOWN
-
-
-def _with_batch(name: str, left: Value, right: Value) -> Value:
-    if name == "mul" and isinstance(left, Batch) and isinstance(right, int):
-        return Batch(left.times * right)
-    if name == "mul" and isinstance(right, Batch) and isinstance(left, int):
-        return Batch(right.times * left)
-    if name in ("floor_divide", "div") and isinstance(left, Batch) and isinstance(right, int) and right:
-        return Batch(left.times / Fraction(right))
-    return UNKNOWN
 
 
 def _name(reader: Reader, expression: ast.expr) -> Value:
@@ -337,7 +210,7 @@ def _compare(reader: Reader, expression: ast.expr) -> Value:
                 return UNKNOWN
             return (left in right) is (op is ast.In)
         return UNKNOWN
-    name, compute = _COMPARISONS[op]
+    name, compute = COMPARISONS[op]
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return tensors.combined(reader, name, [left, right], expression)
     if (isinstance(left, int | float | str) and isinstance(right, int | float | str)) or None in (left, right):

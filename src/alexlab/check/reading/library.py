@@ -14,9 +14,11 @@ from alexlab.check.reading.values import (
     Function,
     Made,
     Parameter,
+    Parameters,
     Tensor,
     Value,
     is_network,
+    layers,
 )
 
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel")
@@ -140,6 +142,9 @@ def _made(reader: Reader, name: str, arguments: list[Value], keywords: dict[str,
     for index, value in enumerate(arguments):
         given[parameters[index] if index < len(parameters) else str(index)] = value
     made = reader.keep(Made(name, {**given, **keywords}, reader.place(at)))
+    given_parameters = made.arguments.get("params")
+    if name.startswith("torch.optim.") and isinstance(given_parameters, Parameters):
+        made.attributes["layers"] = [layer for _, layer in layers(given_parameters.network)]
     reader.program.made.append(made)
     return made
 
@@ -225,6 +230,16 @@ def _known(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
         made = _made(reader, name, arguments, keywords, at)
         reader.program.networks.append(made)
         return made
+    if name == "cv2.imread":
+        return reader.keep(
+            Made(name, {**dict(zip(("0", "flags"), arguments, strict=False)), **keywords}, reader.place(at))
+        )
+    if name in ("cv2.resize", "cv2.flip", "cv2.GaussianBlur") or name.endswith("Image.fromarray"):
+        if isinstance(first, Made) and first.name == "cv2.imread":
+            if name.endswith("Image.fromarray"):
+                reader.event("image", first, at)
+            return first
+        return UNKNOWN
     if name in ("torch.utils.data.random_split",):
         lengths = arguments[1] if len(arguments) > 1 else keywords.get("lengths")
         count = len(lengths) if isinstance(lengths, list | tuple) else 2
@@ -274,6 +289,8 @@ def method(
             reader.event("step", made, at)
         elif name == "zero_grad":
             reader.event("zero_grad", made, at)
+        elif name == "add_param_group":
+            made.attributes.pop("layers", None)
         return UNKNOWN
     if made.name.endswith("GradScaler"):
         if name == "scale":

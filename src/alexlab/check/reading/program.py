@@ -7,7 +7,8 @@ from alexlab.check.finding import Place
 from alexlab.check.graph import Graph, Node
 from alexlab.check.reading.values import Value
 
-Kind = Literal["forward", "loss", "backward", "step", "zero_grad", "schedule", "accumulate", "escape", "mode", "init"]
+Kind = Literal["forward", "loss", "backward", "step", "zero_grad", "schedule", "accumulate", "escape", "mode", "init",
+               "average", "image"]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,8 @@ class Event:
 
     Attributes:
         subject: the network of "forward" and "mode", the optimiser of "step", "zero_grad" and "schedule" (or the network,
-            for `network.zero_grad()`), the node of "backward", "loss" and "accumulate", the value of "escape".
+            for `network.zero_grad()`), the node of "backward", "loss" and "accumulate", the value of "escape", the loader of "average",
+            the picture of "image".
         node: the answer of a "forward", the loss of a "loss" and "backward".
         rounds: the loops around it, outermost first.
         conditional: whether it stands under a condition that cannot be known.

@@ -14,6 +14,7 @@ from alexlab.check.reading.values import (
     Batches,
     Class,
     External,
+    Length,
     Made,
     Object,
     Super,
@@ -26,7 +27,7 @@ from alexlab.check.reading.values import (
 def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     """What a built-in function gives."""
     from alexlab.check.reading.access import attribute
-    from alexlab.check.reading.expressions import elements, sample
+    from alexlab.check.reading.iteration import elements, sample
 
     first = arguments[0] if arguments else UNKNOWN
     if name == "super":
@@ -59,6 +60,8 @@ def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[st
         if isinstance(first, Tensor):
             shape = first.node.shape
             return Batch() if shape is None else (shape[0] if shape and shape[0] is not None else UNKNOWN)
+        if isinstance(first, Made) and first.name == "torch.utils.data.DataLoader":
+            return Length(first)
         return len(items) if items is not None else UNKNOWN
     if name in ("list", "tuple", "reversed", "sorted", "set"):
         if items is None:

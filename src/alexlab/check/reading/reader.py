@@ -16,7 +16,18 @@ from alexlab.check.finding import Place
 from alexlab.check.graph import Node
 from alexlab.check.reading.program import Event, Kind, Program, Round
 from alexlab.check.reading.source import Source
-from alexlab.check.reading.values import UNKNOWN, Function, Made, Object, Scope, Tensor, Value, inside, is_network
+from alexlab.check.reading.values import (
+    UNKNOWN,
+    Function,
+    Made,
+    Measure,
+    Object,
+    Scope,
+    Tensor,
+    Value,
+    inside,
+    is_network,
+)
 
 K = TypeVar("K")
 
@@ -259,7 +270,9 @@ class Reader:
         del frame.returns[returns:]
         for container, key, after in changes.values():
             before = container.get(key) if isinstance(container, dict) else None
-            plain = isinstance(before, int | float | str) and (isinstance(after, int | float | str) or after is UNKNOWN)
+            plain = isinstance(before, int | float | str) and (
+                isinstance(after, int | float | str | Measure) or after is UNKNOWN
+            )
             if plain and before is not after and container is not self.modes:
                 self.write(container, key, UNKNOWN)
         flow = Flow.NEXT

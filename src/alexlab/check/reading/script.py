@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from alexlab.check.graph import End
-from alexlab.check.reading import calls
+from alexlab.check.reading import calls, networks
 from alexlab.check.reading.program import Program
 from alexlab.check.reading.reader import Frame, GaveUp, Reader
 from alexlab.check.reading.source import Source
@@ -54,7 +54,7 @@ def _unused_classes(reader: Reader, scope: Scope) -> None:
                 if isinstance(step, Function):  # a LightningModule: its loss is in its step
                     calls.call_function(reader, step, [network, UNKNOWN, UNKNOWN], {}, at)
                 elif id(network) not in ran and not _is_part(reader, network):
-                    answer = calls.call_network(reader, network, [reader.node("input", [], at)], {}, at)
+                    answer = networks.call_network(reader, network, [reader.node("input", [], at)], {}, at)
                     if isinstance(answer, Tensor):
                         end = End(None, answer.node, answer.node.place, network=network, made=answer.node)
                         reader.program.graph.ends.append(end)
@@ -91,6 +91,22 @@ def _unused_functions(reader: Reader, scope: Scope) -> None:
                 calls.call_function(reader, value, [], {}, value.node)
             finally:
                 reader.frames.pop()
+        elif isinstance(value, Class) and value.derives_from("torch.utils.data.Dataset"):
+            _items(reader, scope, value)
+
+
+def _items(reader: Reader, scope: Scope, dataset: Class) -> None:
+    """Follow what a dataset of the script does for one image."""
+    item = dataset.find("__getitem__")
+    if not isinstance(item, Function) or item.called:
+        return
+    reader.frames.append(Frame(Scope({}, scope, scope.file)))
+    try:
+        reader.unit += 1
+        made = calls.instance(reader, dataset, [], {}, item.node)
+        calls.call_function(reader, item, [made], {}, item.node)
+    finally:
+        reader.frames.pop()
 
 
 def _evaluation(reader: Reader) -> None:
@@ -111,7 +127,7 @@ def _evaluation(reader: Reader) -> None:
                 continue
             reader.networks.append(event.subject)
             reader.sources.setdefault("", next(iter(reader.sources.values())))
-            calls._forward(reader, event.subject, list(event.detail or []), {}, at)
+            networks.forward(reader, event.subject, list(event.detail or []), {}, at)
         finally:
             if reader.networks:
                 reader.networks.pop()

@@ -146,4 +146,8 @@ EXTERNAL_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "torch.utils.data.Subset": ("dataset", "indices"),
     "torch.utils.data.random_split": ("dataset", "lengths", "generator"),
     "torch.utils.data.ConcatDataset": ("datasets",),
+    "torch.optim.lr_scheduler.StepLR": ("optimizer", "step_size", "gamma"),
+    "torch.optim.lr_scheduler.MultiStepLR": ("optimizer", "milestones", "gamma"),
+    "torch.optim.lr_scheduler.ExponentialLR": ("optimizer", "gamma"),
+    "torch.optim.lr_scheduler.CosineAnnealingLR": ("optimizer", "T_max", "eta_min"),
 }

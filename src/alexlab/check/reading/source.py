@@ -80,6 +80,11 @@ def read_source(path: Path) -> Source:
     return Source(str(path), text, tree, cells, ignored, unreasoned)
 
 
+def parsed(path: str, text: str, cells: tuple[tuple[int, int], ...]) -> Source:
+    """A changed text of a file that was read. Raises SyntaxError."""
+    return Source(path, text, ast.parse(text), cells, *_ignores(text))
+
+
 def _code_of_notebook(path: Path, text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     """The code cells one after the other; magics and shell lines become comments, so that lines keep their number."""
     try:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from alexlab.check.reading import expressions
+from alexlab.check.reading import arithmetic, expressions, iteration
 from alexlab.check.reading.reader import Flow, Reader
 from alexlab.check.reading.source import read_source
 from alexlab.check.reading.values import (
@@ -40,7 +40,7 @@ def assign(reader: Reader, target: ast.expr, value: Value) -> None:
             scope = (scope.outer.find(target.id) if scope.outer else None) or reader.modules.get(scope.file, scope)
         reader.write(scope.names, target.id, value)
     elif isinstance(target, ast.Tuple | ast.List):
-        for each, part in zip(target.elts, expressions.unpacked(value, target.elts), strict=True):
+        for each, part in zip(target.elts, iteration.unpacked(value, target.elts), strict=True):
             assign(reader, each.value if isinstance(each, ast.Starred) else each, part)
     elif isinstance(target, ast.Attribute):
         receiver = expressions.evaluate(reader, target.value)
@@ -95,7 +95,7 @@ def _augmented(reader: Reader, statement: ast.stmt) -> Flow:
         reader.change_list(before)
         before.extend(value if isinstance(value, list | tuple) else [UNKNOWN])
         return Flow.NEXT
-    after = expressions.operated(reader, statement.op, before, value, statement)
+    after = arithmetic.operated(reader, statement.op, before, value, statement)
     if isinstance(after, Tensor) and after.node.grad and isinstance(statement.op, ast.Add):
         reader.event("accumulate", UNKNOWN, statement, node=after.node, name=ast.unparse(statement.target))
     assign(reader, statement.target, after)
@@ -119,8 +119,8 @@ def _if(reader: Reader, statement: ast.stmt) -> Flow:
 def _for(reader: Reader, statement: ast.stmt) -> Flow:
     assert isinstance(statement, ast.For | ast.AsyncFor)
     over = expressions.evaluate(reader, statement.iter)
-    items = expressions.elements(over)
-    sample = expressions.sample(reader, over, statement) if items is None else UNKNOWN
+    items = iteration.elements(over)
+    sample = iteration.sample(reader, over, statement) if items is None else UNKNOWN
 
     def bind(value: Value) -> None:
         assign(reader, statement.target, sample if items is None else value)

@@ -7,7 +7,7 @@ from alexlab.check.graph import Batch
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.shapes import shape_of
 from alexlab.check.reading.signatures import FUNCTIONS, LOSSES, WEIGHTED
-from alexlab.check.reading.values import UNKNOWN, Bound, Made, Tensor, Value
+from alexlab.check.reading.values import UNKNOWN, Bound, Made, Measure, Tensor, Value
 
 _NUMBERS = frozenset(
     ["item", "tolist", "numpy", "__len__", "dim", "ndim", "nelement", "numel", "ndimension", "is_contiguous"]
@@ -129,7 +129,9 @@ def loss(reader: Reader, op: str, answer: Value, given: dict[str, Value], at: as
 
 def combined(reader: Reader, op: str, values: list[Value], at: ast.AST) -> Tensor:
     """An arithmetic operation on values of which one is a tensor."""
-    return node_of(reader, op, [value for value in values if isinstance(value, Tensor)], {}, at)
+    by = next((value for value in values if isinstance(value, int | float)), None)
+    given = {} if by is None else {"by": by}
+    return node_of(reader, op, [value for value in values if isinstance(value, Tensor)], given, at)
 
 
 def indexed(reader: Reader, tensor: Tensor, key: Value, at: ast.AST) -> Tensor:
@@ -174,7 +176,7 @@ def method(
     if name in _NUMBERS:
         if name in ("dim", "ndimension") and tensor.node.shape is not None:
             return len(tensor.node.shape)
-        return UNKNOWN
+        return Measure(tensor.node) if name == "item" else UNKNOWN
     if name in ("to", "cuda", "cpu", "contiguous") or name in ("requires_grad_", "retain_grad", "register_hook"):
         return tensor
     return function(reader, name, tensor, arguments, keywords, at)

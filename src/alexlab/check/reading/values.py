@@ -171,6 +171,20 @@ class Tensor:
 
 
 @dataclass(eq=False)
+class Measure:
+    """A number that was computed from a tensor, or a sum of such numbers."""
+
+    node: Node
+
+
+@dataclass(frozen=True, eq=False)
+class Length:
+    """How many batches a loader has."""
+
+    loader: Made
+
+
+@dataclass(eq=False)
 class Batches:
     """An iterator over what cannot be listed: "each" of its elements, or "enumerate"d."""
 
@@ -195,6 +209,30 @@ def inside(network: Value) -> Iterator[tuple[str, Value]]:
             yield name, value
         elif isinstance(value, list):  # a plain list: PyTorch does not see these
             continue
+
+
+def holds_layers(network: Value) -> "list[Made]":
+    """The layers of the library that plain lists, tuples and dicts of `network` and its parts hold."""
+    waiting: list[Value] = []
+    parts, seen = [network], set()
+    while parts:
+        part = parts.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, Object):
+            waiting += [value for value in part.attributes.values() if isinstance(value, list | tuple | dict)]
+        parts += [each for _, each in inside(part)]
+    found: list[Made] = []
+    for _ in range(10_000):
+        if not waiting:
+            break
+        value = waiting.pop()
+        if isinstance(value, dict | list | tuple):
+            waiting += list(value.values()) if isinstance(value, dict) else list(value)
+        elif is_network(value):
+            found += [layer for _, layer in layers(value)]
+    return found
 
 
 def layers(network: Value, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Made]]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.graph import SHAPE_ONLY, origins
-from alexlab.check.rule import Evidence, Rule, called, found
+from alexlab.check.rule import Evidence, Rule, called, found, names_of
 from alexlab.check.rules.ends import classification_ends, is_answer_of_images, last_operations
 from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 
@@ -36,7 +36,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 f"{called(node)}：最后一层之后的 {node.op} {what['zh']}："
                 f"网络无法表达某个类别有多不可能，全部被截去时也没有梯度。",
             )
-            yield found(RULE.name, "warning", evidence, node, message, RULE.mend)
+            yield found(
+                RULE.name, "warning", evidence, node, message, RULE.mend, edit=Edit("remove", names_of(node.op))
+            )
             break
 
 

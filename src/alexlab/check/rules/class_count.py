@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.graph import origins
 from alexlab.check.rule import Evidence, Rule, found
 from alexlab.check.rules.ends import classification_ends, is_answer_of_images
@@ -40,7 +40,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         )
         fix = Text(f"make the last layer's output {classes}.", f"把最后一层的输出改为 {classes}。")
         nodes = [node for node in origins(end.answer) if node.op in ("linear", "conv", "model")]
-        yield found(RULE.name, "error" if few else "warning", evidence, nodes[0] if nodes else end.answer, message, fix)
+        yield found(
+            RULE.name,
+            "error" if few else "warning",
+            evidence,
+            nodes[0] if nodes else end.answer,
+            message,
+            fix,
+            edit=Edit("argument", ("Linear",), "out_features", 1, str(classes)),
+        )
 
 
 RULE = Rule(

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.graph import Batch, Node, ancestors
-from alexlab.check.rule import Evidence, Rule, found
+from alexlab.check.rule import Evidence, Rule, found, names_of
 from alexlab.check.rules.ends import classification_ends
 from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 
@@ -36,7 +36,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 f"classes of an image.",
                 f"沿第 0 维做 {node.op} 是在比较一个批次中的不同图像，而不是一幅图像的各个类别。",
             )
-            yield found(RULE.name, "error", evidence, node, message, RULE.mend)
+            yield found(
+                RULE.name,
+                "error",
+                evidence,
+                node,
+                message,
+                RULE.mend,
+                edit=Edit("argument", names_of(node.op), "dim", None, "1"),
+            )
 
 
 def _over_images(node: Node, evidence: Evidence) -> bool:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.reading.values import Made
-from alexlab.check.rule import Evidence, Rule, found
+from alexlab.check.rule import Evidence, Rule, found, names_of
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
@@ -43,7 +43,16 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 "这个 dropout 在评估时也起作用：如果不告诉 `F.dropout` 当前模式，它默认 "
                 "training=True。预测是随机的，也比网络的真实水平差。",
             )
-        yield found(RULE.name, "note" if meant else "error", evidence, None, message, RULE.mend, node.place)
+        yield found(
+            RULE.name,
+            "note" if meant else "error",
+            evidence,
+            None,
+            message,
+            RULE.mend,
+            node.place,
+            edit=Edit("argument", names_of("dropout"), "training", None, "self.training"),
+        )
 
 
 _PROGRAM = """\

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.graph import SHAPE_ONLY, origins
-from alexlab.check.rule import Evidence, Rule, called, found
+from alexlab.check.rule import Evidence, Rule, called, found, names_of
 from alexlab.check.rules.ends import classification_ends, is_answer_of_images, last_operations
 from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 
@@ -25,7 +25,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 f"{called(node)}：对 logits 做 dropout：训练时每个类别（包括正确的那个）都会被随机置 "
                 f"0，这部分损失是任何权重都降不下去的噪声。",
             )
-            yield found(RULE.name, "warning", evidence, node, message, RULE.mend)
+            yield found(
+                RULE.name, "warning", evidence, node, message, RULE.mend, edit=Edit("remove", names_of("dropout"))
+            )
             break
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.graph import Node, behind
-from alexlab.check.rule import Evidence, Rule, found
+from alexlab.check.rule import Evidence, Rule, found, names_of
 from alexlab.check.rules.view_mixes_images import _CLASS
 
 _OF_BATCHES = frozenset(
@@ -32,7 +32,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             "after it does not take.",
             "这里的展平把批次维也展平了：所有图像变成一行，后面的全连接层无法接受。",
         )
-        yield found(RULE.name, "error", evidence, flat, message, RULE.mend)
+        yield found(
+            RULE.name,
+            "error",
+            evidence,
+            flat,
+            message,
+            RULE.mend,
+            edit=Edit("argument", names_of("flatten"), "start_dim", None, "1"),
+        )
 
 
 def _takes_batch(node: Node) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.graph import Batch, Node, shown
 from alexlab.check.rule import Evidence, Rule, called, found
 
@@ -52,7 +52,15 @@ def _finding(evidence: Evidence, node: Node, wanted: int, given: int) -> Finding
             f"{called(node)} 需要每幅图像的 {wanted} 个值，实际得到 {given} 个：PyTorch 会在这里因形状不符而报错。",
         )
         fix = Text(f"make its in_features {given}.", f"把它的 in_features 改为 {given}。")
-    return found(RULE.name, "error", evidence, node, message, fix)
+    return found(
+        RULE.name,
+        "error",
+        evidence,
+        node,
+        message,
+        fix,
+        edit=Edit("argument", ("Linear",), "in_features", 0, str(given)),
+    )
 
 
 _PROGRAM = """\

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Place, Text
+from alexlab.check.finding import Edit, Finding, Place, Text
 from alexlab.check.graph import Node, descendants
 from alexlab.check.reading.program import Program
 from alexlab.check.rule import Evidence, Rule, found
@@ -25,7 +25,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             "and memory grows with each batch.",
             "这里把损失（或输出）连同计算图一起累加：每个批次的计算图都会留在内存里，内存逐批增长。",
         )
-        yield found(RULE.name, "warning", evidence, None, message, RULE.mend, place)
+        yield found(RULE.name, "warning", evidence, None, message, RULE.mend, place, edit=Edit("number"))
 
 
 def _after(node: Node) -> list[Node]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.rule import Evidence, Rule, found, name_of
 from alexlab.check.rules.passes import evaluations, mode_layer, unknown_hands
 from alexlab.check.rules.programs import TRAINING, without
@@ -30,7 +30,16 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             f"batch norm 会使用（并学习）测试批次的统计量，"
             "得到的数字不是网络的真实水平。",
         )
-        yield found(RULE.name, "error", evidence, None, message, RULE.mend, event.place)
+        yield found(
+            RULE.name,
+            "error",
+            evidence,
+            None,
+            message,
+            RULE.mend,
+            event.place,
+            edit=Edit("evaluate", value="{receiver}.eval()"),
+        )
 
 
 RULE = Rule(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from alexlab.check.datasets import source_of
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.reading.signatures import LOSSES
 from alexlab.check.reading.values import UNKNOWN, Batches, Made, Object, Value
 from alexlab.check.rule import Evidence, Rule, found
@@ -30,7 +30,16 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             "网络用这个加载器训练，而它不打乱顺序：每个 epoch 的批次都一样"
             + ("，而且图像文件夹按类别排序，一个批次只有一个类别。" if sorted_ else "。"),
         )
-        yield found(RULE.name, "error" if sorted_ else "warning", evidence, None, message, RULE.mend, loader.place)
+        yield found(
+            RULE.name,
+            "error" if sorted_ else "warning",
+            evidence,
+            None,
+            message,
+            RULE.mend,
+            loader.place,
+            edit=Edit("argument", ("DataLoader",), "shuffle", 2, "True"),
+        )
 
 
 def _loader(over: Value) -> Made | None:

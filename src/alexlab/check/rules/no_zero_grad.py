@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.reading.values import UNKNOWN, Made
 from alexlab.check.rule import Evidence, Rule, found
 from alexlab.check.rules.passes import same_step
@@ -44,7 +44,16 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             f"两次 step 之间没有把梯度清零{where_zh}：`backward` 会累加到已有的梯度上，"
             f"每一步走的都是迄今所有批次之和。",
         )
-        yield found(RULE.name, "error", evidence, None, message, RULE.mend, second.place)
+        yield found(
+            RULE.name,
+            "error",
+            evidence,
+            None,
+            message,
+            RULE.mend,
+            second.place,
+            edit=Edit("after", ("step",), value="{receiver}.zero_grad()"),
+        )
 
 
 def _is_optimiser(value: object) -> bool:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.finding import Finding, Text
+from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.graph import origins
-from alexlab.check.rule import Evidence, Rule, found
+from alexlab.check.rule import Evidence, Rule, found, names_of
 from alexlab.check.rules.ends import PROBABILITIES, classification_ends, is_answer_of_images
 
 
@@ -33,7 +33,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                     f"损失不可能低于 ln(1 + (K - 1)/e)，"
                     "梯度变小，训练很慢甚至停滞。",
                 )
-            yield found(RULE.name, "note" if log else "error", evidence, node, message, RULE.mend)
+            yield found(
+                RULE.name,
+                "note" if log else "error",
+                evidence,
+                node,
+                message,
+                RULE.mend,
+                edit=Edit("remove", names_of(node.op)),
+            )
         elif end.loss is None and not log and is_answer_of_images(end):
             message = Text(
                 "the network ends in softmax; if its loss is cross-entropy, softmax is applied twice.",

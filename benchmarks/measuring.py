@@ -1,0 +1,89 @@
+"""What the benchmarks share: the machine's limits, runs taken in turn, and tables.
+
+These machines are shared and noisy. So everything that is compared runs in turn, in one session; the median of the rounds
+counts, with the lowest and the highest; and a time means little without the limit that was measured beside it.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from statistics import median
+
+import torch
+
+from alexlab.training.device import processor
+
+SIDE = 3072  # of the matrices multiplied
+COPIED = 1 << 28  # bytes
+TRIES = 5
+
+
+def heading(title: str, command: str) -> str:
+    """The first lines of a benchmark's page: what, when, on what."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} cores, {processor()}"
+    return (
+        f"# {title}\n\n`{command}`, {datetime.now(UTC):%Y-%m-%d}, {device}, {torch.get_num_threads()} threads, "
+        f"PyTorch {torch.__version__}, Python {platform.python_version()}; load before the start {os.getloadavg()[0]:.1f}.\n"
+    )
+
+
+def matrix_rate(dtype: torch.dtype, device: str = "cpu") -> float:
+    """The highest rate of products of two SIDE x SIDE matrices in TRIES tries, in FLOP/s: two operations a multiplication."""
+    side = SIDE if device == "cpu" else 8192
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    repeats = 1 if device == "cpu" else 50
+    best = 0.0
+    for _ in range(TRIES):
+        began = _now(device)
+        for _ in range(repeats):
+            a @ b
+        best = max(best, repeats * 2 * side**3 / (_now(device) - began))
+    return best
+
+
+def bandwidth(device: str = "cpu") -> float:
+    """The highest rate of copying memory, bytes read and bytes written together, a second."""
+    source = torch.ones(COPIED // 4, device=device)
+    target = torch.empty_like(source)
+    best = 0.0
+    for _ in range(TRIES):
+        began = _now(device)
+        target.copy_(source)
+        best = max(best, 2 * COPIED / (_now(device) - began))
+    return best
+
+
+def _now(device: str) -> float:
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def in_turn(contenders: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Each contender's figure of each round; they take turns."""
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, measure in contenders.items():
+            found[name].append(measure())
+    return found
+
+
+def ratios(found: dict[str, list[float]], reference: str) -> dict[str, float]:
+    """The median of the ratios to the reference, taken round by round."""
+    return {
+        name: median(mine / theirs for mine, theirs in zip(values, found[reference], strict=True))
+        for name, values in found.items()
+    }
+
+
+def spread(values: Sequence[float], digits: int = 1) -> str:
+    """Median, lowest and highest."""
+    return f"{median(values):,.{digits}f} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

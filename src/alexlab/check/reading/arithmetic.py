@@ -1,0 +1,85 @@
+"""Arithmetic and comparisons of values of which some are not known."""
+
+import ast
+import operator
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from alexlab.check.graph import Batch
+from alexlab.check.reading import tensors
+from alexlab.check.reading.reader import Reader
+from alexlab.check.reading.values import UNKNOWN, Length, Measure, Tensor, Value
+
+LARGEST_NUMBER = 10**15
+
+_OPERATORS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("add", operator.add),
+    ast.Sub: ("sub", operator.sub),
+    ast.Mult: ("mul", operator.mul),
+    ast.Div: ("div", operator.truediv),
+    ast.FloorDiv: ("floor_divide", operator.floordiv),
+    ast.Mod: ("remainder", operator.mod),
+    ast.Pow: ("pow", operator.pow),
+    ast.MatMult: ("matmul", operator.matmul),
+    ast.BitAnd: ("bitwise_and", operator.and_),
+    ast.BitOr: ("bitwise_or", operator.or_),
+}
+COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Eq: ("eq", operator.eq),
+    ast.NotEq: ("ne", operator.ne),
+    ast.Lt: ("lt", operator.lt),
+    ast.LtE: ("le", operator.le),
+    ast.Gt: ("gt", operator.gt),
+    ast.GtE: ("ge", operator.ge),
+}
+
+
+def operated(reader: Reader, op: ast.operator, left: Value, right: Value, at: ast.AST) -> Value:
+    name, compute = _OPERATORS.get(type(op), ("", None))
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
+        return tensors.combined(reader, name or "unknown", [left, right], at)
+    if isinstance(left, Measure) or isinstance(right, Measure):
+        return _with_measure(reader, name, left, right, at)
+    if isinstance(left, Batch) or isinstance(right, Batch):
+        return _with_batch(name, left, right)
+    if compute is None or left is UNKNOWN or right is UNKNOWN:
+        return UNKNOWN
+    plain = (int, float, str, list, tuple)
+    if isinstance(left, plain) and isinstance(right, plain):
+        if name == "pow" and not (isinstance(right, int | float) and abs(right) < 64):
+            return UNKNOWN
+        if name == "mul" and any(isinstance(v, str | list | tuple) and len(v) > 4096 for v in (left, right)):
+            return UNKNOWN
+        if name == "mul" and not all(isinstance(v, int | float) for v in (left, right)):
+            times = left if isinstance(left, int) else right
+            if not isinstance(times, int) or times > 4096:
+                return UNKNOWN
+        try:
+            value = compute(left, right)
+        except Exception:
+            return UNKNOWN
+        if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
+            return UNKNOWN
+        return value
+    return UNKNOWN
+
+
+def _with_measure(reader: Reader, name: str, left: Value, right: Value, at: ast.AST) -> Value:
+    """A sum of measured numbers is one; divided by how many batches there are, it is their mean."""
+    measure = left if isinstance(left, Measure) else right
+    if name == "add":
+        return measure
+    if name == "div" and measure is left and isinstance(right, Length):
+        reader.event("average", right.loader, at, node=measure.node)
+    return UNKNOWN
+
+
+def _with_batch(name: str, left: Value, right: Value) -> Value:
+    if name == "mul" and isinstance(left, Batch) and isinstance(right, int):
+        return Batch(left.times * right)
+    if name == "mul" and isinstance(right, Batch) and isinstance(left, int):
+        return Batch(right.times * left)
+    if name in ("floor_divide", "div") and isinstance(left, Batch) and isinstance(right, int) and right:
+        return Batch(left.times / Fraction(right))
+    return UNKNOWN

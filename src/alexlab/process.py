@@ -1,0 +1,25 @@
+"""What the process asks of the C library and of OpenMP, for speed alone: no number that is computed depends on it."""
+
+import ctypes
+import os
+import sys
+from functools import cache
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
+MOST = 2**31 - 1
+
+
+@cache
+def settle() -> None:
+    """Keep freed memory for the next batch, and let waiting threads sleep. Call it before PyTorch is imported.
+
+    A training frees and takes the same hundreds of megabytes at each update. glibc gives them back to the system, which clears
+    every page again: 10 to 25 % of the time of AlexNet's update. OpenMP's threads spin while they wait; where another process
+    has one of the cores, each waits for one that cannot run. docs/decisions.md has the measurements.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        if hasattr(library, "mallopt"):
+            library.mallopt(M_MMAP_MAX, 0)
+            library.mallopt(M_TRIM_THRESHOLD, MOST)

@@ -1,0 +1,99 @@
+"""Packed networks answer as the networks they were made of, in float32 to the order of sums, else within what is stated."""
+
+import pytest
+import torch
+from torch import nn
+
+from alexlab.errors import UserError
+from alexlab.networks import packing
+from alexlab.networks.building import build
+from alexlab.networks.packing import check_precision, packed
+
+
+class Viewing(nn.Module):
+    """A network that counts on contiguous maps, as many do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution, self.head = nn.Conv2d(1, 4, 3), nn.Linear(4 * 6 * 6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.convolution(x)
+        logits: torch.Tensor = self.head(x.view(len(x), -1))
+        return logits
+
+
+def images(shape: tuple[int, int, int], count: int = 5) -> torch.Tensor:
+    return torch.randn(count, *shape, generator=torch.Generator().manual_seed(0))
+
+
+NETWORKS = [("lenet5", (1, 28, 28)), ("lenet-relu", (1, 28, 28)), ("mlp", (1, 28, 28)), ("alexnet8", (3, 32, 32))]
+NETWORKS += [("alexnet-caffe", (3, 67, 67)), ("alexnet-2012", (3, 67, 67))]
+
+
+@pytest.mark.parametrize(("name", "shape"), NETWORKS)
+def test_answers_are_the_networks(name: str, shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    network = build(name, 6, shape, "he").eval()
+    with torch.inference_mode():
+        exact = network(images(shape))
+        scale = exact.abs().max().item()
+        for precision, within in (("float32", 1e-5), ("bfloat16", 0.05), ("int8", 0.08)):
+            answering = packed(network, precision)
+            found = answering(images(shape))
+            assert found.dtype == torch.float32
+            assert (found - exact).abs().max().item() <= within * scale
+            one = torch.cat([answering(images(shape)[i : i + 1]) for i in range(5)])
+            assert (one - found).abs().max().item() <= within * scale
+
+
+def test_what_counts_on_the_layout_is_answered_by_itself() -> None:
+    network = Viewing().eval()
+    with torch.inference_mode():
+        assert torch.equal(packed(network)(images((1, 8, 8))), network(images((1, 8, 8))))
+        with pytest.raises(UserError, match="does not compute in int8"):
+            packed(network, "int8")(images((1, 8, 8)))
+
+
+def test_eight_bits_are_one_answer_for_few_images_and_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "LARGE", 1)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(128, 192), nn.ReLU(), nn.Linear(192, 64, bias=False)).eval()
+    x = torch.randn(9, 128)
+    with torch.inference_mode():
+        exact, eight = network(x), packed(network, "int8").fast
+        assert isinstance(eight, nn.Sequential) and not isinstance(eight[0], nn.Linear)
+        many, few = eight(x).float(), torch.cat([eight(x[i : i + 3]).float() for i in (0, 3, 6)])
+    assert (many - exact).abs().max() <= 0.03 * exact.abs().max()
+    assert (few - many).abs().max() <= 0.01 * exact.abs().max()
+
+
+def test_undecided_images_are_answered_exactly() -> None:
+    """Two classes a hair apart, which bfloat16 cannot tell, and a class that is far ahead."""
+    network = nn.Sequential(nn.Linear(2, 3, bias=False)).eval()
+    with torch.no_grad():
+        network[0].weight.copy_(torch.tensor([[1.0, 0.0], [1.0009, 0.0], [0.0, 30.0]]))
+    x = torch.tensor([[1.0, 0.0], [0.0, 1.001]])
+    with torch.inference_mode():
+        answering = packed(network, "bfloat16")
+        assert torch.equal(answering.fast(x)[0, :2], torch.ones(2, dtype=torch.bfloat16))
+        found, exact = answering(x), network(x)
+    assert torch.equal(found[0], exact[0]) and found[0].argmax() == 1
+    assert not torch.equal(found[1], exact[1])  # not in doubt: not computed again
+
+
+def test_the_network_itself_stays_as_it_was() -> None:
+    network = build("lenet-relu").eval()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    layers = [type(layer) for layer in network.modules()]
+    with torch.inference_mode():
+        packed(network, "int8")(images((1, 28, 28)))
+    assert [type(layer) for layer in network.modules()] == layers
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_precisions_that_are_not_to_be_had() -> None:
+    with pytest.raises(UserError, match="unknown precision 'float16'; expected float32, bfloat16, int8"):
+        check_precision("float16", torch.device("cpu"))
+    with pytest.raises(UserError, match="int8 is for the CPU"):
+        check_precision("int8", torch.device("cuda"))
