@@ -12,6 +12,7 @@ from alexlab.networks.shapes import Shape
 from alexlab.report.page import write_report
 from alexlab.training import train as training
 from alexlab.training.run import Run
+from alexlab.training.writing import is_sealed, seal
 
 __all__ = ["Run", "dataset", "network", "resume", "train"]
 
@@ -26,14 +27,19 @@ def train(network: str | None = None, dataset: str | None = None, recipe: str = 
         alexlab.errors.UserError: whatever the user can mend.
     """
     run = training.train(network, dataset, recipe, **settings)
-    write_report(run)
-    return run
+    return _reported(run)
 
 
 def resume(folder: str | Path, **settings: Any) -> Run:
     """Carry on with a training that stopped, and write the report: see `alexlab.training.train.resume`."""
     run = training.resume(folder, **settings)
+    return _reported(run)
+
+
+def _reported(run: Run) -> Run:
     write_report(run)
+    if is_sealed(run.folder):
+        seal(run.folder)  # a line a file, of those that were written anew too
     return run
 
 

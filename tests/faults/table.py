@@ -16,8 +16,9 @@ from typing import Any
 from tests.conftest import ROOT
 
 FACTS, PAGE = ROOT / "benchmarks" / "reliability.json", ROOT / "docs" / "reliability.md"
-SEEDS = (12, 13, 14, 15)
-KILLS = 31  # a seed
+CAMPAIGNS = {12: (31, None), 13: (31, None), 14: (31, None), 15: (31, None), 16: (20, "2012"), 17: (20, "2012")}
+"""Kills and recipe (None for all) by seed."""
+
 OWN, ATHERIS = 80_000, 40_000  # inputs a reader
 LED = ("idx", "recipe", "cifar", "tar", "safetensors", "image")
 WHERE = {
@@ -43,11 +44,10 @@ def run() -> None:
     from tests.faults.readers import READERS
     from tests.faults.test_faults import LONG_TRIALS
 
-    kills = [
-        facts
-        for seed in SEEDS
-        for facts in lines("-m", "tests.faults.campaign", "--kills", str(KILLS), "--seed", str(seed))
-    ]
+    kills = []
+    for seed, (count, recipe) in CAMPAIGNS.items():
+        only = ("--recipes", recipe) if recipe else ()
+        kills += lines("-m", "tests.faults.campaign", "--kills", str(count), "--seed", str(seed), *only)
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--long", "tests/faults/test_faults.py", "-k", "before_long"],
         cwd=ROOT,

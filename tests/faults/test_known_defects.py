@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from alexlab.data.workers import workers
 from alexlab.training import train as training
 from alexlab.training.checkpoint import checkpoints
 from alexlab.training.loop import Loop
@@ -114,7 +115,9 @@ def test_who_decodes_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parts = whole_and_parts(monkeypatch, [3, 4], **how)
     assert parts == whole
     for cores in (1, 5):
-        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        for module in ("store", "workers"):
+            monkeypatch.setattr(f"alexlab.data.{module}.cores", lambda cores=cores: cores)
+        workers.cache_clear()
         training.train(recipe="quick", out=f"cores{cores}", **{**HOW, **how})
         assert not differences(Path("whole"), Path(f"cores{cores}"))
 

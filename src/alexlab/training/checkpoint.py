@@ -162,6 +162,8 @@ def restore(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) ->
         if name.startswith("optimiser."):
             _, index, key = name.split(".", 2)
             # Laid out as its parameter: the fused updates go through both from front to back.
+            if int(index) >= len(parameters):
+                raise UserError(f"{path}: holds the state of more parameters than the network has.")
             parameter = parameters[int(index)]
             laid_out = (
                 torch.empty_like(parameter, device="cpu").copy_(tensor) if tensor.shape == parameter.shape else tensor
