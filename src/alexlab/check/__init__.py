@@ -6,7 +6,7 @@ callable, because its name is the verb.
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alexlab.check.checking import LONG, SHORT, Checked, check_network, check_script
 from alexlab.check.finding import Finding, Place, Severity, Text
@@ -22,12 +22,17 @@ class _Check(ModuleType):
     def __call__(
         self,
         network: "nn.Module",
-        input: tuple[int, int, int] | None = None,
+        input: Any = None,
         classes: int | None = None,
         loss: str | None = None,
         run: bool = False,
     ) -> list[Finding]:
-        """The mistakes in a network: `check_network`'s findings. With `run` a batch may take half a minute."""
+        """The mistakes in a network: `check_network`'s findings. With `run` a batch may take half a minute.
+
+        `input` is the shape of an image, or images whose shape is meant.
+        """
+        if input is not None and hasattr(input, "shape"):
+            input = tuple(input.shape[-3:])
         return list(check_network(network, input, classes, loss, LONG if run else SHORT).findings)
 
 

@@ -106,6 +106,10 @@ def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
     first = arguments[0] if arguments else UNKNOWN
     if name in _SAME_OBJECT:
         return first
+    if name == "torch.autograd.grad":  # goes back through the graph as `backward` does
+        of = arguments[0] if arguments else None
+        reader.event("backward", UNKNOWN, at, node=of.node if isinstance(of, Tensor) else None)
+        return UNKNOWN
     if name.startswith("torch.nn.init."):
         return initialised(reader, name.removeprefix("torch.nn.init."), arguments, keywords, at)
     short = name.removeprefix("torch.nn.")

@@ -57,6 +57,8 @@ def assign(reader: Reader, target: ast.expr, value: Value) -> None:
     elif isinstance(target, ast.Subscript):
         receiver = expressions.evaluate(reader, target.value)
         key = expressions.evaluate(reader, target.slice)
+        if isinstance(receiver, Tensor):
+            receiver.node.attributes.pop("classes", None)  # labels that are written to are others
         if isinstance(receiver, dict) and isinstance(key, str | int):
             reader.write(receiver, key, value)
         elif isinstance(receiver, list):
@@ -142,6 +144,7 @@ def _with(reader: Reader, statement: ast.stmt) -> Flow:
     try:
         for item in statement.items:
             context = expressions.evaluate(reader, item.context_expr)
+            _given(reader, item.context_expr, context)
             reader.grad = expressions.gradients_within(context, reader.grad)
             if item.optional_vars is not None:
                 assign(reader, item.optional_vars, context)
@@ -150,12 +153,29 @@ def _with(reader: Reader, statement: ast.stmt) -> Flow:
         reader.grad = grad
 
 
+def _given(reader: Reader, written: ast.expr, context: Value) -> None:
+    """What a context that is not PyTorch's own is given has left the reader's sight: it may change a network's mode, and change it back."""
+    if isinstance(context, Made) and context.name.startswith(("torch.", "contextlib.")):
+        return
+    from alexlab.check.reading.calls import escaped
+
+    names = [part.id for part in ast.walk(written) if isinstance(part, ast.Name)]
+    escaped(reader, [expressions.evaluate(reader, ast.Name(name, ast.Load())) for name in names], written)
+
+
 def _function(reader: Reader, statement: ast.stmt) -> Flow:
     assert isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
     function = expressions.function_of(reader, statement)
     value: Value = function
     for decorator in reversed(statement.decorator_list):
-        value = expressions.decorated(reader, function, expressions.evaluate(reader, decorator))
+        by = expressions.evaluate(reader, decorator)
+        if isinstance(by, Function):  # of the script: what it makes of the function is followed
+            from alexlab.check.reading.calls import call_function
+
+            made = call_function(reader, by, [value], {}, statement)
+            value = made if isinstance(made, Function) else value
+        else:
+            expressions.decorated(reader, function, by)
     reader.write(reader.scope.names, statement.name, value)
     return Flow.NEXT
 

@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from alexlab.check.graph import Batch
+from alexlab.check.graph import Batch, Node
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.shapes import shape_of
 from alexlab.check.reading.signatures import FUNCTIONS, LOSSES, WEIGHTED
@@ -117,14 +117,43 @@ def loss(reader: Reader, op: str, answer: Value, given: dict[str, Value], at: as
     inputs: list[Value] = [*sources, *([target] if isinstance(target, Tensor) else [])]
     made = node_of(reader, op, inputs, attributes, at)
     if op in LOSSES:
-        labels = (node for node in ancestors(target.node) if node.op == "labels") if isinstance(target, Tensor) else ()
-        classes = [node.attributes.get("classes") for node in labels]
+        classes = [_classes_of(target.node)] if isinstance(target, Tensor) else []
         network = next((node.network for node in ancestors(sources[0].node) if node.network is not None), None)
         reader.program.graph.ends.append(
             End(op, sources[0].node, reader.place(at), classes[0] if len(classes) == 1 else None, network, made.node)
         )
     reader.event("loss", op, at, node=made.node)
     return made
+
+
+_SAME_LABELS = frozenset(
+    [
+        "to",
+        "long",
+        "int",
+        "type",
+        "cuda",
+        "cpu",
+        "view",
+        "reshape",
+        "flatten",
+        "squeeze",
+        "unsqueeze",
+        "clone",
+        "detach",
+        "contiguous",
+        "getitem",
+    ]
+)
+"""What leaves labels the labels they are, or some of them."""
+
+
+def _classes_of(node: Node) -> int | None:
+    """How many classes the target of a loss has; None where it is not known, as where labels are made into others."""
+    while node.op in _SAME_LABELS and node.inputs:
+        node = node.inputs[0]
+    found = node.attributes.get("classes") if node.op == "labels" else None
+    return found if isinstance(found, int) else None
 
 
 def combined(reader: Reader, op: str, values: list[Value], at: ast.AST) -> Tensor:

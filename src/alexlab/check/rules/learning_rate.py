@@ -31,7 +31,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         momentum = made.arguments.get("momentum", 0)
         if name == "SGD" and isinstance(momentum, int | float) and momentum >= 0.9:
             most = WITH_MOMENTUM
-        if least <= rate <= most or rate == 0:
+        if least <= rate <= most or rate == 0 or _scheduled(evidence, made):
             continue
         large = rate > most
         message = Text(
@@ -41,6 +41,17 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             + ("每一步都会毁掉学到的东西。" if large else "几乎不动。"),
         )
         yield found(RULE.name, "warning", evidence, None, message, RULE.mend, made.place)
+
+
+def _scheduled(evidence: Evidence, optimiser: Made) -> bool:
+    """Whether a scheduler has a hand in the rate: what is written is then a factor, or a start, or is overwritten."""
+    made = evidence.program.made if evidence.program else ()
+    return any(
+        isinstance(each, Made)
+        and ".lr_scheduler." in each.name
+        and any(v is optimiser for v in each.arguments.values())
+        for each in made
+    )
 
 
 RULE = Rule(

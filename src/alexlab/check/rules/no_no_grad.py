@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from alexlab.check.finding import Finding, Text
+from alexlab.check.reading.program import Event, Program
 from alexlab.check.rule import Evidence, Rule, found, name_of
 from alexlab.check.rules.passes import evaluations
 from alexlab.check.rules.programs import TRAINING
@@ -22,6 +23,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             or event.place in seen
         ):
             continue
+        if _goes_back(program, event):
+            continue
         if not any(other.kind == "backward" and other.unit == event.unit for other in program.events):
             continue
         seen.add(event.place)
@@ -33,6 +36,14 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             f"每个激活值都为一次不会发生的反向传播而保留，浪费内存和时间。",
         )
         yield found(RULE.name, "warning", evidence, None, message, RULE.mend, event.place)
+
+
+def _goes_back(program: Program, event: Event) -> bool:
+    """Whether a backward pass stands in the innermost loop of `event`: gradients are wanted there, of the images if of nothing else."""
+    return any(
+        other.kind == "backward" and other.rounds and other.rounds[-1].loop == event.rounds[-1].loop
+        for other in program.events
+    )
 
 
 RULE = Rule(

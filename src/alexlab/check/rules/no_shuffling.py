@@ -7,6 +7,7 @@ from alexlab.check.finding import Edit, Finding, Text
 from alexlab.check.reading.signatures import LOSSES
 from alexlab.check.reading.values import UNKNOWN, Batches, Made, Object, Value
 from alexlab.check.rule import Evidence, Rule, found
+from alexlab.check.rules.passes import learning
 from alexlab.check.rules.programs import TRAINING
 
 
@@ -15,8 +16,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if program is None or not any(end.loss in LOSSES for end in evidence.graph.ends):
         return
     seen: set[int] = set()
-    for event in program.events:
-        if event.kind != "backward" or not event.rounds:
+    for event in learning(program):
+        if not event.rounds:
             continue
         loader = _loader(event.rounds[-1].over)
         if loader is None or id(loader) in seen or not _in_order(loader):

@@ -20,6 +20,15 @@ def trained(program: Program) -> set[int]:
     return reached
 
 
+def learning(program: Program) -> Iterator[Event]:
+    """The backward passes that an optimiser's step follows in the same loop: others look for what the input changes, and train nothing."""
+    steps = [event for event in program.events if event.kind == "step"]
+    loops = {event.rounds[-1].loop if event.rounds else None for event in steps}
+    for event in program.events:
+        if event.kind == "backward" and (event.rounds[-1].loop if event.rounds else None) in loops:
+            yield event
+
+
 def evaluations(program: Program) -> Iterator[Event]:
     """The passes whose answer is judged (a prediction or a loss is taken) and that no backward pass uses."""
     reached = trained(program)

@@ -8,7 +8,7 @@ from alexlab.check.finding import Finding, Text
 from alexlab.check.reading.program import Event
 from alexlab.check.reading.values import Batches, Made, Value
 from alexlab.check.rule import Evidence, Rule, found
-from alexlab.check.rules.passes import evaluations
+from alexlab.check.rules.passes import evaluations, learning
 from alexlab.check.rules.programs import TRAINING
 
 
@@ -16,7 +16,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
-    learnt = _loaders(event for event in program.events if event.kind == "backward")
+    learnt = _loaders(learning(program))
     judged = _loaders(evaluations(program))
     for loader in learnt:
         parts = _parts(loader)

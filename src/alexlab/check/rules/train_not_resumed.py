@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from alexlab.check.finding import Finding, Text
+from alexlab.check.graph import ancestors
 from alexlab.check.rule import Evidence, Rule, found, name_of
-from alexlab.check.rules.passes import evaluations, mode_layer, trained
+from alexlab.check.rules.passes import evaluations, learning, mode_layer
 from alexlab.check.rules.programs import TRAINING
 
 
@@ -12,7 +13,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
-    reached = trained(program)
+    reached = {id(node) for event in learning(program) if event.node is not None for node in ancestors(event.node)}
     passes = [e for e in program.events if e.kind == "forward" and e.node is not None and id(e.node) in reached]
     judged = list(evaluations(program))
     seen: set[object] = set()
