@@ -12,7 +12,8 @@ import torch
 
 from alexlab.data import cache
 from alexlab.data.cache import cache_folder, default_budget
-from alexlab.data.images import Split
+from alexlab.data.files import open_files
+from alexlab.data.images import FileImages, Split
 from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
@@ -59,7 +60,8 @@ def test_a_changed_image_is_decoded_anew(split: Split, tmp_path: Path) -> None:
     before = epoch(split)
     first = tmp_path / "p" / str(split.images.names[0])
     first.write_bytes((tmp_path / "p" / str(split.images.names[1])).read_bytes())
-    after = epoch(split)
+    opened_again = Split(FileImages(open_files(tmp_path / "p"), split.images.names), split.labels)
+    after = epoch(opened_again)
     assert not torch.equal(before[0], after[0]) and torch.equal(before[1:], after[1:])
 
 

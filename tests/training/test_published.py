@@ -134,6 +134,7 @@ def server() -> Iterator[str]:
             start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(CONTENT) - start))
+            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
             self.end_headers()
             self.wfile.write(CONTENT[start : start + 100_000] if "cut" in self.path else CONTENT[start:])
 

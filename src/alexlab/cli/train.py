@@ -22,6 +22,9 @@ from alexlab.cli import options
     metavar="FILE",
     help="Weights to start from, or torchvision for its published ones; a head of other classes starts anew.",
 )
+@click.option(
+    "--classes", type=click.IntRange(2), help="How many classes the head tells apart; by default the dataset's."
+)
 @click.option("--freeze", is_flag=True, help="Train the head alone.")
 @click.option("--steps", type=click.IntRange(1), help="Stop after so many updates.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one below runs/.")
@@ -58,6 +61,7 @@ def train(
     seed: int | None,
     settings: tuple[str, ...],
     pretrained: str | None,
+    classes: int | None,
     freeze: bool,
     steps: int | None,
     out: Path | None,
@@ -88,7 +92,13 @@ def train(
     values: dict[str, Any] = dict(parse_setting(setting) for setting in settings)
     values |= {
         key: value
-        for key, value in (("epochs", epochs), ("seed", seed), ("pretrained", pretrained), ("on_nan", on_nan))
+        for key, value in (
+            ("epochs", epochs),
+            ("seed", seed),
+            ("pretrained", pretrained),
+            ("classes", classes),
+            ("on_nan", on_nan),
+        )
         if value is not None
     }
     values |= {"freeze": True} if freeze else {}

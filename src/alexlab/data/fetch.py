@@ -45,14 +45,14 @@ def fetch(file: File, folder: Path, progress: Progress | None = None) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f".{file.name}.lock"):
-            if whole.is_file() and _is_right(file, whole):
+            if whole.is_file() and is_right(file, whole):
                 return whole
             resumed = part.exists()
             _bring(file, part, progress)
-            if resumed and not _is_right(file, part):
+            if resumed and not is_right(file, part):
                 part.unlink()  # what an earlier process left was of something else
                 _bring(file, part, progress)
-            if not _is_right(file, part):
+            if not is_right(file, part):
                 found = _digest(file, part)
                 part.unlink()
                 raise UserError(
@@ -89,7 +89,8 @@ def _digest(file: File, path: Path) -> str:
         return hashlib.file_digest(content, kind).hexdigest()[: len(expected)]
 
 
-def _is_right(file: File, path: Path) -> bool:
+def is_right(file: File, path: Path) -> bool:
+    """Whether the file at `path` has the digest that its publisher gives."""
     return _digest(file, path) == file.digest.partition(":")[2]
 
 

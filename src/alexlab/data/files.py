@@ -71,13 +71,14 @@ def _folder(root: Path) -> Files:
 def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = frozenset()) -> Files:
     """The files of these names below the folder `root`."""
     start = f"{root}{os.sep}"  # a Path for each image would cost as much as its reading
-    first: dict[str, tuple[int, int]] = {}  # sizes and times of change, as make tells that a file is another
+    first: dict[str, int] = {}  # of size and time of change, by which make tells that a file is another
 
     def read(name: str) -> bytes:
         try:
             with open(start + name, "rb", buffering=0) as file:  # noqa: PTH123
                 facts = os.fstat(file.fileno())
-                if first.setdefault(name, (facts.st_size, facts.st_mtime_ns)) != (facts.st_size, facts.st_mtime_ns):
+                seen = hash((facts.st_size, facts.st_mtime_ns))
+                if first.setdefault(name, seen) != seen:
                     raise UserError(f"{root / name}: has changed since it was read before. Restore it, or start anew.")
                 return file.read()
         except OSError as error:

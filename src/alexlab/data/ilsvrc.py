@@ -109,7 +109,7 @@ def survey(path: Path) -> Survey:
             split[above[-1]].append(name)
         else:
             strange.add(f"{above[-2]}/{above[-1]}")
-    findings = [_packed(files), _strange(strange), _train(train)]
+    findings = [_packed(files), _strange(strange), _empty(files, train, val), _train(train)]
     if flat and not val:
         labelled, truth = _ground_truth(files, flat)
         for number, wnid in sorted(labelled.items()):
@@ -139,6 +139,21 @@ def _strange(strange: set[str]) -> Finding | None:
         "classes", _some(sorted(strange)), "not WordNet ids of the 1,000 classes of ILSVRC-2012. Remove these folders, or "
         "use folder:PATH for classes of your own."
     )  # fmt: skip
+
+
+def _empty(files: Files, train: dict[str, list[str]], val: dict[str, list[str]]) -> Finding | None:
+    """Class folders without an image, as an unpacking that was interrupted leaves them: the labels of all later classes would shift."""
+    empty = []
+    for folder in files.folders:
+        *above, last = folder.split("/")
+        split = train if above and above[-1] in TRAIN_FOLDERS else val if above and above[-1] in VAL_FOLDERS else None
+        if split is not None and last in class_names() and last not in split:
+            empty.append(f"{above[-1]}/{last}")
+    return (
+        Finding("empty classes", _some(sorted(empty)), "no images there; unpack them again, or remove the folders.")
+        if empty
+        else None
+    )
 
 
 def _train(train: dict[str, list[str]]) -> Finding:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from math import prod
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -22,13 +23,20 @@ from alexlab.errors import UserError
 AT_ONCE = 8  # images that a worker decodes in one go
 MOST_NAMED = 5  # unreadable files that an error names
 
+CONTAINER = Path("/sys/fs/cgroup/memory.max")
+
 Finish = Callable[[int, torch.Tensor], torch.Tensor]
 """What is made of batch number i of a pass and its images (N, *store), in a worker."""
 
 
 def memory_budget() -> int:
-    """Bytes that stored images may take: half of the memory that the machine has."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // 2
+    """Bytes that stored images may take: half of the memory that the machine, or the container, has."""
+    machine = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    try:
+        container = int(CONTAINER.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none, or "max"
+        container = machine
+    return min(machine, container) // 2
 
 
 class Store:
@@ -72,6 +80,11 @@ class Store:
     @property
     def in_memory(self) -> bool:
         return self._held is not None
+
+    @property
+    def held_bytes(self) -> int:
+        """What the images that are held in memory take."""
+        return 0 if self._held is None else self._held.numel()
 
     def batches(
         self, order: NDArray[np.int64], size: int, finish: Finish | None = None

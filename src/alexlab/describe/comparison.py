@@ -1,5 +1,6 @@
 """Networks side by side, aligned by role: what is the same, what differs."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from alexlab.describe.pages import element, table_html, table_markdown
 from alexlab.describe.structure import Block, block_text, blocks, layer_text, then_text
 from alexlab.describe.tables import Table, shape_text
 from alexlab.errors import UserError
+from alexlab.networks.catalogue import NETWORKS
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,26 @@ def compare(*descriptions: Description) -> Comparison:
             )
     names = _distinct([description.network for description in descriptions])
     drawn = [blocks(description) for description in descriptions]
-    glance = [Row("at a glance", label, cells) for label, cells in _glance(descriptions, drawn)]
+    glance = [Row("at a glance", label, cells) for label, cells in _glance(descriptions, drawn) if any(cells)]
     layers = [Row("layer by layer", label, cells) for label, cells in _layers(descriptions, drawn)]
     numbers = [Row("in numbers", label, cells) for label, cells in _numbers(descriptions)]
     words = tuple(_changes(names, [*glance, *layers], i, descriptions) for i in range(1, len(descriptions)))
     return Comparison(tuple(names), (*glance, *layers, *numbers), words)
+
+
+SHAPE = re.compile(r" -> [0-9x]+")
+
+FIRST_WEIGHTS = {
+    "pytorch": "uniform within 1 / sqrt(fan-in)",
+    "xavier": "Xavier",
+    "he": "He",
+    "keras": "Glorot, biases 0",
+    "normal": "N(0, 0.01), biases 0",
+    "alexnet-paper": "N(0, 0.01), biases 1 in conv 2, 4, 5 and the hidden layers",
+    "alexnet-2012": "N(0, 0.01), conv 3 to 5 N(0, 0.03), biases 1 in conv 2, 4, 5 and the hidden layers",
+    "alexnet-caffe": "N(0, 0.01), fc 1 and 2 N(0, 0.005), biases 0.1 in conv 2, 4, 5 and the hidden layers",
+}
+"""What each initialisation of the catalogue means, in a cell of the table."""
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -118,10 +135,11 @@ def _distinct(names: list[str]) -> list[str]:
 def _glance(descriptions: tuple[Description, ...], drawn: list[tuple[Block, ...]]) -> list[tuple[str, tuple[str, ...]]]:
     def each(role: str) -> tuple[str, ...]:
         return tuple(
-            _counted(layer_text(layer) for layer in _in_one_tower(d, made) if layer.role == role)
+            _counted(_exactly(layer) for layer in _in_one_tower(d, made) if layer.role == role)
             for d, made in zip(descriptions, drawn, strict=True)
         )
 
+    known = [next((entry for entry in NETWORKS if entry.name == d.network), None) for d in descriptions]
     return [
         ("input", tuple(" and ".join(map(shape_text, d.inputs)) for d in descriptions)),
         ("depth", tuple(_depth(made) for made in drawn)),
@@ -131,7 +149,21 @@ def _glance(descriptions: tuple[Description, ...], drawn: list[tuple[Block, ...]
         ("dropout", each("dropout")),
         ("towers", tuple(str(max((len(b.towers) for b in made if b.alike), default=1)) for made in drawn)),
         ("outputs", tuple(d.outputs for d in descriptions)),
+        ("first weights", tuple(FIRST_WEIGHTS[entry.initialisation] if entry else "" for entry in known)),
+        ("pixels", tuple(entry.pixels if entry else "" for entry in known)),
     ]
+
+
+def _exactly(layer: Layer) -> str:
+    """A layer in a few words, with the settings over which tutorials disagree."""
+    if layer.role == "normalisation" and layer.kind in ("LocalResponseNorm", "WithinMapNorm"):
+        name = "LRN" if layer.kind == "LocalResponseNorm" else "within each map"
+        return f"{name} ({layer.settings.get('settings', '')})"
+    return (
+        f"dropout {layer.settings.get('p', '')}, halved in the test"
+        if layer.kind == "UnscaledDropout"
+        else layer_text(layer)
+    )
 
 
 def _in_one_tower(description: Description, made: tuple[Block, ...]) -> list[Layer]:
@@ -195,11 +227,15 @@ def _changes(names: list[str], rows: list[Row], i: int, descriptions: tuple[Desc
     """What network i changes against the first, in a sentence; layer by layer where both are as deep."""
     parts = []
     same_depth = any(row.label == "depth" and row.cells[i] == row.cells[0] for row in rows)
+    above = ""
     for row in rows:
-        mine, first = (cell.partition(" -> ")[0] for cell in (row.cells[i], row.cells[0]))
-        if mine == first or (row.section != "at a glance" and (row.label == "  then" or not same_depth)):
+        mine, first = (SHAPE.sub("", cell) for cell in (row.cells[i], row.cells[0]))
+        label, above = row.label, row.label if row.label != "  then" else above
+        if mine == first or (row.section != "at a glance" and not same_depth):
             continue
-        if not first:
+        if label == "  then":
+            parts.append(f"after {above} {mine or 'nothing'} instead of {first or 'nothing'}")
+        elif not first:
             parts.append(f"{row.label} {mine}, which {names[0]} does not have")
         elif not mine:
             parts.append(f"no {row.label}" if row.label != "before" else f"no {first} before conv 1")

@@ -23,6 +23,7 @@ class Network:
         differences: what departs from that source, or "none".
         initialisation: how its source starts its weights (a name of networks.initialisation).
         fit: how its source brings an image to the input's shape: "stretch", "crop" or "pad".
+        pixels: what its source feeds it, in words ("" where that says nothing about it); recipes say it in numbers.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Network:
     differences: str = "none"
     initialisation: str = "pytorch"
     fit: str = "stretch"
+    pixels: str = ""
 
 
 NETWORKS: tuple[Network, ...] = (
@@ -84,6 +86,7 @@ NETWORKS: tuple[Network, ...] = (
         classes=10,
         parameters=46_764_746,
         source="Dive into Deep Learning, chapter Deep Convolutional Neural Networks (AlexNet)",
+        pixels="0 to 1",
     ),
     Network(
         name="alexnet-227",
@@ -106,6 +109,7 @@ NETWORKS: tuple[Network, ...] = (
         differences="none in the network; its 224 gives 55 positions by the ceiling of the 2012 code",
         initialisation="alexnet-paper",
         fit="crop",
+        pixels="0 to 255, minus the mean image",
     ),
     Network(
         name="alexnet-2012",
@@ -117,6 +121,7 @@ NETWORKS: tuple[Network, ...] = (
         source="computerhistory/AlexNet-Source-Code, network definition 145; kernels of cuda-convnet (2011)",
         initialisation="alexnet-2012",
         fit="crop",
+        pixels="0 to 255, minus the mean image",
     ),
     Network(
         name="alexnet-caffe",
@@ -129,6 +134,7 @@ NETWORKS: tuple[Network, ...] = (
         differences="reads RGB: a converted conv1 has its BGR filters turned round",
         initialisation="alexnet-caffe",
         fit="crop",
+        pixels="0 to 255, minus the mean image",
     ),
     Network(
         name="alexnet-torchvision",
@@ -139,6 +145,7 @@ NETWORKS: tuple[Network, ...] = (
         parameters=61_100_840,
         source="torchvision.models.alexnet, after One weird trick (Krizhevsky 2014)",
         fit="crop",
+        pixels="0 to 1, normalised by channel",
     ),
     Network(
         name="alexnet-keras",

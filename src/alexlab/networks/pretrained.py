@@ -10,6 +10,7 @@ that is built for another class count keeps the head it was built with, which st
 
 import hashlib
 import io
+import json
 import re
 import zipfile
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
@@ -54,6 +55,8 @@ def read_weights(path: Path) -> Weights:
             return load_file(path)
         except (SafetensorError, OSError, ValueError) as error:
             raise UserError(f"{path}: not a whole safetensors file ({error}).") from error
+    if path.suffix in (".pkl", ".pickle"):
+        raise UserError(f"{path}: refused, it is a pickle. {SAFE_WAY}")
     if path.suffix not in (".pth", ".pt"):
         raise UserError(
             f"{path}: found the ending {path.suffix!r}; expected .pth, .pt, .safetensors or .caffemodel. "
@@ -137,6 +140,10 @@ def load_pretrained(network: nn.Module, path: Path, name: str) -> bool:
         UserError: the weights are those of another network, which is named where the catalogue has it.
     """
     weights = read_weights(path)
+    if (written := _network_named_in(path)) and written != name and written in {entry.name for entry in NETWORKS}:
+        raise UserError(
+            f"{path}: these are weights of {written}, as the file itself says, not of {name}. Use that network."
+        )
     expected = network.state_dict()
     head = head_name(network)
     other_classes = _differs_only_in_classes(weights, expected, head)
@@ -150,6 +157,18 @@ def load_pretrained(network: nn.Module, path: Path, name: str) -> bool:
             raise UserError(f"{path}: {key} holds values that are not finite. Fetch the file again.")
     network.load_state_dict(weights, strict=not other_classes)
     return not other_classes
+
+
+def _network_named_in(path: Path) -> str:
+    """The network that a run's own weight file names: `alexnet-paper` and `alexnet-2012` have the same names and shapes."""
+    if path.suffix != ".safetensors":
+        return ""
+    with safe_open(path, framework="pt") as file:
+        try:
+            facts = json.loads((file.metadata() or {}).get("alexlab", "{}"))
+        except ValueError:
+            return ""
+    return str(facts.get("network", "")) if isinstance(facts, dict) else ""
 
 
 def head_name(network: nn.Module) -> str:

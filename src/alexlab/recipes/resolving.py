@@ -22,6 +22,10 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     classes = len(dataset.classes) if recipe.classes == "dataset" else recipe.classes
     if classes != len(dataset.classes):
         raise UserError(f"the recipe says {classes} classes, but {dataset.title} has {len(dataset.classes)}.")
+    if recipe.freeze and not recipe.pretrained:
+        raise UserError(
+            "freeze trains the head alone, on top of layers that nobody has trained; name their weights: pretrained."
+        )
     if recipe.schedule == "plateau" and not recipe.patience:
         raise UserError(
             "the schedule plateau lowers the rate after `patience` epochs that were no better; set patience."

@@ -61,6 +61,10 @@ def look(
     if images:
         pictures, truths = [read_picture(path) for path in images], [None] * len(images)
     else:
+        if not run.was_trained:
+            raise UserError(
+                f"{run.folder}: made from weights, so it held out no images; name some: alexlab look {run.folder} IMAGE..."
+            )
         split = run.held_out_images(data_dir)
         places = np.linspace(0, len(split) - 1, min(IMAGES, len(split))).round().astype(int)
         pictures = [split.images.picture(int(i)) for i in places]
@@ -73,9 +77,8 @@ def look(
         if filters is not None:
             sections.append(_filters(filters))
         sections.append(_answers(network, inputs, pictures, truths, names))
-        if run.was_trained:
-            dataset = run.dataset(data_dir)
-            train = dataset.train
+        train = _training_images(run, data_dir, needed=not images)
+        if train is not None:
             sections.append(_alike(run, network, inputs, pictures, truths, train, names, chosen))
         wanted = list(layers) or convolutions(network)
         for name, made in answers(network, wanted, inputs[:1]).items():
@@ -90,6 +93,18 @@ def look(
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error}).") from error
     return folder / "look.html"
+
+
+def _training_images(run: Run, data_dir: Path | None, needed: bool) -> Split | None:
+    """None where there are none to be had and none are `needed`: of the user's own pictures all the rest can be shown."""
+    if not run.was_trained:
+        return None
+    try:
+        return run.dataset(data_dir).train
+    except UserError:
+        if needed:
+            raise
+        return None
 
 
 def _filters(filters: torch.Tensor) -> Section:

@@ -14,6 +14,7 @@ from torch import nn
 
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Finish, Store
+from alexlab.errors import UserError
 from alexlab.networks.building import layout
 from alexlab.recipes.schema import Recipe
 from alexlab.training import checkpoint
@@ -100,7 +101,13 @@ class Loop:
             if ended:
                 self._save()
                 return ended
-            figures = self._figures_of_epoch()
+            try:
+                figures = self._figures_of_epoch()
+            except Diverged:
+                raise  # what stands now is not to be gone on from
+            except UserError:  # an image that cannot be read, say: the epoch's updates are not to be lost with it
+                self._save()
+                raise
             if figures is None:
                 self._save()
                 return "interrupted"

@@ -12,12 +12,13 @@ import torch
 
 from alexlab.data.catalogue import File
 from alexlab.data.colour import PixelStatistics
-from alexlab.data.fetch import Progress, fetch
+from alexlab.data.fetch import Progress, fetch, is_right
 from alexlab.data.ilsvrc import class_names
 from alexlab.data.opening import cache_folder
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.networks.caffe import read_mean
+from alexlab.networks.catalogue import find
 from alexlab.networks.pretrained import head_name, load_pretrained, read_weights, recognised, torchvision_file
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.schema import Recipe
@@ -48,7 +49,11 @@ def published(name: str, progress: Progress | None = None) -> Path:
     """
     file = PUBLISHED[name]
     kept = cache_folder().parent / "weights"
-    return kept / file.name if (kept / file.name).is_file() else fetch(file, kept, progress)
+    if (kept / file.name).is_file():
+        if is_right(file, kept / file.name):
+            return kept / file.name
+        (kept / file.name).unlink()  # damaged since: fetched again
+    return fetch(file, kept, progress)
 
 
 def run_from_weights(
@@ -84,6 +89,7 @@ def run_from_weights(
     recipe = _recipe(name, path, len(names), with_mean_image=mean is not None)
     network = build(name, len(names))
     load_pretrained(network, path, name)
+    run_folder.check_room(Path(out), 300_000_000)
     with run_folder.starting(recipe, Path(out)) as folder:
         save_tensors(
             folder / "last.safetensors", network.state_dict(), {"format": run_folder.FORMAT, "network": name, "step": 0}
@@ -132,12 +138,26 @@ def _caffe_statistics(mean: Path) -> PixelStatistics:
     return PixelStatistics(0, read_mean(mean).double(), torch.zeros(3).double(), torch.eye(3).double())
 
 
+def path_to_input(network: str) -> dict[str, Any]:
+    """The values of a recipe that say how the published weights of `network` were shown images; empty where none are published.
+
+    Caffe's mean image is that of ILSVRC-2012: in its place its mean colour is subtracted.
+    """
+    if network not in RECIPES:
+        return {}
+    recipe = read_recipe(RECIPES[network])
+    values = recipe.model_dump(include={"store", "fit", "view", "pixels", "mean", "std"})
+    return {
+        **values,
+        "mean": tuple(value / 255 for value in CAFFE_MEAN_COLOUR) if recipe.mean == "image" else recipe.mean,
+    }
+
+
 def _recipe(name: str, path: Path, classes: int, with_mean_image: bool) -> Recipe:
     recipe = read_recipe(RECIPES[name])
-    side, store = 227 if name == "alexnet-caffe" else 224, recipe.store
-    values: dict[str, Any] = {"network": name, "classes": classes, "input": (3, side, side), "store": (3, store, store)}
-    if recipe.mean == "image" and not with_mean_image:
-        values["mean"] = tuple(value / 255 for value in CAFFE_MEAN_COLOUR)
+    values = {**path_to_input(name), "network": name, "classes": classes, "input": find(name).input}
+    values["store"] = (3, recipe.store, recipe.store)
+    values |= {"mean": "image"} if with_mean_image else {}
     return overridden(recipe, {**values, "pretrained": str(path.resolve()), "select": "last"})
 
 

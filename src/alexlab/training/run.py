@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 from alexlab.data.decode import ImageError, decode
+from alexlab.data.ilsvrc import readable
 from alexlab.data.images import Dataset, Split
 from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
@@ -147,7 +148,9 @@ class Run:
         self, split: Split, device: torch.device, views: int | None, progress: Callable[[int, int], None] | None
     ) -> torch.Tensor:
         ready = self.preparation
-        return log_probabilities(self.network(device), Store(split, ready), ready, device, views, progress)
+        return log_probabilities(
+            self.network(device), Store(split, ready, budget=0, disk=0), ready, device, views, progress
+        )
 
     def dataset(self, data_dir: str | Path | None = None) -> Dataset:
         """The dataset that the run was trained on."""
@@ -214,12 +217,15 @@ class Run:
         split, part = (dataset.test, "test") if dataset.test else (dataset.validation, "validation")
         if split is None:
             split, part = dataset.train, "all images"
-        if unknown := sorted(set(dataset.classes) - set(self.classes)):
+        classes = dataset.classes
+        if set(readable(classes)) <= set(self.classes):
+            classes = readable(classes)  # folders named by WordNet id, and a run that knows the names
+        if unknown := sorted(set(classes) - set(self.classes)):
             raise UserError(
                 f"{on}: has the class{'es' * (len(unknown) > 1)} {', '.join(unknown[:5])}, which the run does not know; "
                 f"it tells apart {', '.join(self.classes[:10])}{'...' if len(self.classes) > 10 else ''}."
             )
-        number = {label: self.classes.index(each) for label, each in enumerate(dataset.classes)}
+        number = {label: self.classes.index(each) for label, each in enumerate(classes)}
         labels = np.array([number[label] for label in split.labels.tolist()], dtype=np.int64)
         return f"{dataset.title}, {part}", Split(split.images, labels)
 

@@ -17,7 +17,7 @@ from alexlab.data.images import Dataset
 from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.statistics import channel_statistics
-from alexlab.data.store import Store
+from alexlab.data.store import Store, memory_budget
 from alexlab.data.suspicion import suspicions
 from alexlab.errors import UserError
 from alexlab.networks.building import build, layout, own_code
@@ -34,7 +34,7 @@ from alexlab.training.interruption import interruption
 from alexlab.training.lock import held
 from alexlab.training.loop import Loop, Watcher
 from alexlab.training.parts import Parts, check_unchanged, parts_of, record
-from alexlab.training.published import PUBLISHED, published
+from alexlab.training.published import PUBLISHED, path_to_input, published
 from alexlab.training.run import Run
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
@@ -102,6 +102,8 @@ def train(
     """
     named = {key: value for key, value in (("network", network), ("dataset", dataset)) if value}
     chosen = overridden(read_recipe(recipe), {**named, **values}, "setting")
+    if chosen.pretrained and recipe == "quick":  # the weights expect images as they were shown them
+        chosen = overridden(chosen, {**path_to_input(chosen.network), **values}, "setting")
     for key in ("network", "dataset"):
         if not getattr(chosen, key):
             raise UserError(f"the recipe {recipe} names no {key}; say which: alexlab train NETWORK DATASET.")
@@ -187,7 +189,8 @@ def _train(
         network = _network(recipe, chosen, before.folder if before else None)
         recipe, ready, train_store, watched_store = _stores(recipe, parts, memory, watcher, before)
         one = torch.zeros(1, *ready.input, device=chosen)
-        with interruption() as stop, threads_for(multiplications(network, one), recipe.batch), ExitStack() as holding:
+        threads = threads_for(multiplications(network, one), recipe.batch)
+        with interruption() as stop, threads, ExitStack() as holding:
             if before:
                 folder = before.folder
             else:
@@ -271,7 +274,8 @@ def _stores(
         images = (batch for batch, _ in train.batches(np.arange(len(train)), recipe.batch))
         statistics = load_statistics(before.folder) if before else pixel_statistics(images)
     ready = preparation(recipe, statistics)
-    watched = Store(parts.watched, ready, memory, partial(watcher.preparing, f"decoding {recipe.watch} images"))
+    left = max(0, (memory_budget() if memory is None else memory) - train.held_bytes)
+    watched = Store(parts.watched, ready, left, partial(watcher.preparing, f"decoding {recipe.watch} images"))
     return recipe, ready, train, watched
 
 
