@@ -25,7 +25,8 @@ from alexlab.training.train import Quiet, train
 from measuring import heading, in_turn, matrix_rate, ratios, spread, table
 from references.loops import textbook_alexnet, tutorial_lenet
 
-KERAS = Path(".bench/keras/bin/python")
+HERE = Path(__file__).resolve().parent
+KERAS = HERE.parent / ".bench" / "keras" / "bin" / "python"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -49,7 +50,7 @@ def ours(recipe: str, batch: int, steps: int, skip: int, **values: Any) -> float
 
 def keras(images: int) -> float:
     done = subprocess.run(
-        [KERAS, "benchmarks/references/keras_alexnet8.py", str(images)], capture_output=True, text=True, check=True
+        [KERAS, HERE / "references" / "keras_alexnet8.py", str(images)], capture_output=True, text=True, check=True
     )
     return float(done.stdout.split()[0])
 
@@ -73,7 +74,7 @@ CONTENDERS: dict[str, dict[str, Callable[[], float]]] = {
 """Who takes part in each comparison; the first is the reference."""
 
 OPERATIONS = {"textbook-alexnet": 5.56e9}  # of training one image, forward and backward
-ROUNDS = 5
+ROUNDS = 3
 
 
 def alone(part: str, who: str) -> float:

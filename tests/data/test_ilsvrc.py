@@ -135,6 +135,22 @@ def test_some_classes_take_their_part_of_the_validation_images(root: Path) -> No
     assert dataset.validation is not None and dataset.validation.labels.tolist() == [0, 0, 1, 1]
 
 
+def test_validation_images_of_a_class_that_training_lacks_are_named(root: Path) -> None:
+    for path in (root / "val").iterdir():
+        path.unlink()
+    for wnid in (*WNIDS, "n03028079"):
+        photograph(root / "val" / wnid / "a.JPEG", 9)
+    with pytest.raises(UserError, match="of n03028079 there are no training images"):
+        open_dataset(f"ilsvrc:{root}")
+
+
+def test_a_class_folder_that_is_empty_is_named(root: Path) -> None:
+    """As an unpacking that broke off leaves it: without it, all later labels would shift."""
+    (root / "train" / "n02979186").mkdir()
+    with pytest.raises(UserError, match="empty classes: found train/n02979186"):
+        open_dataset(f"ilsvrc:{root}")
+
+
 def test_the_check_prints_what_is_there(root: Path) -> None:
     checked = CliRunner().invoke(datasets, ["check", f"ilsvrc:{root}"])
     assert checked.exit_code == 0, checked.output

@@ -253,9 +253,8 @@ def test_a_folder_that_cannot_be_written_to(whole: Path, immutable: Callable[[Pa
 
 
 def test_a_data_file_that_goes_or_changes_midway(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "alexlab.data.store.default_budget", lambda: 0
-    )  # no cache of decoded images: every epoch reads the files
+    """Without the cache of decoded images, which would go on showing what it was."""
+    monkeypatch.setenv("ALEXLAB_CACHE", "0")
     photos = write_photographs(Path("photos"), each=12)
     how = {"dataset": "folder:photos", "input": [3, 12, 12], "batch": 4, "memory": 0, "augment": ["mirror"]}
     whole = train("whole", **how).folder

@@ -15,9 +15,12 @@ from alexlab.data.catalogue import File
 from alexlab.data.ilsvrc import class_names
 from alexlab.errors import UserError
 from alexlab.networks.building import build
-from alexlab.networks.pretrained import torchvision_file
+from alexlab.networks.pretrained import load_pretrained, torchvision_file
 from alexlab.training import published as weights
 from alexlab.training.run import Run
+from alexlab.training.train import train
+from alexlab.training.weights import save_tensors
+from tests.conftest import write_photographs
 from tests.networks import caffe_files
 
 CONTENT = b"weights" * 50_000
@@ -170,3 +173,37 @@ def test_other_bytes_than_published_are_refused(server: str, tmp_path: Path, mon
     with pytest.raises(UserError, match="whose SHA256 is .*, expected 00000000; it was deleted"):
         weights.published("torchvision")
     assert not list(tmp_path.rglob("a.pth*"))
+
+
+def test_pretrained_weights_are_shown_images_as_they_were_trained(
+    torchvision_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by the dataset's mean and deviation; what the user says stands."""
+    monkeypatch.chdir(tmp_path)
+    write_photographs(Path("photos"), each=6)
+    how = {"network": "alexnet-torchvision", "dataset": "folder:photos", "pretrained": str(torchvision_weights)}
+    how |= {"freeze": True, "steps": 1, "batch": 4, "device": "cpu"}
+    recipe = train(**how, out="one").recipe
+    assert recipe.mean == (0.485, 0.456, 0.406) and recipe.std == (0.229, 0.224, 0.225)
+    assert (recipe.store, recipe.view, recipe.fit) == ((3, 256, 256), "centre", "crop")
+    assert train(**how, out="two", mean=[0.5], std=[0.5]).recipe.mean == (0.5,)
+
+
+def test_a_runs_file_says_which_of_the_twins_it_is(tmp_path: Path) -> None:
+    """alexnet-paper and alexnet-2012 have the same names and shapes."""
+    network = build("alexnet-paper", 2)
+    facts = {"format": 1, "network": "alexnet-paper", "step": 3}
+    save_tensors(tmp_path / "last.safetensors", network.state_dict(), facts)
+    load_pretrained(network, tmp_path / "last.safetensors", "alexnet-paper")
+    with pytest.raises(UserError, match="weights of alexnet-paper, as the file itself says, not of alexnet-2012"):
+        load_pretrained(build("alexnet-2012", 2), tmp_path / "last.safetensors", "alexnet-2012")
+
+
+def test_a_download_that_was_damaged_later_is_fetched_again(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    digest = hashlib.sha256(CONTENT).hexdigest()[:8]
+    monkeypatch.setitem(weights.PUBLISHED, "torchvision", File("a.pth", None, f"sha256:{digest}", f"{server}/"))
+    weights.published("torchvision").write_bytes(b"damaged")
+    assert weights.published("torchvision").read_bytes() == CONTENT
