@@ -112,7 +112,7 @@ def own(name: str, inputs: int, seed: int, found: Path | None) -> dict[str, Any]
     for _ in range(inputs):
         data = changed(chance, starts)
         last = Path("last-input")
-        if name in ("pytorch", "image", "safetensors", "cifar"):
+        if name in ("pytorch", "image", "pixels", "safetensors", "cifar"):
             last.write_bytes(data)  # readers in C can end the process
         began = time.process_time()
         try:

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save
 
 from alexlab.data import cifar
-from alexlab.data.decode import decode
+from alexlab.data.decode import decode, decode_rgb
 from alexlab.data.files import open_files
 from alexlab.data.folder import read_list
 from alexlab.data.idx import read_idx
@@ -83,6 +83,7 @@ READERS: dict[str, Reader] = {
     "recipe": recipe,
     "list": on_file("f.csv", read_list),
     "image": lambda data: decode(data, "f"),
+    "pixels": lambda data: decode_rgb(data, "f"),
 }
 """Each takes bytes, and may raise UserError and nothing else."""
 
@@ -155,4 +156,5 @@ def seeds() -> dict[str, list[bytes]]:
         ],
         "list": [b"path,label,split\nf.csv,1,train\nf.csv,2,test\n", b'path,label\n"f.csv",x\nf.csv,"y"\n'],
         "image": _pictures(),
+        "pixels": [data for data in _pictures() if data.startswith(b"\xff\xd8")],
     }

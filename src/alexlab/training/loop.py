@@ -103,6 +103,8 @@ class Loop:
                 return ended
             try:
                 figures = self._figures_of_epoch()
+            except Diverged:
+                raise  # what stands now is not to be gone on from
             except UserError:  # an image that cannot be read, say: the epoch's updates are not to be lost with it
                 self._save()
                 raise
