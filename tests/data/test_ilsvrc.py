@@ -157,6 +157,16 @@ def test_the_check_prints_what_is_there(root: Path) -> None:
     assert "6 of 1,281,167, in 3 of 1,000 classes" in checked.output and WRITTEN in checked.output
 
 
+def test_the_check_can_decode_every_image(root: Path) -> None:
+    good = CliRunner().invoke(datasets, ["check", f"ilsvrc:{root}", "--images"])
+    assert good.exit_code == 0 and "validation" in good.output
+    cut = root / "val" / "ILSVRC2012_val_00000003.JPEG"
+    cut.write_bytes(cut.read_bytes()[:200])
+    assert CliRunner().invoke(datasets, ["check", f"ilsvrc:{root}"]).exit_code == 0
+    checked = CliRunner().invoke(datasets, ["check", f"ilsvrc:{root}", "--images"])
+    assert isinstance(checked.exception, UserError) and "ILSVRC2012_val_00000003.JPEG" in str(checked.exception)
+
+
 def test_names_in_words() -> None:
     names = class_names()
     assert len(names) == 1000 == len(set(names.values())) and list(names) == sorted(names)

@@ -54,6 +54,8 @@ def _print_classes(facts: dict[str, Any]) -> None:
     numbers = [str(i) for i in range(len(classes))] if len(classes) <= MOST_COLUMNS else []
     rows = []
     for i, each in enumerate(classes):
+        if not each["images"] and not numbers:
+            continue  # one of many classes that these images have none of
         name = f"{i} {each['class']}" if numbers else each["class"]
         shares = (_share(each["precision"]), _share(each["recall"]))
         rows.append((name, str(each["images"]), *shares, *(str(n) for n in confusion[i] if numbers)))
