@@ -12,7 +12,7 @@ from alexlab.cli import options
 @click.argument("network", required=False)
 @click.argument("dataset", required=False)
 @click.option("--recipe", default="quick", show_default=True, help="A name of `alexlab recipes`, or a TOML file.")
-@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Instead of the recipe's; 0.5 is half of one.")
 @click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe; repeatable."
@@ -57,7 +57,7 @@ def train(
     network: str | None,
     dataset: str | None,
     recipe: str,
-    epochs: int | None,
+    epochs: float | None,
     seed: int | None,
     settings: tuple[str, ...],
     pretrained: str | None,

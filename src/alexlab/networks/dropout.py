@@ -1,7 +1,9 @@
-"""Dropout as AlexNet's authors ran it."""
+"""Dropout as AlexNet's authors ran it, and another rate of dropout than the network's own."""
 
 import torch
 from torch import nn
+
+from alexlab.errors import UserError
 
 
 class UnscaledDropout(nn.Dropout):
@@ -16,3 +18,17 @@ class UnscaledDropout(nn.Dropout):
         if self.training:
             return values * torch.empty_like(values).bernoulli_(1 - self.p)
         return values * (1 - self.p)
+
+
+def set_dropout(network: nn.Module, rate: float) -> None:
+    """Have every nn.Dropout of the network drop at `rate` while it trains. Its answers do not change: there it does nothing.
+
+    Raises:
+        UserError: it has no dropout, or that of 2012, whose rate is part of its answers too.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Dropout)]
+    if not layers or any(isinstance(layer, UnscaledDropout) for layer in layers):
+        found = "dropout as in 2012, whose rate scales its answers too" if layers else "no dropout"
+        raise UserError(f'dropout = {rate}: this network has {found}. Leave the recipe\'s dropout at "network".')
+    for layer in layers:
+        layer.p = rate

@@ -43,6 +43,13 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
         fit = "crop" if is_own(recipe.network) else find(recipe.network).fit  # type: ignore[assignment]
     augment = dataset.augment if recipe.augment == "dataset" else recipe.augment
     _check_augment(augment, recipe.view, store, input)
+    if bool(recipe.small_side) != bool(recipe.small_share):
+        raise UserError("small_side and small_share belong together: which side, in the first share of the updates.")
+    if recipe.small_side and (recipe.small_side >= min(input[1:]) or recipe.view == "centre" or "crop" in augment):
+        raise UserError(
+            f"small_side = {recipe.small_side} shows the whole image smaller: it must be less than the input's {min(input[1:])}, "
+            'and neither view = "centre" nor crop, which cut a window out of it, goes with it.'
+        )
     known = dataset.mean is not None and dataset.shape is not None and dataset.shape[0] == input[0]
     mean = dataset.mean if recipe.mean == "dataset" and known else recipe.mean
     std = dataset.std if recipe.std == "dataset" and known else recipe.std

@@ -6,7 +6,7 @@ holds numbers (see `alexlab.recipes.resolving`).
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Words = tuple[str, ...]
 Shape = tuple[
@@ -16,6 +16,11 @@ Side = Annotated[int, Field(ge=1, le=4096)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Epochs = Annotated[
+    int | float,
+    Field(gt=0, allow_inf_nan=False),
+    AfterValidator(lambda given: int(given) if given == int(given) else given),
+]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -34,6 +39,8 @@ class Recipe(BaseModel):
 
     # from an image to the network's input
     input: Literal["network"] | Side | Shape = "network"
+    small_side: Annotated[int, Field(ge=0, le=4096)] = 0
+    small_share: Fraction = 0.0
     store: Literal["auto"] | Side | Shape = "auto"
     fit: Literal["network", "stretch", "crop", "pad"] = "network"
     view: Literal["resize", "centre"] = "resize"
@@ -43,7 +50,7 @@ class Recipe(BaseModel):
     augment: Literal["dataset"] | Words = ()
 
     # the update
-    optimiser: Literal["sgd", "adam", "adamw", "sgd-2012"] = "sgd"
+    optimiser: Literal["sgd", "adam", "adamw", "muon", "sgd-2012"] = "sgd"
     rate: Positive = 0.01
     momentum: Fraction = 0.0
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
@@ -54,10 +61,11 @@ class Recipe(BaseModel):
     drop_every: Annotated[int, Field(ge=0)] = 0
     warmup: Fraction = 0.0
     label_smoothing: Fraction = 0.0
+    dropout: Literal["network"] | Fraction = "network"
     precision: Literal["float32", "bfloat16"] = "float32"
 
     # how long, and what is kept
-    epochs: Annotated[int, Field(ge=1)] = 10
+    epochs: Epochs = 10
     batch: Annotated[int, Field(ge=1)] = 128
     watch: Literal["test", "validation"] = "validation"
     hold_out: Annotated[float, Field(gt=0, lt=1)] = 0.1

@@ -52,7 +52,7 @@ class Standing:
     step: int = 0
     best: float | None = None  # watched accuracy; among equals the lower loss is the better
     best_loss: float = 0.0
-    best_epoch: int = 0
+    best_epoch: float = 0
     stale: int = 0
     plateaus: int = 0
     rollbacks: int = 0  # how often it went back from numbers that were not finite: each divides the rate by ten

@@ -69,7 +69,9 @@ class Loop:
         self.optimiser = make_optimiser(self.network, self.recipe)
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
         self.batches = math.ceil(len(self.train) / self.recipe.batch)
-        self.steps = self.batches * self.recipe.epochs
+        self.steps = max(1, round(self.batches * self.recipe.epochs))
+        self.small_steps = round(self.steps * self.recipe.small_share)
+        self.epochs = math.ceil(self.steps / self.batches)  # begun ones
         self._unseen: list[tuple[torch.Tensor, torch.Tensor, int]] = []
 
     def run(self) -> str:
@@ -96,7 +98,7 @@ class Loop:
 
     def _until_the_end(self) -> str:
         standing = self.standing
-        while standing.epoch < self.recipe.epochs:
+        while standing.epoch < self.epochs:
             ended = self._epoch()
             if ended:
                 self._save()
@@ -118,7 +120,7 @@ class Loop:
             standing.since_epoch, standing.since_point = Sums(), Sums()
             if early:
                 break
-            if standing.epoch < self.recipe.epochs:
+            if standing.epoch < self.epochs:
                 if self._enough():
                     self._save()
                     return "stopped"
@@ -131,6 +133,7 @@ class Loop:
         """The updates of one epoch that are still to be made; "stopped" or "interrupted" where not all are."""
         standing, recipe = self.standing, self.recipe
         order = epoch_order(recipe.seed, standing.epoch, len(self.train))[standing.batch * recipe.batch :]
+        order = order[: (self.steps - standing.step) * recipe.batch]  # the last epoch may be a part of one
         self.network.train()
         began = time.perf_counter()
         in_worker = self._input_of(standing.step) if self.device.type == "cpu" else None
@@ -154,7 +157,7 @@ class Loop:
                 self._save()
             self.watcher.stepped(self._facts_of_step())
             ended = "interrupted" if self.stop.asked else "stopped" if self._enough() else None
-            if ended and standing.batch < self.batches:
+            if ended and standing.batch < self.batches and standing.step < self.steps:
                 self._look()
                 return ended
         return None
@@ -164,9 +167,11 @@ class Loop:
 
     def _input_of(self, first: int) -> Finish:
         """What makes the network's input of batch number i, that of update `first` + i, of stored images."""
-        prepared, seed, kind = self._preparation_now(), self.recipe.seed, layout(self.recipe.network)
+        seed, kind = self.recipe.seed, layout(self.recipe.network)
+        large, small = self._preparation_now(), self._preparation_now(small=True)
 
         def finish(number: int, images_NCHW: torch.Tensor) -> torch.Tensor:
+            prepared = small if first + number < self.small_steps else large
             return prepared(images_NCHW, generator_for(seed, "augment", first + number), kind)
 
         return finish
@@ -189,8 +194,11 @@ class Loop:
         right = logits_NK.detach().argmax(dim=1).eq(labels).sum()
         self._unseen.append((loss.detach(), right, len(labels)))
 
-    def _preparation_now(self) -> Preparation:
+    def _preparation_now(self, small: bool = False) -> Preparation:
         """The path to the input in this epoch: in 2012 the colour noise was switched off towards the end."""
+        if small:
+            side = self.recipe.small_side
+            return replace(self.preparation, input=(self.preparation.input[0], side, side))
         if self.recipe.schedule != "as-it-ran" or self.standing.epoch < EPOCH_WITHOUT_NOISE:
             return self.preparation
         return replace(self.preparation, augment=tuple(w for w in self.preparation.augment if w != "colour"))
@@ -300,12 +308,12 @@ class Loop:
         more_accurate = standing.best is None or found.top1 > standing.best
         standing.stale = 0 if more_accurate else standing.stale + 1
         if better:
-            standing.best, standing.best_loss, standing.best_epoch = found.top1, found.loss, standing.epoch + 1
+            standing.best, standing.best_loss, standing.best_epoch = found.top1, found.loss, self._epochs_done()
             if self.recipe.select == "best":
                 self._save_weights("best")
         facts = {
             "kind": "epoch",
-            "epoch": standing.epoch + 1,
+            "epoch": self._epochs_done(),
             "step": standing.step,
             "loss": loss,
             "accuracy": accuracy,
@@ -314,6 +322,11 @@ class Loop:
         }
         self._record(facts)
         return facts
+
+    def _epochs_done(self) -> float:
+        """A whole number, but at the end of a training that ends within an epoch."""
+        standing = self.standing
+        return standing.epoch + 1 if standing.batch == self.batches else standing.epoch + standing.batch / self.batches
 
     def _evaluate(self) -> Evaluation:
         def progress(done: int, total: int) -> None:

@@ -1,11 +1,13 @@
 """The update: an optimiser made from a recipe, and its learning rate at each step."""
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
 
 from alexlab.recipes.schema import Recipe
+from alexlab.training.muon import Muon, convolutions_after_the_first
 from alexlab.training.update_2012 import Update2012, groups_2012, rates_as_it_ran
 
 FUSED = ("cpu", "cuda")
@@ -18,12 +20,20 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimiser == "sgd-2012":
         return Update2012(groups_2012(network, rates_as_it_ran(0), recipe.weight_decay), recipe.rate, recipe.momentum)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
+    chosen = convolutions_after_the_first(network) if recipe.optimiser == "muon" else []
+    by_muon = {id(weight) for weight in chosen}
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in trained if p.ndim > 1 and id(p) not in by_muon], "weight_decay": recipe.weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
     fused = trained[0].device.type in FUSED  # one pass over the weights instead of one for each operation
+    if recipe.optimiser == "muon":
+        groups = [{**group, "orthogonal": False} for group in groups]
+        if chosen:
+            groups.append({"params": chosen, "weight_decay": recipe.weight_decay, "orthogonal": True})
+        precision = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        return Muon(groups, recipe.rate, recipe.momentum, recipe.betas, recipe.epsilon, precision, fused)
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=fused)
     kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam

@@ -39,8 +39,8 @@ class Listed:
     network: str = ""
     dataset: str = ""
     started: str = ""
-    epochs: int = 0
-    of: int = 0
+    epochs: float = 0
+    of: float = 0
     watch: str = ""
     best: float | None = None
     test: float | None = None
@@ -71,7 +71,7 @@ def listed(folder: Path) -> Listed:
         run.recipe.network,
         run.recipe.dataset,
         str(run.facts.get("started", "")),
-        len(epochs),
+        epochs[-1]["epoch"] if epochs else 0,
         run.recipe.epochs,
         run.recipe.watch,
         best,

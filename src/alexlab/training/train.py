@@ -21,6 +21,8 @@ from alexlab.data.store import Store, memory_budget
 from alexlab.data.suspicion import suspicions
 from alexlab.errors import UserError
 from alexlab.networks.building import build, layout, own_code
+from alexlab.networks.dropout import set_dropout
+from alexlab.networks.growing import take_smaller
 from alexlab.networks.pretrained import freeze_all_but_head, load_pretrained
 from alexlab.process import settle
 from alexlab.recipes.reading import overridden, read_recipe
@@ -239,6 +241,8 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
     network = build(name, classes, input, recipe.initialisation)
     if recipe.pretrained and (kept is None or not checkpoints(kept)):  # a run that goes on has weights of its own
         load_pretrained(network, Path(recipe.pretrained), recipe.network)
+    if recipe.dropout != "network":
+        set_dropout(network, recipe.dropout)
     if recipe.freeze:
         freeze_all_but_head(network)
     network.eval()
@@ -255,6 +259,8 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
         raise UserError(
             f"{recipe.network}: makes {got} of two images; expected logits of shape (2, {classes}), one a class."
         )
+    if recipe.small_side:
+        take_smaller(network, input, recipe.small_side)
     placed: nn.Module = network.to(device, memory_format=layout(recipe.network))  # type: ignore[call-overload]  # which the stubs do not know
     return placed
 
@@ -292,7 +298,7 @@ def _start(
 ) -> Path:
     """Make the run's folder. `asked` is the recipe before it was resolved, by which --continue finds the run."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-    moments = {"sgd": int(recipe.momentum > 0), "sgd-2012": 1, "adam": 2, "adamw": 2}[recipe.optimiser]
+    moments = {"sgd": int(recipe.momentum > 0), "sgd-2012": 1, "adam": 2, "adamw": 2, "muon": 2}[recipe.optimiser]
     run_folder.check_room(out or run_folder.RUNS, weights * ((KEPT + 1) * (1 + moments) + 3) + 10_000_000)
     with run_folder.starting(recipe, out) as folder:
         run_folder.write_recipe(folder / "recipe.toml", recipe)
@@ -355,7 +361,7 @@ def _result(loop: Loop, state: str, seconds: float) -> dict[str, Any]:
     return {
         "state": state,
         "steps": standing.step,
-        "epochs": standing.epoch,
+        "epochs": min(standing.epoch, loop.recipe.epochs),
         "best": standing.best,
         "best_epoch": standing.best_epoch if standing.best is not None else None,
         "watch": loop.recipe.watch,
