@@ -1,6 +1,7 @@
 """What the process asks of the C library and of OpenMP, for speed alone: no number that is computed depends on it."""
 
 import ctypes
+import gc
 import os
 import sys
 from functools import cache
@@ -23,3 +24,10 @@ def settle() -> None:
         if hasattr(library, "mallopt"):
             library.mallopt(M_MMAP_MAX, 0)
             library.mallopt(M_TRIM_THRESHOLD, MOST)
+
+
+def collect_rarely() -> None:
+    """Look for cycles of garbage after 100,000 new objects, not 700: importing PyTorch makes millions that all stay, and takes a
+    sixth of its time to look through them. For processes of our own alone, the command line's.
+    """
+    gc.set_threshold(100_000, 20, 100)

@@ -9,7 +9,7 @@ import click
 
 from alexlab import __version__
 from alexlab.errors import UserError, unknown
-from alexlab.process import settle
+from alexlab.process import collect_rarely, settle
 
 COMMANDS = {
     "networks": "list the networks; `networks show NAME` tells where one comes from",
@@ -64,6 +64,7 @@ def alexlab() -> None:
 def main() -> Any:
     """Run the command line. A mistake of the user's is one line on standard error and exit code 2."""
     settle()
+    collect_rarely()
     try:
         alexlab(standalone_mode=False)
     except UserError as error:
