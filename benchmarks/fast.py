@@ -1,0 +1,127 @@
+"""Time to the result: the recipes fast-* and best-alexnet from start to end, with several seeds, and the loops they are measured by.
+
+    ALEXLAB_DATA=... python benchmarks/fast.py RECIPE SEED [SEED ...]     trains, and appends a line for each to fast.jsonl
+    ALEXLAB_DATA=... python benchmarks/fast.py reference NAME             images/s of a source's own loop, into the same file
+    python benchmarks/fast.py > benchmarks/fast.md                        the table of what fast.jsonl holds
+
+Each training is a process of its own, as a user starts it. Its time is that of the updates, data included, and that of the whole process,
+which evaluates on the held-out images and on the test set besides. The test set is looked at once in each.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from alexlab.training.run import Run
+from measuring import table
+
+LOG = Path(__file__).resolve().with_suffix(".jsonl")
+REFERENCES = {  # what each recipe is measured by, and how many images its source takes to its result
+    "fast-alexnet": ("textbook-alexnet", 10 * 60_000),
+    "best-alexnet": ("textbook-alexnet", 60_000),
+    "fast-lenet": ("tutorial-lenet", 0),
+    "fast-lenet5": ("textbook-lenet", 10 * 60_000),
+    "fast-alexnet8": ("tutorial-alexnet8", 5 * 50_000),
+}
+
+
+def kept(line: dict[str, Any]) -> None:
+    line = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "load": round(os.getloadavg()[0], 1), **line}
+    with LOG.open("a") as log:
+        log.write(json.dumps(line) + "\n")
+    print(line, flush=True)
+
+
+def train(recipe: str, seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        command = [sys.executable, "-m", "alexlab", "train", "--recipe", recipe, "--seed", str(seed), "--out", str(out)]
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        whole = time.perf_counter() - began
+        run = Run(out)
+        last = json.loads((out / "timing.jsonl").read_text().splitlines()[-1])
+        assert run.final
+        kept(
+            {
+                "recipe": recipe,
+                "seed": seed,
+                "test_accuracy": run.final["top1"],
+                "validation_accuracy": run.metrics("epoch")[-1].get("validation_accuracy"),
+                "training_seconds": round(last["seconds"], 2),
+                "whole_seconds": round(whole, 1),
+                "images": round(last["seconds"] * last["images_per_second"]),
+            }
+        )
+
+
+def reference(name: str) -> None:
+    from references import loops
+    from training import keras, ours
+
+    measure = {
+        "textbook-alexnet": lambda: loops.textbook_alexnet(steps=6),
+        "tutorial-lenet": lambda: loops.tutorial_lenet(steps=450),
+        "textbook-lenet": lambda: ours("textbook-lenet", 256, 400, 50),
+        "tutorial-alexnet8": lambda: keras(4000),
+    }[name]
+    kept({"reference": name, "images_per_second": round(measure(), 1)})
+
+
+def shown() -> None:
+    lines = [json.loads(line) for line in LOG.read_text().splitlines()]
+    rows = []
+    for recipe in dict.fromkeys(line["recipe"] for line in lines if "recipe" in line):
+        runs = [line for line in lines if line.get("recipe") == recipe]
+        accuracies = [run["test_accuracy"] for run in runs]
+        seconds = [run["training_seconds"] for run in runs]
+        spread = f" ± {stdev(accuracies):.4f}" if len(runs) > 1 else ""
+        name, images = REFERENCES.get(recipe, ("", 0))
+        rates = [line["images_per_second"] for line in lines if line.get("reference") == name]
+        source = f"{images / mean(rates):,.0f} s" if rates and images else ""
+        ratio = f"{images / mean(rates) / mean(seconds):.0f}" if rates and images else ""
+        rows.append(
+            [
+                f"`{recipe}`",
+                str(len(runs)),
+                f"{mean(accuracies):.4f}{spread} ({min(accuracies):.4f} to {max(accuracies):.4f})",
+                f"{mean(seconds):,.1f} ({min(seconds):,.1f} to {max(seconds):,.1f})",
+                f"{mean(run['whole_seconds'] for run in runs):,.0f}",
+                source,
+                ratio,
+            ]
+        )
+    heads = (
+        "recipe",
+        "seeds",
+        "test accuracy, mean ± deviation",
+        "training, s",
+        "whole command, s",
+        "its source's training",
+        "times faster",
+    )
+    print(
+        "# Time to the result\n\n`python benchmarks/fast.py`; each run and each reference is a line of [fast.jsonl](fast.jsonl).\n"
+    )
+    print(table(heads, rows))
+
+
+def main() -> None:
+    if not sys.argv[1:]:
+        shown()
+    elif sys.argv[1] == "reference":
+        reference(sys.argv[2])
+    else:
+        for seed in sys.argv[2:]:
+            train(sys.argv[1], int(seed))
+
+
+if __name__ == "__main__":
+    main()
