@@ -18,6 +18,7 @@ import torch
 
 from alexlab.process import settle
 from alexlab.recipes.reading import overridden, parse_setting, read_recipe
+from alexlab.training import loop
 from alexlab.training import train as training
 
 LOG = Path(__file__).resolve().with_suffix(".jsonl")
@@ -38,10 +39,15 @@ def main() -> None:
     changes = {**changes, "watch": "validation", "select": "last"}
     timer = Timer()
     training._finish = lambda *_: None  # type: ignore[assignment]
-    bfloat16 = (
-        overridden(read_recipe(name), changes).precision == "bfloat16"
-    )  # then the held-out images are judged in it too: sooner
-    with tempfile.TemporaryDirectory() as folder, torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    if overridden(read_recipe(name), changes).precision == "bfloat16":  # then the held-out images are judged in it too: sooner
+        exact = loop.evaluate
+
+        def evaluate(*arguments: Any) -> Any:
+            with torch.autocast("cpu", torch.bfloat16):
+                return exact(*arguments)
+
+        loop.evaluate = evaluate
+    with tempfile.TemporaryDirectory() as folder:
         run = training.train(recipe=name, out=Path(folder) / "run", device="cpu", watcher=timer, **changes)
         last = run.metrics("epoch")[-1]
         split = hashlib.sha256((run.folder / "split.json").read_bytes()).hexdigest()

@@ -23,6 +23,9 @@ PRESETS = (
     "alexnet-paper",
     "torchvision-alexnet",
     "caffe-alexnet",
+    "fast-alexnet",
+    "best-alexnet",
+    "fast-alexnet8",
 )
 
 LONGEST = 100_000  # characters of a recipe
