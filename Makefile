@@ -25,15 +25,19 @@ demo: install
 test: install  # a process for each of two cores, and one thread in each
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2
 
-# The parts are scripts of benchmarks/; each writes the table that has its name. Keras gets an environment of its own.
-PARTS := limits training pipeline streaming lrn describe
-bench: install .bench/keras/bin/keras-is-here
+# The parts are scripts of benchmarks/; each writes the table that has its name. Keras gets an environment of its own, ONNX Runtime a folder.
+PARTS := limits training pipeline streaming inference scaling lrn describe gpu
+bench: install .bench/keras/bin/keras-is-here .bench/onnx/onnx-is-here
 	@cd benchmarks && for part in $(PARTS); do \
-	  echo $$part; ALEXLAB_DATA=$(abspath $(ALEXLAB_DATA)) ../$(PYTHON) $$part.py > $$part.new && mv $$part.new $$part.md || exit 1; done
+	  echo $$part; ALEXLAB_DATA=$(abspath $(ALEXLAB_DATA)) PYTHONPATH=$(CURDIR)/.bench/onnx ../$(PYTHON) $$part.py > $$part.new && mv $$part.new $$part.md || exit 1; done
 
 .bench/keras/bin/keras-is-here:
 	python3 -m venv .bench/keras
 	.bench/keras/bin/pip install --quiet --disable-pip-version-check tensorflow-cpu
+	touch $@
+
+.bench/onnx/onnx-is-here:
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --target .bench/onnx onnx onnxruntime protobuf flatbuffers ml_dtypes
 	touch $@
 
 check: install

@@ -1,10 +1,12 @@
 """Answers of AlexNet on the CPU: eager PyTorch, ONNX Runtime and alexlab's `packed` in each precision, taken in turn.
 
+    make bench PARTS=inference        (installs onnx and ONNX Runtime beside, for this alone)
     python benchmarks/inference.py [--rounds 30] [--run RUN ...] > benchmarks/inference.md
 
-Speed is that of alexnet-torchvision with random weights, on random images. Each RUN (a folder that `alexlab train` made) is answered
-for its test images, or for the first 10,000 of all, and its agreement with eager float32 told. ONNX Runtime is left out where it
-is not installed (pip install onnx onnxruntime). The last table is whole processes of `alexlab predict` on one image and on a folder,
+Speed is that of alexnet-torchvision with random weights, on random images. Each RUN (a folder that `alexlab train` made; by default one by
+the recipe fast-alexnet8 is made for it) is answered for its test images, or for the first 10,000 of all, and its agreement with eager
+float32 told. ONNX Runtime is left out where it is not installed. The last table is whole processes of `alexlab predict` on one image and
+on a folder,
 with a run that is made for it; FOLDER (ALEXLAB_DATA) holds imagenette-sample.tar.gz.
 """
 
@@ -241,8 +243,9 @@ def main() -> None:
     limits()
     speed(1, wanted.rounds)
     speed(64, max(3, wanted.rounds // 3))
-    if wanted.run:
-        agreement(wanted.run)
+    with tempfile.TemporaryDirectory() as folder:
+        made = [] if wanted.run else [train(recipe="fast-alexnet8", out=Path(folder) / "run", device="cpu").folder]
+        agreement(wanted.run or made)
     processes(wanted.data, max(3, wanted.rounds // 10))
 
 

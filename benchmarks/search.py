@@ -39,7 +39,9 @@ def main() -> None:
     changes = {**changes, "watch": "validation", "select": "last"}
     timer = Timer()
     training._finish = lambda *_: None  # type: ignore[assignment]
-    if overridden(read_recipe(name), changes).precision == "bfloat16":  # then the held-out images are judged in it too: sooner
+    if (
+        overridden(read_recipe(name), changes).precision == "bfloat16"
+    ):  # then the held-out images are judged in it too: sooner
         exact = loop.evaluate
 
         def evaluate(*arguments: Any) -> Any:
