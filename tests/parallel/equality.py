@@ -26,7 +26,7 @@ def small_tower_free(classes: int) -> nn.Sequential:
     """The build of the catalogue's networks of one tower, with few filters and units."""
     return nn.Sequential(
         nn.Conv2d(3, 6, kernel_size=3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Dropout(p=0.5), nn.Linear(6 * 7 * 7, 16), nn.ReLU(),
+        nn.Dropout(p=0.5), nn.Linear(6 * 7 * 7, 16), nn.ReLU(inplace=True),
         nn.Dropout(p=0.5), nn.Linear(16, 12), nn.ReLU(), nn.Dropout(p=0.5), nn.Linear(12, 8), nn.Linear(8, classes),
     )  # fmt: skip
 
@@ -87,12 +87,8 @@ def distances(case: str, way: str, optimiser: str, dropout: bool, images: int = 
             found["sent"], found["calls"] = traffic.sent, traffic.calls
     found["weights"] = _apart(division, whole.state_dict(), own.state_dict())
     found["state"] = _apart(division, _state(whole, alone), _state(own, divided))
-    taken = deepcopy(whole.state_dict())
-    division.take(own, taken)
-    found["taken"] = max(
-        float((local(t) - division.shares[rank][name].of(taken[name])).abs().max())
-        for name, t in own.state_dict().items()
-    )
+    handed_out = division.hand_out(whole.state_dict() if rank == 0 else {})
+    found["handed_out"] = max(float((local(t) - handed_out[name]).abs().max()) for name, t in own.state_dict().items())
     found["held"] = sum(local(p).numel() for p in own.parameters())
     found["whole"] = sum(p.numel() for p in whole.parameters())
     return found

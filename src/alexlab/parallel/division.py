@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-from torch import nn
 from torch.distributed.tensor import DTensor
 
 
@@ -47,13 +46,6 @@ class Division:
         holders = [other for other, shares in enumerate(self.shares) if name in shares]
         return rank in holders and (self.shares[rank][name].dim is not None or rank == holders[0])
 
-    def take(self, network: nn.Module, whole: Mapping[str, torch.Tensor]) -> None:
-        """Give this process's `network` its shares of the tensors of the whole network."""
-        shares = self.shares[dist.get_rank()]
-        with torch.no_grad():
-            for name, tensor in network.state_dict().items():
-                local(tensor).copy_(shares[name].of(whole[name]))
-
     def put_together(self, own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The tensors of the whole network, in its order, in process 0; nothing elsewhere. Every process calls it.
 
@@ -65,6 +57,24 @@ class Division:
         mine = {key: local(tensor).detach().cpu() for key, tensor in own.items() if self._sends(rank, key, tensor)}
         parts = _collected(mine)
         return {key: self._joined(key, parts) for key in self._order(parts)}
+
+    def hand_out(self, whole: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """This process's shares of the tensors that process 0 has: the way back from `put_together`. Every process calls it.
+
+        Args:
+            whole: in process 0 the tensors of the whole network, on the CPU; it is not looked at elsewhere.
+        """
+        if dist.get_rank() > 0:
+            return _received()
+        for other in range(1, len(self.shares)):
+            _send({key: self._share(other, key, whole[key]) for key in whole if self._holds(other, key)}, other)
+        return {key: self._share(0, key, tensor) for key, tensor in whole.items() if self._holds(0, key)}
+
+    def _holds(self, rank: int, key: str) -> bool:
+        return key.partition(" ")[0] in self.shares[rank]
+
+    def _share(self, rank: int, key: str, whole: torch.Tensor) -> torch.Tensor:
+        return whole if whole.dim() == 0 else self.shares[rank][key.partition(" ")[0]].of(whole)
 
     def _sends(self, rank: int, key: str, tensor: torch.Tensor) -> bool:
         name = key.partition(" ")[0]
@@ -90,19 +100,24 @@ def local(tensor: torch.Tensor) -> torch.Tensor:
 
 def _collected(mine: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
     """In process 0 the tensors (on the CPU) of every process, in the order of their ranks; nothing elsewhere."""
-    rank, count = dist.get_rank(), dist.get_world_size()
-    facts = [(key, tuple(tensor.shape), tensor.dtype) for key, tensor in mine.items()]
-    announced: list[list[tuple[str, tuple[int, ...], torch.dtype]]] | None = [[]] * count if rank == 0 else None
-    dist.gather_object(facts, announced, dst=0)
-    if announced is None:
-        for tensor in mine.values():
-            dist.send(tensor.contiguous(), dst=0)
+    if dist.get_rank() > 0:
+        _send(mine, 0)
         return []
-    collected = [mine]
-    for other in range(1, count):
-        theirs = {}
-        for key, shape, dtype in announced[other]:
-            theirs[key] = torch.empty(shape, dtype=dtype)
-            dist.recv(theirs[key], src=other)
-        collected.append(theirs)
-    return collected
+    return [mine, *(_received(other) for other in range(1, dist.get_world_size()))]
+
+
+def _send(tensors: Mapping[str, torch.Tensor], to: int) -> None:
+    facts = [(key, tuple(tensor.shape), tensor.dtype) for key, tensor in tensors.items()]
+    dist.send_object_list([facts], dst=to)
+    for tensor in tensors.values():
+        dist.send(tensor.contiguous(), dst=to)
+
+
+def _received(sender: int = 0) -> dict[str, torch.Tensor]:
+    announced: list[list[tuple[str, tuple[int, ...], torch.dtype]]] = [[]]
+    dist.recv_object_list(announced, src=sender)
+    tensors = {}
+    for key, shape, dtype in announced[0]:
+        tensors[key] = torch.empty(shape, dtype=dtype)
+        dist.recv(tensors[key], src=sender)
+    return tensors

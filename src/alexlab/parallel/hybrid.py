@@ -38,6 +38,7 @@ def divide_hybrid(network: nn.Module, rows: int) -> Division:
     shares = tuple(_shares(network, first, others, each, count) for each in range(count))
     division = Division(shares, tuple(network.state_dict()))
     _divide_dropout(network, first, rank, count)
+    _keep_inputs(network, first)
     network.get_submodule(first).register_forward_pre_hook(_Filled(network.get_submodule(linear[-1]), rows))
     parallelize_module(network, init_device_mesh(_device(network), (count,)), _plan(first, others))
     network.get_submodule(linear[-1]).register_forward_hook(_cut)
@@ -103,6 +104,15 @@ def _divide_dropout(network: nn.Module, first: str, rank: int, count: int) -> No
         if isinstance(layer, nn.Dropout):
             dim = -1 if begun else 0  # of units, or of images
             network.set_submodule(name, _DrawnForAll(layer.p, dim, rank, count))
+
+
+def _keep_inputs(network: nn.Module, first: str) -> None:
+    """No ReLU works in place after a divided layer, whose output is a view of a distributed tensor."""
+    begun = False
+    for name, layer in network.named_modules():
+        begun = begun or name == first
+        if begun and isinstance(layer, nn.ReLU):
+            layer.inplace = False
 
 
 class _DrawnForAll(nn.Dropout):

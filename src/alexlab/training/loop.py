@@ -257,7 +257,9 @@ class Loop:
         Raises:
             UserError: none of them is good.
         """
-        restored = checkpoint.restore_newest(self.folder, self.network, self.optimiser, self.watcher.noted, wanted)
+        restored = checkpoint.restore_newest(
+            self.folder, partial(checkpoint.restore, self.network, self.optimiser), self.watcher.noted, wanted
+        )
         if restored is None:
             return False
         self.standing = restored.standing
@@ -361,7 +363,9 @@ class Loop:
 
     def _content(self) -> bytes:
         try:
-            return checkpoint.checkpoint_bytes(self.network, self.optimiser, self.standing, self.metrics)
+            return checkpoint.checkpoint_bytes(
+                self.network.state_dict(), self.optimiser.state_dict()["state"], self.standing, self.metrics
+            )
         except NotFinite as error:
             raise self._diverged(f"{error.name} became infinite or nan", self.standing.step) from None
 
