@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from alexlab.parallel.division import ALL, Division, Share, even_share
 
 
-def divide_hybrid(network: nn.Module, rows: int) -> Division:
+def divide_hybrid(network: nn.Module, rows: int, evaluated: int | None = None) -> Division:
     """Divide the fully connected layers of `network` over the processes, in place.
 
     Afterwards it maps each process's own images to their logits. Every process has made the same network and calls it at the
@@ -30,7 +30,8 @@ def divide_hybrid(network: nn.Module, rows: int) -> Division:
 
     Args:
         network: convolutions, then linear layers with nothing but ReLU and dropout in between, one of `ways.HYBRID`.
-        rows: the most images that a process ever gives. Where it gives fewer, zeros fill up, and their logits are cut off.
+        rows: the most images that a process ever gives in training. Where it gives fewer, zeros fill up, and their logits are cut off.
+        evaluated: the same in evaluation; by default `rows`.
     """
     rank, count = dist.get_rank(), dist.get_world_size()
     linear = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
@@ -39,7 +40,9 @@ def divide_hybrid(network: nn.Module, rows: int) -> Division:
     division = Division(shares, tuple(network.state_dict()))
     _divide_dropout(network, first, rank, count)
     _keep_inputs(network, first)
-    network.get_submodule(first).register_forward_pre_hook(_Filled(network.get_submodule(linear[-1]), rows))
+    network.get_submodule(first).register_forward_pre_hook(
+        _Filled(network.get_submodule(linear[-1]), rows, evaluated or rows)
+    )
     parallelize_module(network, init_device_mesh(_device(network), (count,)), _plan(first, others))
     network.get_submodule(linear[-1]).register_forward_hook(_cut)
     divided = [name for name, _ in network.named_parameters() if name.rpartition(".")[0] in linear]
@@ -81,13 +84,14 @@ def _device(network: nn.Module) -> str:
 class _Filled:
     """Before the first linear layer: zeros to as many rows as every process gives; the last layer is told how many are real."""
 
-    def __init__(self, last: nn.Module, rows: int) -> None:
-        self.last, self.rows = last, rows
+    def __init__(self, last: nn.Module, rows: int, evaluated: int) -> None:
+        self.last, self.rows, self.evaluated = last, rows, evaluated
 
     def __call__(self, layer: nn.Module, given: tuple[Any, ...]) -> tuple[torch.Tensor]:
         units_NF: torch.Tensor = given[0]
         self.last.images = len(units_NF)  # type: ignore[assignment]
-        return (F.pad(units_NF, (0, 0, 0, self.rows - len(units_NF))),)
+        rows = self.rows if layer.training else self.evaluated
+        return (F.pad(units_NF, (0, 0, 0, rows - len(units_NF))),)
 
 
 def _cut(layer: nn.Module, given: tuple[Any, ...], logits_NK: torch.Tensor) -> torch.Tensor:

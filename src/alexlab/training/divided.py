@@ -16,7 +16,7 @@ from alexlab.parallel.towers import divide_towers
 from alexlab.parallel.ways import Way
 from alexlab.recipes.schema import Recipe
 from alexlab.training.checkpoint import State, Weights
-from alexlab.training.divergence import not_finite
+from alexlab.training.divergence import first_not_finite
 from alexlab.training.optimiser import make_optimiser
 from alexlab.training.processes import Processes
 
@@ -29,8 +29,8 @@ class Divided:
         whole: the whole network's tensors, without their values.
     """
 
-    def __init__(self, whole: nn.Module, way: Way, recipe: Recipe, rows: int, processes: Processes) -> None:
-        """Divide `whole`, of which every process has made the same one; `rows` is the most images that a process ever gives it."""
+    def __init__(self, whole: nn.Module, way: Way, recipe: Recipe, evaluated: int, processes: Processes) -> None:
+        """Divide `whole`, of which every process has made the same one; evaluation takes batches of `evaluated` images."""
         self.whole = {name: tensor.to("meta") for name, tensor in whole.state_dict().items()}
         self._parameters = _names(whole, make_optimiser(whole, recipe))
         self._processes = processes
@@ -38,7 +38,7 @@ class Divided:
         if isinstance(whole, TwoTowers) and way == "towers":
             self.network, self._division = divide_towers(whole)
         else:
-            self._division = divide_hybrid(whole, rows)
+            self._division = divide_hybrid(whole, -(-recipe.batch // processes.count), -(-evaluated // processes.count))
 
     @property
     def parameters(self) -> int:
@@ -83,7 +83,7 @@ class Divided:
 
     def not_finite(self) -> str | None:
         """The name of a weight that is not finite any more, in any process; all get the same answer."""
-        found = not_finite(self.network)
+        found = first_not_finite({name: local(tensor) for name, tensor in self.network.state_dict().items()})
         bad = [float(found is not None and rank == self._processes.rank) for rank in range(self._processes.count)]
         if not any(self._processes.sums(*bad)):
             return None

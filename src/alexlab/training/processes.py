@@ -20,6 +20,7 @@ import torch
 import torch.distributed as dist
 
 from alexlab.errors import UserError
+from alexlab.training.device import choose_device
 
 if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
@@ -106,11 +107,11 @@ class Ended(SystemExit):
 
 
 @contextmanager
-def joined(device: torch.device, wait: float = WAIT) -> Iterator[Processes]:
+def joined(device: str | torch.device, wait: float = WAIT) -> Iterator[Processes]:
     """While the block runs, this process is one of those that torchrun, or whoever sets its variables, started together.
 
     Args:
-        device: what this process computes on.
+        device: what this process computes on; of several GPUs "cuda" becomes its own.
         wait: seconds that processes wait for each other.
 
     Raises:
@@ -124,7 +125,7 @@ def joined(device: torch.device, wait: float = WAIT) -> Iterator[Processes]:
     rank, count = (_number(key) for key in ("RANK", "WORLD_SIZE"))
     limit = timedelta(seconds=wait)
     whole = _store(rank, count, limit)
-    store, own_gpu = _all_here(whole, rank, count, device, wait)
+    store, own_gpu = _all_here(whole, rank, count, str(device), wait)
     try:
         try:
             backend = "cpu:gloo,cuda:nccl" if own_gpu else "gloo"
@@ -193,18 +194,13 @@ def _store(rank: int, count: int, limit: timedelta) -> "Store":
         ) from error
 
 
-def _all_here(whole: "Store", rank: int, count: int, device: torch.device, wait: float) -> tuple["Store", bool]:
+def _all_here(whole: "Store", rank: int, count: int, device: str, wait: float) -> tuple["Store", bool]:
     """Wait until all have come; a part of the store for this start alone, and whether each process has a GPU of its own.
 
     torchrun keeps its store when it starts the processes anew, and with it every old key. So the first process names this start, and
     tells the name to whoever greets it: a greeting from an earlier start is answered too, and nobody hears that.
     """
-    mine = {
-        "host": socket.gethostname(),
-        "versions": {name: version(name) for name in VERSIONS},
-        "device": device.type,
-        "own_gpu": device.type == "cuda" and torch.cuda.device_count() >= _local(rank, count)[1],
-    }
+    mine = _about_me(rank, count, device)
     if rank == 0:
         store, verdict, own_gpu = _welcome(whole, count, mine, wait)
         if verdict:
@@ -218,6 +214,21 @@ def _all_here(whole: "Store", rank: int, count: int, device: torch.device, wait:
         store.add("left", 1)
         _end_quietly(2)
     return store, own_gpu
+
+
+def _about_me(rank: int, count: int, device: str) -> dict[str, Any]:
+    """What the first process wants to know of each."""
+    facts: dict[str, Any] = {"host": socket.gethostname(), "versions": {name: version(name) for name in VERSIONS}}
+    try:
+        kind = choose_device(device).type
+    except UserError as error:
+        return {**facts, "wrong": str(error), "device": "none", "own_gpu": False}
+    local_rank, local_count = _local(rank, count)
+    own_gpu = False
+    if kind == "cuda":
+        own_gpu = torch.cuda.device_count() >= local_count
+        torch.cuda.set_device(local_rank % torch.cuda.device_count())
+    return {**facts, "wrong": "", "device": kind, "own_gpu": own_gpu}
 
 
 def _welcome(whole: "Store", count: int, mine: dict[str, Any], wait: float) -> tuple["Store", str, bool]:
@@ -256,6 +267,9 @@ def _verdict(present: dict[int, dict[str, Any]], count: int, wait: float) -> str
     """What is wrong with those that came; "" where nothing is."""
     if missing := [rank for rank in range(count) if rank not in present]:
         return _missing(missing, count, wait)
+    for rank, facts in sorted(present.items()):
+        if facts["wrong"]:
+            return facts["wrong"] if rank == 0 else f"process {rank} on {facts['host']}: {facts['wrong']}"
     first = present[0]
     for what in ("versions", "device"):
         for rank, facts in sorted(present.items()):
@@ -304,6 +318,8 @@ def _first_line(error: BaseException) -> str:
 def _leave_word(store: "Store", rank: int, count: int, error: BaseException) -> None:
     """Of all processes that end with an error the first to come here says it; the others end quietly, with its exit code."""
     code = 2 if isinstance(error, UserError) else 130 if isinstance(error, KeyboardInterrupt) else 1
+    if rank:  # a mistake that all have found is said by the first
+        time.sleep(LAST_WORDS / 4)
     try:
         said = store.compare_set("said", "", f"{rank} {code}").decode().split()
         store.add("left", 1)
