@@ -43,7 +43,11 @@ def measure(name: str, repetitions: int, folder: Path) -> dict[str, object]:
     saver = Saver(0)
     for i in range(repetitions):
         began, worked = time.perf_counter(), time.process_time()
-        saver.checkpoint(path_of(folder, i), lambda: checkpoint_bytes(network, optimiser, Standing(), []), lambda: None)
+        saver.checkpoint(
+            path_of(folder, i),
+            lambda: checkpoint_bytes(network.state_dict(), optimiser.state_dict()["state"], Standing(), []),
+            lambda: None,
+        )
         stops.append(time.perf_counter() - began)
         saver.wait()
         alls.append(time.perf_counter() - began)

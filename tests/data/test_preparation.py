@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from alexlab.data.colour import pixel_statistics
+from alexlab.data.draws import Draws, Part
 from alexlab.data.images import ArrayImages, FileImages, Split
 from alexlab.data.opening import open_dataset
-from alexlab.data.preparation import Preparation, resized
+from alexlab.data.preparation import AUGMENTATIONS, Preparation, resized
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.store import Store
 from alexlab.errors import UserError
@@ -170,7 +172,7 @@ def test_the_way_for_other_devices_gives_the_same_within_one_level(monkeypatch: 
 
     plain = WINDOWED(photographs(), generator()) * 255
     monkeypatch.setattr(torch, "uint8", torch.int8)  # so that the images are not taken for bytes on the CPU
-    exact = preparation._random_resized(photographs(), (24, 24), generator())
+    exact = preparation._random_resized(photographs(), (24, 24), Draws(generator(), 12))
     assert (exact - plain).abs().max() <= 1.51 and (
         exact - plain
     ).abs().mean() < 0.4  # one level, and the rounding of either
@@ -184,3 +186,13 @@ def test_the_layout_in_memory_changes_no_value() -> None:
     assert last.is_contiguous(memory_format=torch.channels_last) and first.is_contiguous()
     by_hand = ((photographs().float() / 255) - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / torch.tensor([0.4])
     assert torch.equal(Preparation.__call__(ready, photographs()), by_hand)
+
+
+@pytest.mark.parametrize("word", AUGMENTATIONS)
+def test_a_part_of_a_batch_is_augmented_as_in_the_whole_of_it(word: str) -> None:
+    images = photographs()
+    statistics = pixel_statistics([images]) if word.startswith("colour") else None
+    ready = Preparation((3, 40, 30), "crop", (3, 24, 24), augment=(word,), statistics=statistics)
+    whole = ready(images, generator())
+    for rows in (slice(0, 5), slice(5, 12), slice(12, 12)):
+        assert torch.equal(ready(images[rows], generator(), part=Part(rows, len(images))), whole[rows])

@@ -67,9 +67,11 @@ def test_a_checkpoint_gives_back_the_layout_with_the_numbers(tmp_path: Path, opt
     for step in range(4):
         update(whole, its_optimiser, step)
         if step == 1:
-            (tmp_path / "c.safetensors").write_bytes(checkpoint_bytes(whole, its_optimiser, Standing(), []))
+            (tmp_path / "c.safetensors").write_bytes(
+                checkpoint_bytes(whole.state_dict(), its_optimiser.state_dict()["state"], Standing(), [])
+            )
     again, other_optimiser = start()
-    restore(tmp_path / "c.safetensors", again, other_optimiser)
+    restore(again, other_optimiser, tmp_path / "c.safetensors")
     for step in (2, 3):
         update(again, other_optimiser, step)
     for expected, found in zip(whole.parameters(), again.parameters(), strict=True):

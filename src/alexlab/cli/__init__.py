@@ -24,6 +24,7 @@ COMMANDS = {
     "describe": "the arithmetic of every layer, worked out",
     "compare": "networks side by side",
     "diagram": "draw a network, or several beside each other",
+    "plan": "how long an update takes with many devices, and which way of dividing it wins",
     "check": "tell what is wrong with a network or a training script",
     "doctor": "what is wrong with installation, machine, data and runs, and what to do",
     "activations": "draw ReLU, sigmoid and tanh with their derivatives",

@@ -14,14 +14,16 @@ FEWEST_BATCHES = 50  # but not for fewer batches than these
 class Shown:
     """A watcher that prints to standard error, so that standard output holds the result alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, live: bool = True) -> None:
+        """`live`: whether a line may move in a terminal; of several processes one has it."""
+        self._may_move = live
         self._console = Console(stderr=True, highlight=False)
         self._live: Progress | None = None
         self._task: TaskID | None = None
         self._preparing = ""
 
     def __enter__(self) -> "Shown":
-        if self._console.is_terminal:
+        if self._console.is_terminal and self._may_move:
             self._live = Progress(
                 TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[figures]}"),
                 TimeRemainingColumn(compact=True), console=self._console, transient=True,
@@ -47,7 +49,7 @@ class Shown:
         self._say(
             f"{facts['network']} on {facts['dataset']}: {facts['train']:,} training and {facts['watched']:,} "
             f"{facts['watch']} images at {shape}, {facts['epochs']} epochs of batches of {facts['batch']}\n"
-            f"device: {facts['device']}, {facts['precision']}; run: {facts['run']}"
+            f"device: {facts['device']}{_times(facts['processes'])}, {facts['precision']}; run: {facts['run']}"
         )
 
     def stepped(self, facts: dict[str, Any]) -> None:
@@ -90,3 +92,7 @@ class Shown:
         if self._task is not None:
             self._live.remove_task(self._task)
             self._task = None
+
+
+def _times(processes: int) -> str:
+    return f" in each of {processes} processes" if processes > 1 else ""

@@ -49,6 +49,28 @@ from alexlab.cli import options
 @click.option(
     "--memory", type=click.FloatRange(0), metavar="GIB", help="For decoded images; by default half of the machine's."
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Train in N processes on this machine, each a part of every batch.",
+)
+@click.option(
+    "--parallel",
+    type=click.Choice(["data", "towers", "hybrid"]),
+    default="data",
+    show_default=True,
+    help="How the processes divide the work: the images; a tower each (alexnet-paper, alexnet-2012); or the images for convolutions, and "
+    "the weights of fully connected layers.",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(1),
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long several processes wait for each other.",
+)
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard events into the run (alexlab[tensorboard]).")
 @options.device
 @options.data_dir
@@ -70,6 +92,9 @@ def train(
     checkpoint_every: float,
     on_nan: str | None,
     memory: float | None,
+    processes: int | None,
+    parallel: str,
+    wait: float,
     tensorboard: bool,
     device: str,
     data_dir: Path | None,
@@ -80,6 +105,7 @@ def train(
     A recipe that names its network and dataset needs neither: alexlab train --recipe textbook-lenet
     """
     import json
+    import os
     import sys
 
     from click.core import ParameterSource
@@ -88,7 +114,12 @@ def train(
     from alexlab.cli.progress import Shown
     from alexlab.errors import UserError
     from alexlab.recipes.reading import parse_setting
+    from alexlab.training.launching import check_processes, launch
 
+    if processes and "RANK" in os.environ:
+        check_processes(processes)
+    elif processes and processes > 1:
+        sys.exit(launch(processes, sys.argv[1:]))
     values: dict[str, Any] = dict(parse_setting(setting) for setting in settings)
     values |= {
         key: value
@@ -103,9 +134,9 @@ def train(
     }
     values |= {"freeze": True} if freeze else {}
     how: dict[str, Any] = {"device": device, "data_dir": data_dir, "steps": steps, "tensorboard": tensorboard}
-    how["checkpoint_every"] = checkpoint_every
+    how |= {"checkpoint_every": checkpoint_every, "wait": wait, "parallel": parallel}
     how["memory"] = None if memory is None else int(memory * 2**30)
-    with Shown() as watcher:
+    with Shown(live=os.environ.get("RANK", "0") == "0") as watcher:
         if resume:
             given = click.get_current_context().get_parameter_source("recipe") is ParameterSource.COMMANDLINE
             if network or values or out or given or carry_on:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from alexlab.data.colour import PixelStatistics, noise_as_it_ran, noise_as_written
 from alexlab.data.decode import Pixels, decode, decode_rgb, fit, fit_rgb, resize_bytes
+from alexlab.data.draws import Draws, Part
 from alexlab.data.images import Shape
 from alexlab.data.room import room
 from alexlab.data.views import views
@@ -80,31 +81,35 @@ class Preparation:
         images_NCHW: torch.Tensor,
         generator: torch.Generator | None = None,
         memory_format: torch.memory_format = torch.contiguous_format,
+        part: Part | None = None,
     ) -> torch.Tensor:
         """The network's input, float32 of shape (N, *input), from stored images, uint8 of shape (N, *store).
 
-        With a `generator` (on the CPU, whatever the device, so that every device draws the same) the images are augmented.
+        With a `generator` (on the CPU, whatever the device, so that every device draws the same) the images are augmented; where they
+        are a `part` of a batch, as they would be in the whole of it.
         """
         augment = self.augment if generator is not None else ()
+        draws = Draws(generator, len(images_NCHW), part) if generator is not None else None
         size = self.input[1:]
+        if not len(images_NCHW):  # a part may be empty, which some of what follows does not take
+            return _empty(torch.Size((0, *self.input)), memory_format, images_NCHW.device)
         images_NCHW = self._centred(images_NCHW)
-        if "shift" in augment:
-            images_NCHW = _shifted(images_NCHW, generator)
-        if "crop" in augment:
-            images_NCHW = _random_windows(images_NCHW, size, generator)
-        if "random-resized-crop" in augment:
-            images_NCHW = _random_resized(images_NCHW, size, generator)
+        if draws and "shift" in augment:
+            images_NCHW = _shifted(images_NCHW, draws)
+        if draws and "crop" in augment:
+            images_NCHW = _random_windows(images_NCHW, size, draws)
+        if draws and "random-resized-crop" in augment:
+            images_NCHW = _random_resized(images_NCHW, size, draws)
         elif self.view == "centre":
             images_NCHW = _centre(images_NCHW, size)
-        if "mirror" in augment:
-            images_NCHW = _mirrored(images_NCHW, generator)
+        if draws and "mirror" in augment:
+            images_NCHW = _mirrored(images_NCHW, draws)
         pixels_NCHW = resized(images_NCHW, size)
-        if "turn" in augment:
-            pixels_NCHW = _turned(pixels_NCHW, generator)
-        if self.statistics and ("colour" in augment or "colour-as-written" in augment):
-            normal_NC = torch.randn(len(pixels_NCHW), self.input[0], generator=generator)
+        if draws and "turn" in augment:
+            pixels_NCHW = _turned(pixels_NCHW, draws)
+        if draws and self.statistics and ("colour" in augment or "colour-as-written" in augment):
             noise = noise_as_it_ran if "colour" in augment else noise_as_written
-            pixels_NCHW = noise(pixels_NCHW.float(), self.statistics, normal_NC)
+            pixels_NCHW = noise(pixels_NCHW.float(), self.statistics, draws.normal(self.input[0]))
         return self._normalised(pixels_NCHW, memory_format)
 
     def views(self, images_NCHW: torch.Tensor, count: int) -> torch.Tensor:
@@ -185,19 +190,16 @@ def _windows(
     return images_NCHW[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
-def _random_windows(
-    images_NCHW: torch.Tensor, size: tuple[int, int], generator: torch.Generator | None
-) -> torch.Tensor:
-    count, _, height, width = images_NCHW.shape
-    top = torch.randint(height - size[0] + 1, (count,), generator=generator)
-    left = torch.randint(width - size[1] + 1, (count,), generator=generator)
+def _random_windows(images_NCHW: torch.Tensor, size: tuple[int, int], draws: Draws) -> torch.Tensor:
+    height, width = images_NCHW.shape[2:]
+    top, left = draws.below(height - size[0] + 1), draws.below(width - size[1] + 1)
     return _windows(images_NCHW, top, left, size)
 
 
-def _shifted(images_NCHW: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+def _shifted(images_NCHW: torch.Tensor, draws: Draws) -> torch.Tensor:
     height, width = images_NCHW.shape[2:]
     up, side = max(1, height // 8), max(1, width // 8)
-    return _random_windows(F.pad(images_NCHW, (side, side, up, up)), (height, width), generator)
+    return _random_windows(F.pad(images_NCHW, (side, side, up, up)), (height, width), draws)
 
 
 def _centre(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -205,8 +207,8 @@ def _centre(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return images_NCHW[:, :, top : top + size[0], left : left + size[1]]
 
 
-def _mirrored(images_NCHW: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-    swap = torch.rand(len(images_NCHW), generator=generator) < 0.5
+def _mirrored(images_NCHW: torch.Tensor, draws: Draws) -> torch.Tensor:
+    swap = draws.uniform(1)[0] < 0.5
     if images_NCHW.device.type == "cpu":  # image by image: a mask over channels-last images is forty times slower
         mirrored_NCHW = images_NCHW.clone()
         for i in swap.nonzero()[:, 0].tolist():
@@ -215,15 +217,13 @@ def _mirrored(images_NCHW: torch.Tensor, generator: torch.Generator | None) -> t
     return torch.where(swap.to(images_NCHW.device)[:, None, None, None], images_NCHW.flip(3), images_NCHW)
 
 
-def _random_resized(
-    images_NCHW: torch.Tensor, size: tuple[int, int], generator: torch.Generator | None
-) -> torch.Tensor:
+def _random_resized(images_NCHW: torch.Tensor, size: tuple[int, int], draws: Draws) -> torch.Tensor:
     """Windows as in "Going Deeper with Convolutions" (Szegedy et al. 2014, section 6), scaled as Pillow does.
 
     Their edges lie between pixels and their values are whole levels where the images' are, as with Pillow's crop and resize.
     """
     count, (height, width) = len(images_NCHW), images_NCHW.shape[2:]
-    area, proportion, x, y = torch.rand(4, count, generator=generator)
+    area, proportion, x, y = draws.uniform(4)
     area = 0.08 + 0.92 * area
     proportion = torch.exp(np.log(3 / 4) + proportion * (np.log(4 / 3) - np.log(3 / 4)))
     pixels = area * (height * width)
@@ -266,9 +266,9 @@ def _weights(start_N: torch.Tensor, length_N: torch.Tensor, have: int, want: int
     return weights_NIH / weights_NIH.sum(dim=2, keepdim=True)
 
 
-def _turned(pixels_NCHW: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+def _turned(pixels_NCHW: torch.Tensor, draws: Draws) -> torch.Tensor:
     count = len(pixels_NCHW)
-    angle, scale = torch.rand(2, count, generator=generator) * 2 - 1
+    angle, scale = draws.uniform(2) * 2 - 1
     angle, scale = angle * MOST_TURN, 1 + scale * MOST_SCALE
     cosine, sine, zero = angle.cos() / scale, angle.sin() / scale, torch.zeros(count)
     affine = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).view(count, 2, 3)

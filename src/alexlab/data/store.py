@@ -87,14 +87,22 @@ class Store:
         return 0 if self._held is None else self._held.numel()
 
     def batches(
-        self, order: NDArray[np.int64], size: int, finish: Finish | None = None
+        self,
+        order: NDArray[np.int64],
+        size: int,
+        finish: Finish | None = None,
+        rows: Callable[[int], slice] | None = None,
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of (images uint8 (N, *store), labels int64 (N,)) of at most `size`, in this order; the last may be smaller.
+
+        `rows` says which rows of a batch of so many images are wanted; by default all.
 
         With `finish`, what it makes of each batch takes the images' place. Some batches are made ahead by `workers`, one for every two
         cores and two at least, and no more are held. Images that were decoded for the batch have their channels last in memory.
         """
         parts = [order[start : start + size] for start in range(0, len(order), size)]
+        if rows is not None:
+            parts = [part[rows(len(part))] for part in parts]
         if self.in_memory and finish is None:
             for part in parts:
                 yield self.taken(part), self.labels[torch.from_numpy(part)]
@@ -172,7 +180,7 @@ class _Batch:
         self._lock = Lock()
         held = store.in_memory
         self._rows = store.empty(0 if held else len(part))
-        starts = [0] if held else range(0, len(part), AT_ONCE)
+        starts = [0] if held or not len(part) else range(0, len(part), AT_ONCE)
         self._left = len(starts)
         self._error: BaseException | None = None
         for start in starts:

@@ -5,9 +5,9 @@ updates. Nothing random is in it: what is drawn depends on the seed and the step
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,10 @@ FORMAT = 2  # 1 had one file, checkpoint.safetensors, without the figures
 NAME = re.compile(r"checkpoint-(\d{8,})\.safetensors")
 KEPT = 2
 """How many checkpoints stay: if the newest is damaged, there is one before it."""
+
+Weights = Mapping[str, torch.Tensor]
+State = Mapping[int, Mapping[str, torch.Tensor]]
+"""Of an optimiser, by the number of the parameter."""
 
 
 @dataclass
@@ -64,20 +68,23 @@ class Standing:
 
 @dataclass(frozen=True)
 class Restored:
-    """What a checkpoint brought back: where the training stood, and its lines of metrics.jsonl (None in format 1)."""
+    """What a checkpoint brought back: where the training stood, and its lines of metrics.jsonl (None in format 1).
+
+    `weights` and `state` are what is still to be given to a network and an optimiser.
+    """
 
     path: Path
     standing: Standing
     metrics: list[str] | None
+    weights: Weights = field(default_factory=dict)
+    state: State = field(default_factory=dict)
 
 
-def checkpoint_bytes(
-    network: nn.Module, optimiser: torch.optim.Optimizer, standing: Standing, metrics: list[str]
-) -> bytes:
-    """Network, optimiser and standing as they are now: the content of one safetensors file."""
-    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        for name, value in state.items():
+def checkpoint_bytes(weights: Weights, state: State, standing: Standing, metrics: list[str]) -> bytes:
+    """Weights, the optimiser's state and standing as they are now: the content of one safetensors file."""
+    tensors = {f"network.{name}": tensor for name, tensor in weights.items()}
+    for index, of_parameter in state.items():
+        for name, value in of_parameter.items():
             if value is not None:
                 tensors[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
     return to_bytes(tensors, {"format": FORMAT, "standing": asdict(standing), "metrics": metrics})
@@ -111,14 +118,14 @@ def prune(folder: Path, also: int | None = None) -> None:
 
 def restore_newest(
     folder: Path,
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    restore: Callable[[Path], Restored],
     noted: Callable[[str], None],
     wanted: Callable[[int], bool] = lambda step: True,
 ) -> Restored | None:
-    """Bring network and optimiser to the newest good checkpoint; None where there is none at all.
+    """What `restore` makes of the newest good checkpoint; None where there is none at all.
 
     Args:
+        restore: `restore` below for a network and an optimiser, or `read`. Raises UserError where a checkpoint is not good.
         noted: told of each checkpoint that is damaged and passed over.
         wanted: whether the checkpoint of a step will do.
 
@@ -130,7 +137,7 @@ def restore_newest(
         if not wanted(step_of(path)):
             continue
         try:
-            restored = restore(path, network, optimiser)
+            restored = restore(path)
         except UserError as error:
             problems.append(str(error))
             continue
@@ -144,38 +151,56 @@ def restore_newest(
     return None
 
 
-def restore(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> Restored:
+def restore(network: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -> Restored:
     """Bring network and optimiser to where the checkpoint left them.
 
     Raises:
         UserError: the file is damaged, of another format, or of another network. Neither is changed then.
+    """
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    found = read(network.state_dict(), len(parameters), path)
+    state = {
+        index: {key: _laid_out(tensor, parameters[index]) for key, tensor in of_parameter.items()}
+        for index, of_parameter in found.state.items()
+    }
+    try:
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: its facts are damaged ({error}).") from error
+    network.load_state_dict(found.weights)
+    return replace(found, weights={}, state={})
+
+
+def read(expected: Weights, parameters: int, path: Path) -> Restored:
+    """What a checkpoint holds, of a network with tensors like `expected` and so many parameters.
+
+    Raises:
+        UserError: the file is damaged, of another format, or of another network.
     """
     check_digest(path)
     tensors, facts = load_tensors(path)
     if facts.get("format") not in (1, FORMAT):
         raise UserError(f"{path}: a checkpoint of format {facts.get('format')}; this alexlab reads 1 and {FORMAT}.")
     weights = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
-    check_tensors(network.state_dict(), weights, str(path))
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    check_tensors(expected, weights, str(path))
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):
             _, index, key = name.split(".", 2)
-            # Laid out as its parameter: the fused updates go through both from front to back.
-            if int(index) >= len(parameters):
+            if int(index) >= parameters:
                 raise UserError(f"{path}: holds the state of more parameters than the network has.")
-            parameter = parameters[int(index)]
-            laid_out = (
-                torch.empty_like(parameter, device="cpu").copy_(tensor) if tensor.shape == parameter.shape else tensor
-            )
-            state.setdefault(int(index), {})[key] = laid_out
+            state.setdefault(int(index), {})[key] = tensor
     try:
-        standing = _standing(facts["standing"])
-        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        return Restored(path, _standing(facts["standing"]), facts.get("metrics"), weights, state)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: its facts are damaged ({error}).") from error
-    network.load_state_dict(weights)
-    return Restored(path, standing, facts.get("metrics"))
+
+
+def _laid_out(tensor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """Laid out as its parameter: the fused updates go through both from front to back."""
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter, device="cpu").copy_(tensor)
 
 
 def _standing(facts: dict[str, Any]) -> Standing:

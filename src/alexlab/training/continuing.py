@@ -8,6 +8,13 @@ from alexlab.training import folder as run_folder
 from alexlab.training.run import Run
 
 
+def run_of_job(asked: Recipe, out: Path | None, job: str) -> Run | None:
+    """The run that torchrun's `job` made of the same recipe before it was started anew, at `out` or below runs/."""
+    places = run_folder.folders_of_runs(run_folder.RUNS) if out is None else [out]
+    found = [folder for folder in places if _is_of(folder, asked) and Run(folder).facts.get("job") == job]
+    return Run(max(found, key=_started)) if found else None
+
+
 def run_to_continue(asked: Recipe, out: Path | None) -> Run | None:
     """The run that the command `asked` for earlier: the one at `out`; else the newest below runs/ that is not finished.
 
@@ -15,8 +22,9 @@ def run_to_continue(asked: Recipe, out: Path | None) -> Run | None:
         UserError: `out` holds something else, or a run that another recipe was asked for.
     """
     if out is None:
-        found = [run for run in run_folder.folders_of_runs(run_folder.RUNS) if _is_of(run, asked, finished=False)]
-        return Run(max(found, key=lambda folder: str(Run(folder).facts["started"]))) if found else None
+        found = [each for each in run_folder.folders_of_runs(run_folder.RUNS) if _is_of(each, asked)]
+        found = [folder for folder in found if Run(folder).result["state"] != "finished"]
+        return Run(max(found, key=_started)) if found else None
     if not out.exists():
         return None
     run = Run(out)
@@ -29,11 +37,13 @@ def run_to_continue(asked: Recipe, out: Path | None) -> Run | None:
     return run
 
 
-def _is_of(folder: Path, asked: Recipe, finished: bool) -> bool:
+def _is_of(folder: Path, asked: Recipe) -> bool:
     try:
         run = Run(folder)
-        return (
-            run.facts.get("asked") == asked.model_dump(mode="json") and (run.result["state"] == "finished") == finished
-        )
+        return run.facts.get("asked") == asked.model_dump(mode="json") and "state" in run.result
     except UserError:
         return False
+
+
+def _started(folder: Path) -> str:
+    return str(Run(folder).facts["started"])

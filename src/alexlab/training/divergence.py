@@ -1,6 +1,7 @@
 """Numbers that went wrong: found, and explained."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -35,7 +36,11 @@ class Diverged(UserError):
 
 def not_finite(network: nn.Module) -> str | None:
     """The name of a weight or a running figure of `network` that is not finite any more; None where all are."""
-    named = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    return first_not_finite({**dict(network.named_parameters()), **dict(network.named_buffers())})
+
+
+def first_not_finite(named: Mapping[str, torch.Tensor]) -> str | None:
+    """The name of the first of these tensors that holds a number that is not finite; None where all are."""
     numbers = {name: tensor.detach() for name, tensor in named.items() if tensor.is_floating_point()}
     # The norm looks at all of them in one call; it overflows before they do, so the verdict is isfinite's.
     if math.isfinite(nn.utils.get_total_norm(list(numbers.values())).item()):

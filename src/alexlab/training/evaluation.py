@@ -112,12 +112,16 @@ def log_probabilities(
     device: torch.device,
     count: int | None = None,
     progress: Progress | None = None,
+    rows: Callable[[int], slice] | None = None,
+    together: bool = False,
 ) -> torch.Tensor:
     """Logarithms of the probabilities (N, classes), float64, that the network gives the stored images.
 
     Args:
         count: of views, whose probabilities are averaged; None for the one view of the recipe.
         progress: called with the images done and in all.
+        rows: which rows of a batch of so many images are wanted; by default all, and N counts those that are.
+        together: whether several processes have to call the network together, for a batch of which one has no rows too.
     """
     was_training = network.training
     network.eval()
@@ -125,13 +129,14 @@ def log_probabilities(
     batch = BATCH // (count or 1)
     try:
         with torch.inference_mode():
-            for images, _ in store.batches(np.arange(len(store)), batch):
-                found.append(_of_batch(network, images.to(device), preparation, count).cpu())
+            for number, (images, _) in enumerate(store.batches(np.arange(len(store)), batch, None, rows), start=1):
+                if len(images) or together:  # of a small batch there may be none
+                    found.append(_of_batch(network, images.to(device), preparation, count).cpu())
                 if progress:
-                    progress(min(len(found) * batch, len(store)), len(store))
+                    progress(min(number * batch, len(store)), len(store))
     finally:
         network.train(was_training)
-    return torch.cat(found)
+    return torch.cat(found) if found else torch.empty(0, 0, dtype=torch.float64)
 
 
 def _of_batch(network: nn.Module, images: torch.Tensor, preparation: Preparation, count: int | None) -> torch.Tensor:

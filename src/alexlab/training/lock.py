@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from alexlab.errors import UserError
 from alexlab.training.writing import not_written
@@ -13,8 +15,10 @@ LOCK = "lock"
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, wait: float = 0.0) -> Iterator[None]:
     """Hold the run's folder while the block runs. The system lets go of it when the process ends, however it ends.
+
+    `wait`: seconds that another process is given to let go of it.
 
     Raises:
         UserError: another process holds it; it is named.
@@ -24,18 +28,25 @@ def held(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise not_written(folder / LOCK, error) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"{folder}: process {_holder(folder)} is training in it; wait for it, or stop it."
-            ) from None
-        except OSError:
-            pass  # a file system without locks: nothing to guard with
+        end = time.monotonic() + wait
+        while not _locked(file) and time.monotonic() < end:
+            time.sleep(0.1)
+        if not _locked(file):
+            raise UserError(f"{folder}: process {_holder(folder)} is training in it; wait for it, or stop it.")
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # again where it is held already: nothing changes
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system without locks: nothing to guard with
+    return True
 
 
 def is_held(folder: Path) -> bool:

@@ -12,18 +12,23 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from alexlab.data.draws import Part
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Finish, Store
 from alexlab.errors import UserError
 from alexlab.networks.building import layout
+from alexlab.parallel.ways import Way
 from alexlab.recipes.schema import Recipe
 from alexlab.training import checkpoint
 from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import Standing, Sums
+from alexlab.training.data_parallel import gathered, in_parallel, share_of_loss, spread
 from alexlab.training.divergence import Diverged, not_finite
-from alexlab.training.evaluation import Evaluation, evaluate
+from alexlab.training.divided import Divided
+from alexlab.training.evaluation import BATCH, Evaluation, from_logits, log_probabilities
 from alexlab.training.interruption import Interrupted, Interruption
 from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
+from alexlab.training.processes import Processes
 from alexlab.training.saving import Saver
 from alexlab.training.seeds import epoch_order, generator_for, seed_draws, seed_for
 from alexlab.training.weights import NotFinite, to_bytes
@@ -61,11 +66,22 @@ class Loop:
     stop: Interruption
     steps_wanted: int | None = None
     checkpoint_every: float = 300.0  # seconds
+    processes: Processes = field(default_factory=Processes)
+    way: Way = "data"  # in which several processes divide the work
     standing: Standing = field(default_factory=Standing)
     metrics: list[str] = field(default_factory=list)  # the lines of metrics.jsonl
     last_evaluation: Evaluation | None = None
 
     def __post_init__(self) -> None:
+        several = self.processes.count > 1
+        self.rows = (
+            self.processes.part if several and self.way != "towers" else None
+        )  # which ones of a batch, where not all
+        self.divided: Divided | None = None
+        if several and self.way != "data":
+            self.divided = Divided(self.network, self.way, self.recipe, BATCH, self.processes)
+            self.network = self.divided.network
+        self.computing = in_parallel(self.network, self.device) if self.rows else self.network  # in training
         self.optimiser = make_optimiser(self.network, self.recipe)
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
         self.batches = math.ceil(len(self.train) / self.recipe.batch)
@@ -73,6 +89,7 @@ class Loop:
         self.small_steps = round(self.steps * self.recipe.small_share)
         self.epochs = math.ceil(self.steps / self.batches)  # begun ones
         self._unseen: list[tuple[torch.Tensor, torch.Tensor, int]] = []
+        self._asked = False  # whether a process was asked to stop, as of the last look
 
     def run(self) -> str:
         """Train until the end ("finished"), until `steps_wanted` updates ("stopped"), or until asked ("interrupted").
@@ -108,7 +125,8 @@ class Loop:
             except Diverged:
                 raise  # what stands now is not to be gone on from
             except UserError:  # an image that cannot be read, say: the epoch's updates are not to be lost with it
-                self._save()
+                if not self.divided:
+                    self._save()
                 raise
             if figures is None:
                 self._save()
@@ -124,7 +142,7 @@ class Loop:
                 if self._enough():
                     self._save()
                     return "stopped"
-                if self._rolls_back or self.saver.due(epoch_ended=True):
+                if self._rolls_back or self._due(epoch_ended=True):
                     self._save()
         self._save_weights("last")
         return "finished"
@@ -134,13 +152,14 @@ class Loop:
         standing, recipe = self.standing, self.recipe
         order = epoch_order(recipe.seed, standing.epoch, len(self.train))[standing.batch * recipe.batch :]
         order = order[: (self.steps - standing.step) * recipe.batch]  # the last epoch may be a part of one
-        self.network.train()
+        self.computing.train()
         began = time.perf_counter()
         in_worker = self._input_of(standing.step) if self.device.type == "cpu" else None
-        for images, labels in self.train.batches(order, recipe.batch, in_worker):
+        for images, labels in self.train.batches(order, recipe.batch, in_worker, self.rows):
+            whole = self._images_of(standing.batch)
             if in_worker is None:
                 images = self._input_of(standing.step)(0, images.to(self.device))
-            self._update(images, labels)
+            self._update(images, labels, whole)
             standing.batch += 1
             standing.step += 1
             is_point = (standing.batch * POINTS) // self.batches > ((standing.batch - 1) * POINTS) // self.batches
@@ -148,15 +167,17 @@ class Loop:
                 self._look()
             now = time.perf_counter()
             standing.seconds += now - began
-            standing.images += len(labels)
+            standing.images += whole
             began = now
             if is_point:
                 self._point()
-            if self.saver.due():
-                self._look()
+            if self._due():
+                if self._unseen:
+                    self._look()
                 self._save()
             self.watcher.stepped(self._facts_of_step())
-            ended = "interrupted" if self.stop.asked else "stopped" if self._enough() else None
+            asked = self.stop.asked if self.processes.count == 1 else self._asked
+            ended = "interrupted" if asked else "stopped" if self._enough() else None
             if ended and standing.batch < self.batches and standing.step < self.steps:
                 self._look()
                 return ended
@@ -165,28 +186,48 @@ class Loop:
     def _enough(self) -> bool:
         return self.steps_wanted is not None and self.standing.step >= self.steps_wanted
 
+    def _due(self, epoch_ended: bool = False) -> bool:
+        """Whether to save now. One process can by itself once it has seen the figures of all; all give their parts of a divided network."""
+        first = self.processes.is_first
+        if self.divided:
+            return self.processes.sums(first and self.saver.due(epoch_ended)) != [0]
+        return first and (self.processes.count == 1 or not self._unseen) and self.saver.due(epoch_ended)
+
+    def _images_of(self, batch: int) -> int:
+        """How many images batch number `batch` of an epoch has, in all processes together."""
+        return min(self.recipe.batch, len(self.train) - batch * self.recipe.batch)
+
     def _input_of(self, first: int) -> Finish:
         """What makes the network's input of batch number i, that of update `first` + i, of stored images."""
         seed, kind = self.recipe.seed, layout(self.recipe.network)
         large, small = self._preparation_now(), self._preparation_now(small=True)
+        batch = self.standing.batch
 
         def finish(number: int, images_NCHW: torch.Tensor) -> torch.Tensor:
             prepared = small if first + number < self.small_steps else large
-            return prepared(images_NCHW, generator_for(seed, "augment", first + number), kind)
+            whole = self._images_of(batch + number)
+            part = Part(self.rows(whole), whole) if self.rows else None
+            return prepared(images_NCHW, generator_for(seed, "augment", first + number), kind, part)
 
         return finish
 
-    def _update(self, inputs_NCHW: torch.Tensor, labels: torch.Tensor) -> None:
-        recipe, step = self.recipe, self.standing.step
-        seed_draws(self.device, seed_for(recipe.seed, "update", step))  # what dropout draws
+    def _update(self, inputs_NCHW: torch.Tensor, labels: torch.Tensor, whole: int) -> None:
+        """One update from these images, of which a batch has `whole` in all processes together."""
+        recipe, step, processes = self.recipe, self.standing.step, self.processes
+        mine = (processes.rank,) if self.rows and not self.divided else ()
+        seed_draws(self.device, seed_for(recipe.seed, "update", step, *mine))  # what dropout draws
         labels = labels.to(self.device)
         bfloat16 = recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
-            logits_NK = self.network(inputs_NCHW)
-            loss = self.loss(logits_NK.float(), labels)
+            logits_NK = self.computing(inputs_NCHW)
+            logits_NK = logits_NK.float() if logits_NK.dtype == torch.bfloat16 else logits_NK
+            loss = self.loss(logits_NK, labels) if len(labels) else logits_NK.sum()
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if recipe.clip:
+        weighed = loss * share_of_loss(len(labels), whole, processes) if self.rows else loss
+        weighed.backward()
+        if recipe.clip and self.divided:
+            self.divided.clip(recipe.clip)
+        elif recipe.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
         standing = self.standing
         set_rates(self.optimiser, recipe, step, self.steps, standing.epoch, standing.plateaus, standing.rollbacks)
@@ -206,15 +247,28 @@ class Loop:
     def _look(self) -> None:
         """Take the losses of the latest updates into the sums; stop where one, or a weight, is not finite."""
         first = self.standing.step - len(self._unseen) + 1
-        for step, (loss, right, images) in enumerate(self._unseen, start=first):
-            value = loss.item()
-            if not math.isfinite(value):
-                raise self._diverged(f"the loss became {value}", step)
+        for step, (loss, right, images) in enumerate(self._seen_by_all(), start=first):
+            if not math.isfinite(loss):
+                raise self._diverged(f"the loss became {loss}", step)
             for sums in (self.standing.since_epoch, self.standing.since_point):
-                sums.add(value, int(right.item()), images)
+                sums.add(loss, right, images)
         self._unseen.clear()
-        if (name := not_finite(self.network)) is not None:
+        if (name := self.divided.not_finite() if self.divided else not_finite(self.network)) is not None:
             raise self._diverged(f"the weights {name} became infinite or nan", self.standing.step)
+
+    def _seen_by_all(self) -> list[tuple[float, int, int]]:
+        """Mean loss, right answers and images of the latest updates, over all processes; they tell each other whether to stop too."""
+        seen = [(loss.item(), int(right.item()), images) for loss, right, images in self._unseen]
+        if self.processes.count == 1:
+            return seen
+        counts = self.rows is not None or self.processes.is_first  # two towers see the same images
+        mine = [counts * figure for loss, right, images in seen for figure in (loss * images, right, images)]
+        *figures, asked = self.processes.sums(*mine, self.stop.asked)
+        self._asked = asked > 0
+        return [
+            (loss / images, int(right), int(images))
+            for loss, right, images in zip(figures[::3], figures[1::3], figures[2::3], strict=True)
+        ]
 
     def _diverged(self, what: str, step: int) -> Diverged:
         self._unseen.clear()
@@ -235,11 +289,12 @@ class Loop:
         if not self.go_back(lambda step: step % self.batches == 0):
             raise error
         self.standing.rollbacks = rollbacks
-        for path in checkpoint.checkpoints(self.folder):
-            if checkpoint.step_of(path) > self.standing.step:
-                path.unlink(
-                    missing_ok=True
-                )  # of the way that led nowhere; before the new one, which counts the rollback
+        if self.processes.is_first:
+            for path in checkpoint.checkpoints(self.folder):
+                if checkpoint.step_of(path) > self.standing.step:
+                    path.unlink(
+                        missing_ok=True
+                    )  # of the way that led nowhere; before the new one, which counts the rollback
         self.optimiser.zero_grad(set_to_none=True)
         epoch = self.standing.epoch + self.standing.batch / self.batches
         facts = {
@@ -265,10 +320,24 @@ class Loop:
         Raises:
             UserError: none of them is good.
         """
-        restored = checkpoint.restore_newest(self.folder, self.network, self.optimiser, self.watcher.noted, wanted)
+        restored: checkpoint.Restored | None = None
+        weights: checkpoint.Weights = {}
+        state: checkpoint.State = {}
+        if self.processes.is_first:
+            restored = checkpoint.restore_newest(self.folder, self._restore, self.watcher.noted, wanted)
+        if restored is not None:
+            weights, state = restored.weights, restored.state
+            restored = replace(restored, weights={}, state={})
+        restored = self.processes.from_first(restored)
         if restored is None:
             return False
         self.standing = restored.standing
+        if self.divided:
+            self.divided.take(self.optimiser, weights, state)
+        elif self.processes.count > 1:
+            spread(self.network, self.optimiser, self.processes)
+        if not self.processes.is_first:
+            return True
         figures, step = self.folder / "metrics.jsonl", self.standing.step
         if restored.metrics is None:
             run_folder.forget_after(figures, step)
@@ -278,6 +347,11 @@ class Loop:
             run_folder.write_lines(figures, self.metrics)
         run_folder.forget_after(self.folder / "timing.jsonl", step)
         return True
+
+    def _restore(self, path: Path) -> checkpoint.Restored:
+        if self.divided:
+            return checkpoint.read(self.divided.whole, self.divided.parameters, path)
+        return checkpoint.restore(self.network, self.optimiser, path)
 
     def _point(self) -> None:
         standing = self.standing
@@ -303,12 +377,13 @@ class Loop:
         except Interrupted:
             return None
         self.last_evaluation = found
+        watched_top1, watched_loss = self.processes.from_first((found.top1, found.loss) if found else (0.0, 0.0))
         loss, accuracy = standing.since_epoch.means()
-        better = standing.best is None or (found.top1, -found.loss) > (standing.best, -standing.best_loss)
-        more_accurate = standing.best is None or found.top1 > standing.best
+        better = standing.best is None or (watched_top1, -watched_loss) > (standing.best, -standing.best_loss)
+        more_accurate = standing.best is None or watched_top1 > standing.best
         standing.stale = 0 if more_accurate else standing.stale + 1
         if better:
-            standing.best, standing.best_loss, standing.best_epoch = found.top1, found.loss, self._epochs_done()
+            standing.best, standing.best_loss, standing.best_epoch = watched_top1, watched_loss, self._epochs_done()
             if self.recipe.select == "best":
                 self._save_weights("best")
         facts = {
@@ -317,8 +392,8 @@ class Loop:
             "step": standing.step,
             "loss": loss,
             "accuracy": accuracy,
-            f"{watch}_loss": found.loss,
-            f"{watch}_accuracy": found.top1,
+            f"{watch}_loss": watched_loss,
+            f"{watch}_accuracy": watched_top1,
         }
         self._record(facts)
         return facts
@@ -328,15 +403,30 @@ class Loop:
         standing = self.standing
         return standing.epoch + 1 if standing.batch == self.batches else standing.epoch + standing.batch / self.batches
 
-    def _evaluate(self) -> Evaluation:
+    def _evaluate(self) -> Evaluation | None:
+        """The watched images, each batch shared out among the processes; None in those that are not the first."""
+        processes = self.processes
+
         def progress(done: int, total: int) -> None:
-            if self.stop.asked and done < total:
+            (asked,) = processes.sums(self.stop.asked)
+            if asked and done < total:
                 raise Interrupted
             self.watcher.preparing(f"evaluating on {self.recipe.watch}", done, total)
 
-        return evaluate(
-            self.network, self.watched, self.preparation, self.device, self.watched_name, self.classes, progress
+        found = log_probabilities(
+            self.network, self.watched, self.preparation, self.device, None, progress, self.rows, bool(self.divided)
         )
+        if self.rows:
+            count = len(self.watched)
+            whole = gathered(
+                found, len(self.classes), [min(BATCH, count - at) for at in range(0, count, BATCH)], processes
+            )
+            if whole is None:
+                return None
+            found = whole
+        if not processes.is_first:
+            return None
+        return from_logits(found, self.watched.labels, self.watched_name, self.classes, self.watched.names)
 
     def _facts_of_step(self) -> dict[str, Any]:
         standing = self.standing
@@ -353,6 +443,8 @@ class Loop:
         }
 
     def _record(self, facts: dict[str, Any]) -> None:
+        if not self.processes.is_first:
+            return
         seconds = self.standing.seconds
         speed = {"images_per_second": self.standing.images / seconds if seconds else 0.0, "seconds": seconds}
         self.metrics.append(json.dumps(facts))
@@ -364,20 +456,41 @@ class Loop:
 
     def _save(self) -> None:
         """Write a checkpoint beside the training. One that is to be the last is waited for by `run`."""
+        weights, state = self._weights(), self._state()
+        if not self.processes.is_first:
+            return
         standing = self.standing
         epoch_began = standing.step - standing.batch if self._rolls_back else None
         self.saver.checkpoint(
             checkpoint.path_of(self.folder, standing.step),
-            self._content,
+            partial(self._content, weights, state),
             partial(checkpoint.prune, self.folder, epoch_began),
         )
 
-    def _content(self) -> bytes:
+    def _weights(self) -> checkpoint.Weights:
+        """Those of the whole network, in the first process."""
+        return self.divided.weights() if self.divided else self.network.state_dict()
+
+    def _state(self) -> checkpoint.State:
+        """The optimiser's, of the whole network, in the first process."""
+        if self.divided:
+            return self.divided.state(self.optimiser)
+        state: checkpoint.State = self.optimiser.state_dict()["state"]
+        return state
+
+    def _content(self, weights: checkpoint.Weights, state: checkpoint.State) -> bytes:
         try:
-            return checkpoint.checkpoint_bytes(self.network, self.optimiser, self.standing, self.metrics)
+            return checkpoint.checkpoint_bytes(weights, state, self.standing, self.metrics)
         except NotFinite as error:
-            raise self._diverged(f"{error.name} became infinite or nan", self.standing.step) from None
+            diverged = self._diverged(f"{error.name} became infinite or nan", self.standing.step)
+            if self.processes.count > 1:
+                # The others do not see the optimiser's state, and could not roll back at this step.
+                raise UserError(str(diverged)) from None
+            raise diverged from None
 
     def _save_weights(self, name: str) -> None:
+        weights = self._weights()
+        if not self.processes.is_first:
+            return
         facts = {"format": run_folder.FORMAT, "network": self.recipe.network, "step": self.standing.step}
-        self.saver.write(self.folder / f"{name}.safetensors", to_bytes(self.network.state_dict(), facts))
+        self.saver.write(self.folder / f"{name}.safetensors", to_bytes(weights, facts))

@@ -23,8 +23,15 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     chosen = convolutions_after_the_first(network) if recipe.optimiser == "muon" else []
     by_muon = {id(weight) for weight in chosen}
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in trained if p.ndim > 1 and id(p) not in by_muon], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": [
+                p for p in trained if (p.ndim > 1) == decays and _is_divided(p) == divided and id(p) not in by_muon
+            ],
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+            **({"fused": False} if divided else {}),  # which PyTorch's distributed tensors know nothing of
+        }
+        for divided in (False, True)
+        for decays in (True, False)
     ]
     groups = [group for group in groups if group["params"]]
     fused = trained[0].device.type in FUSED  # one pass over the weights instead of one for each operation
@@ -38,6 +45,11 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=fused)
     kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
     return kind(groups, lr=recipe.rate, betas=recipe.betas, eps=recipe.epsilon, fused=fused)
+
+
+def _is_divided(parameter: nn.Parameter) -> bool:
+    """Whether it is a distributed tensor, told without the import of what makes them."""
+    return hasattr(parameter, "device_mesh")
 
 
 def rate_at(recipe: Recipe, step: int, steps: int) -> float:

@@ -1,5 +1,7 @@
 """From names to a finished run: everything is checked before the run's folder is made."""
 
+import hashlib
+import json
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,18 +26,21 @@ from alexlab.networks.building import build, layout, own_code
 from alexlab.networks.dropout import set_dropout
 from alexlab.networks.growing import take_smaller
 from alexlab.networks.pretrained import freeze_all_but_head, load_pretrained
+from alexlab.parallel.ways import Way, check_way
 from alexlab.process import settle
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation, resolved
 from alexlab.recipes.schema import Recipe
 from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import KEPT, checkpoints
-from alexlab.training.continuing import run_to_continue
+from alexlab.training.continuing import run_of_job, run_to_continue
+from alexlab.training.data_parallel import check_parts
 from alexlab.training.device import choose_device, describe_device, enough_memory, environment, exact
 from alexlab.training.interruption import interruption
 from alexlab.training.lock import held
 from alexlab.training.loop import Loop, Watcher
 from alexlab.training.parts import Parts, check_unchanged, parts_of, record
+from alexlab.training.processes import WAIT, Ended, Processes, joined
 from alexlab.training.published import PUBLISHED, path_to_input, published
 from alexlab.training.run import Run
 from alexlab.training.seeds import seed_for
@@ -45,6 +50,7 @@ from alexlab.training.weights import load_statistics, save_statistics
 from alexlab.training.writing import is_sealed, seal, write_file
 
 CHECKPOINT_EVERY = 5.0  # minutes
+INTERRUPTED = 130  # the exit code
 
 
 @dataclass(frozen=True)
@@ -80,10 +86,15 @@ def train(
     tensorboard: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
     carry_on: bool = False,
+    wait: float = WAIT,
+    parallel: Way = "data",
     watcher: Watcher | None = None,
     **values: Any,
 ) -> Run:
     """Train `network` on `dataset` by `recipe`, and return the run.
+
+    Where torchrun started several processes, they make the run together: the first writes and returns it, and the others end with
+    the training (`Ended`, exit code 0). A job that torchrun starts anew goes on with its own run.
 
     Args:
         network, dataset: names, as on the command line; by default what the recipe names.
@@ -97,11 +108,33 @@ def train(
         checkpoint_every: minutes between checkpoints within an epoch; more where that would take over 2 % of the time.
         carry_on: first look for a run of the same recipe that is not finished (at `out`, or the newest below runs/), and go on with
             it; a run at `out` that is finished is returned as it is.
+        wait: seconds that several processes wait for each other.
+        parallel: how several processes divide the work: its images ("data"), "towers" or "hybrid"; see docs/parallel.md.
         values: keys of the recipe to replace, such as `epochs=3`.
 
     Raises:
         UserError: whatever the user can mend. Nothing is left behind, except by a training that diverges: its figures.
     """
+    with joined(device, wait) as processes, enough_memory():
+        watcher = watcher if watcher and processes.is_first else Quiet()
+        chosen = _chosen(network, dataset, recipe, values, watcher)
+        place = Path(out) if out else None
+        directory = Path(data_dir) if data_dir else None
+        how = (device, steps, memory, tensorboard, checkpoint_every, parallel)
+        before = _run_before(chosen, place, carry_on, processes)
+        if before is None:
+            return _train(chosen, directory, place, *how, watcher, None, processes)
+        if before.result["state"] != "finished":
+            return _resumed(before, directory, *how, watcher, processes)
+        if not processes.is_first:
+            raise Ended(0)
+        with held(before.folder):
+            _tidy(before.folder)
+        return before
+
+
+def _chosen(network: str | None, dataset: str | None, recipe: str, values: dict[str, Any], watcher: Watcher) -> Recipe:
+    """The recipe with everything that was named beside it."""
     named = {key: value for key, value in (("network", network), ("dataset", dataset)) if value}
     chosen = overridden(read_recipe(recipe), {**named, **values}, "setting")
     if chosen.pretrained and recipe == "quick":  # the weights expect images as they were shown them
@@ -110,28 +143,19 @@ def train(
         if not getattr(chosen, key):
             raise UserError(f"the recipe {recipe} names no {key}; say which: alexlab train NETWORK DATASET.")
     if chosen.pretrained in PUBLISHED:
-        fetched = published(chosen.pretrained, watcher.preparing if watcher else None)
-        chosen = overridden(chosen, {"pretrained": str(fetched)})
-    place = Path(out) if out else None
-    if carry_on and (before := run_to_continue(chosen, place)):
-        if before.result["state"] == "finished":
-            with held(before.folder):
-                _tidy(before.folder)
-            return before
-        return resume(
-            before.folder,
-            device=device,
-            data_dir=data_dir,
-            steps=steps,
-            memory=memory,
-            tensorboard=tensorboard,
-            checkpoint_every=checkpoint_every,
-            watcher=watcher,
-        )
-    directory = Path(data_dir) if data_dir else None
-    how = (device, steps, memory, tensorboard, checkpoint_every)
-    with enough_memory():
-        return _train(chosen, directory, place, *how, watcher or Quiet(), None)
+        chosen = overridden(chosen, {"pretrained": str(published(chosen.pretrained, watcher.preparing))})
+    return chosen
+
+
+def _run_before(asked: Recipe, place: Path | None, carry_on: bool, processes: Processes) -> Run | None:
+    """The run to go on with: the first process looks for it, since the folder may be filling while another one would look."""
+    found = None
+    if processes.is_first and processes.job:
+        found = run_of_job(asked, place, processes.job)
+    if processes.is_first and carry_on and found is None:
+        found = run_to_continue(asked, place)
+    folder = processes.from_first(str(found.folder) if found else None)
+    return found or (Run(folder) if folder else None)
 
 
 def resume(
@@ -143,6 +167,8 @@ def resume(
     memory: int | None = None,
     tensorboard: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    wait: float = WAIT,
+    parallel: Way = "data",
     watcher: Watcher | None = None,
 ) -> Run:
     """Carry on with the training in `folder` from its newest good checkpoint, as if it had not stopped.
@@ -150,15 +176,36 @@ def resume(
     Raises:
         UserError: it is finished already, another process trains in it, none of its checkpoints is good, or its dataset has changed.
     """
-    run = Run(folder)
-    if run.result["state"] == "finished":
-        raise UserError(f"{folder}: this training is finished; start another with `alexlab train`.")
-    directory = Path(data_dir) if data_dir else None
-    how = (device, steps, memory, tensorboard, checkpoint_every)
-    with enough_memory(), held(run.folder):
-        for left in run.folder.glob("*.part"):
-            left.unlink(missing_ok=True)
-        return _train(run.recipe, directory, None, *how, watcher or Quiet(), run)
+    with joined(device, wait) as processes, enough_memory():
+        run = Run(folder)
+        if run.result["state"] == "finished":
+            raise UserError(f"{folder}: this training is finished; start another with `alexlab train`.")
+        directory = Path(data_dir) if data_dir else None
+        how = (device, steps, memory, tensorboard, checkpoint_every, parallel)
+        return _resumed(run, directory, *how, watcher if watcher and processes.is_first else Quiet(), processes)
+
+
+def _resumed(
+    run: Run,
+    data_dir: Path | None,
+    device: str,
+    steps: int | None,
+    memory: int | None,
+    tensorboard: bool,
+    checkpoint_every: float,
+    parallel: Way,
+    watcher: Watcher,
+    processes: Processes,
+) -> Run:
+    """Go on with `run`."""
+    with ExitStack() as holding:
+        if processes.is_first:
+            # Where torchrun starts a job anew, the process that held the folder may be about to end on another machine.
+            holding.enter_context(held(run.folder, processes.wait if processes.job else 0.0))
+            for left in run.folder.glob("*.part"):
+                left.unlink(missing_ok=True)
+        how = (device, steps, memory, tensorboard, checkpoint_every, parallel)
+        return _train(run.recipe, data_dir, None, *how, watcher, run, processes)
 
 
 def _train(
@@ -170,34 +217,42 @@ def _train(
     memory: int | None,
     tensorboard: bool,
     checkpoint_every: float,
+    parallel: Way,
     watcher: Watcher,
     before: Run | None,
+    processes: Processes,
 ) -> Run:
     settle()
     asked, chosen = recipe, choose_device(device)
+    check_way(parallel, recipe.network, processes.count)
     if tensorboard:
         check_installed()
     at = Path(before.facts["found"]) if before and not data_dir else None
     dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, at=at, progress=watcher.preparing)
     recipe = resolved(recipe, dataset)
     parts = parts_of(dataset, recipe)
+    _check_together(recipe, parts, parallel, processes)
     doubts: list[str] = []
     if before:
         check_unchanged(parts, run_folder.read_json(before.folder / "split.json"), str(before.folder))
-    else:
+    elif processes.is_first:
         held_out = {recipe.watch: parts.watched, **({"test": parts.test} if parts.test else {})}
         doubts = suspicions(parts.train, held_out, dataset.classes)
     with exact():
         network = _network(recipe, chosen, before.folder if before else None)
-        recipe, ready, train_store, watched_store = _stores(recipe, parts, memory, watcher, before)
+        room = (memory_budget() if memory is None else memory) // processes.local_count
+        recipe, ready, train_store, watched_store = _stores(recipe, parts, room, watcher, before)
         one = torch.zeros(1, *ready.input, device=chosen)
-        threads = threads_for(multiplications(network, one), recipe.batch)
+        if processes.count > 1 and parallel != "towers":  # each tower sees all images
+            check_parts(network, ready.input, len(parts.train), recipe.batch, processes)
+        threads = threads_for(multiplications(network, one), recipe.batch // processes.count)
         with interruption() as stop, threads, ExitStack() as holding:
             if before:
                 folder = before.folder
-            else:
-                folder = _start(recipe, asked, dataset, parts, network, ready, chosen, out, doubts)
+            elif processes.is_first:
+                folder = _start(recipe, asked, dataset, parts, network, ready, chosen, out, doubts, parallel, processes)
                 holding.enter_context(held(folder))
+            folder = processes.from_first(folder if processes.is_first else Path())
             loop = Loop(
                 recipe=recipe,
                 network=network,
@@ -212,24 +267,43 @@ def _train(
                 stop=stop,
                 steps_wanted=steps,
                 checkpoint_every=60 * checkpoint_every,
+                processes=processes,
+                way=parallel,
             )
             if before:
                 _go_back(loop)
-            watcher.started(_facts(recipe, dataset, parts, folder, chosen))
+            watcher.started(_facts(recipe, dataset, parts, folder, chosen, processes))
             for doubt in doubts:
                 watcher.noted(doubt)
             began = time.perf_counter()
             state = "failed"
             try:
                 ended = loop.run()
+                if not processes.is_first:
+                    raise Ended(INTERRUPTED if ended == "interrupted" else 0)
                 if ended == "finished":
                     _finish(loop, folder, data_dir, device, watcher)
                 state = ended
             finally:
-                run_folder.write_json(folder / "result.json", _result(loop, state, time.perf_counter() - began))
+                if processes.is_first:
+                    run_folder.write_json(folder / "result.json", _result(loop, state, time.perf_counter() - began))
             if state == "finished":
                 _tidy(folder)  # not before the run says that it is finished
     return Run(folder)
+
+
+def _check_together(recipe: Recipe, parts: Parts, parallel: Way, processes: Processes) -> None:
+    """Raise UserError unless all processes train by the same recipe on the same images."""
+    if processes.count == 1:
+        return
+    digests = (
+        hashlib.sha256(text.encode()).hexdigest()
+        for text in (recipe.model_dump_json() + parallel, json.dumps(record(parts)))
+    )
+    processes.check_same("recipe", next(digests), "Start all with the same command, and the same files that it names.")
+    processes.check_same(
+        "dataset", next(digests), "Every machine needs the same files; `alexlab datasets check` tells about them."
+    )
 
 
 def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Module:
@@ -295,6 +369,8 @@ def _start(
     device: torch.device,
     out: Path | None,
     doubts: list[str],
+    parallel: Way,
+    processes: Processes,
 ) -> Path:
     """Make the run's folder. `asked` is the recipe before it was resolved, by which --continue finds the run."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
@@ -318,6 +394,8 @@ def _start(
                 "doubts": doubts,
                 "asked": asked.model_dump(mode="json"),
                 "environment": environment(device),
+                **({"processes": processes.count, "parallel": parallel} if processes.count > 1 else {}),
+                **({"job": processes.job} if processes.job else {}),
             },
         )
         return run_folder.take_name(folder, recipe, out)
@@ -325,7 +403,10 @@ def _start(
 
 def _go_back(loop: Loop) -> None:
     """Bring the loop to its newest good checkpoint; to its beginning where it never came to one."""
-    if not loop.go_back():
+    found = loop.go_back()
+    if not loop.processes.is_first:
+        return
+    if not found:
         for name in ("metrics.jsonl", "timing.jsonl"):
             (loop.folder / name).unlink(missing_ok=True)
     (loop.folder / "result.json").unlink(missing_ok=True)
@@ -340,7 +421,9 @@ def _tidy(folder: Path) -> None:
         seal(folder)
 
 
-def _facts(recipe: Recipe, dataset: Dataset, parts: Parts, folder: Path, device: torch.device) -> dict[str, Any]:
+def _facts(
+    recipe: Recipe, dataset: Dataset, parts: Parts, folder: Path, device: torch.device, processes: Processes
+) -> dict[str, Any]:
     return {
         "run": str(folder),
         "network": recipe.network,
@@ -351,6 +434,7 @@ def _facts(recipe: Recipe, dataset: Dataset, parts: Parts, folder: Path, device:
         "input": recipe.input,
         "epochs": recipe.epochs,
         "batch": recipe.batch,
+        "processes": processes.count,
         "device": describe_device(device),
         "precision": recipe.precision,
     }

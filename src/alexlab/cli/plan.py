@@ -1,0 +1,57 @@
+"""`alexlab plan`"""
+
+import click
+
+from alexlab.cli import options
+
+
+@click.command("plan")
+@click.argument("network", metavar="NETWORK|module.py:Class")
+@click.option("--devices", type=int, required=True, help="Up to how many, at most 1,024.")
+@click.option("--bandwidth", required=True, metavar="10Gbit/s", help="Of the link of each device, in each direction.")
+@click.option("--latency", default="0.1ms", show_default=True, help="Of the link, one way.")
+@click.option(
+    "--batch", type=click.IntRange(1), help="Images of an update, over all devices; by default 128 for each device."
+)
+@click.option(
+    "--images-per-second",
+    type=click.FloatRange(0, min_open=True),
+    help="What one device alone trains, as `alexlab train` shows it at a batch of 128; by default a core of an AMD EPYC.",
+)
+@options.as_json
+def plan(
+    network: str,
+    devices: int,
+    bandwidth: str,
+    latency: str,
+    batch: int | None,
+    images_per_second: float | None,
+    as_json: bool,
+) -> None:
+    """Predict the time of an update of NETWORK with many devices, and which way of dividing the work wins.
+
+    The ways are those of `alexlab train --parallel`: data, towers, hybrid. docs/parallel.md has the model and its error.
+    """
+    import json
+
+    from alexlab.cli.tables import print_table
+    from alexlab.plan import planning
+    from alexlab.plan.model import Link
+    from alexlab.plan.units import bits_per_second, seconds
+
+    link = Link(bits_per_second(bandwidth), seconds(latency))
+    found = planning.plan(network, devices, link, batch, images_per_second)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=1))
+        return
+    ways = [way for way in planning.WAYS if any(way in row.ways for row in found.rows)]
+    heads = ["devices", "batch", *(f"{way}, s (MB)" for way in ways), "wins", "images/s"]
+    rows = []
+    for row in found.rows:
+        cells = [f"{p.seconds:.3f} ({p.sent / 1e6:.1f})" if (p := row.ways.get(way)) else "-" for way in ways]
+        best = row.best if len(row.ways) > 1 else "-"
+        rows.append((f"{row.devices:,}", f"{row.batch:,}", *cells, best, f"{row.images_per_second:,.0f}"))
+    print_table(heads, rows, right=[i for i in range(len(heads)) if heads[i] != "wins"])
+    click.echo(
+        f"Seconds of an update, and what each device sends in it. Device: {found.device.name}; link: {bandwidth}, {latency} one way."
+    )

@@ -1,0 +1,1 @@
+"""How long an update takes with many devices, and which way of dividing the work is the fastest: a model, see docs/parallel.md."""
