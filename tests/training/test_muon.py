@@ -69,11 +69,12 @@ def test_convolutions_move_by_the_rate_and_the_rest_by_adamw() -> None:
 
 @pytest.mark.parametrize("stop", [1, 13, 16])
 def test_a_training_that_ends_within_an_epoch_goes_on_to_the_same_weights(stop: int) -> None:
-    whole = training.train(**SHORT, epochs=1.3, out="whole")
+    how: dict[str, Any] = {**SHORT, "epochs": 1.3, "small_side": 20, "small_share": 0.5}
+    whole = training.train(**how, out="whole")
     batches = whole.metrics("point")[-1]["step"] / whole.metrics("point")[-1]["epoch"]
     assert whole.result["steps"] == round(1.3 * batches)
     assert [line["epoch"] for line in whole.metrics("epoch")] == [1, pytest.approx(1.3, abs=0.05)]
-    training.train(**SHORT, epochs=1.3, steps=stop, out="parts")
+    training.train(**how, steps=stop, out="parts")
     parts = training.resume("parts", device="cpu")
     assert parts.metrics() == whole.metrics()
     mine, theirs = (load_file(Path(name) / "last.safetensors") for name in ("whole", "parts"))

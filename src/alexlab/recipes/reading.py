@@ -26,6 +26,8 @@ PRESETS = (
     "fast-alexnet",
     "best-alexnet",
     "fast-alexnet8",
+    "fast-lenet",
+    "fast-lenet5",
 )
 
 LONGEST = 100_000  # characters of a recipe
