@@ -23,8 +23,8 @@ from alexlab.training import checkpoint
 from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import Standing, Sums
 from alexlab.training.data_parallel import gathered, in_parallel, share_of_loss, spread
-from alexlab.training.divided import Divided
 from alexlab.training.divergence import Diverged, not_finite
+from alexlab.training.divided import Divided
 from alexlab.training.evaluation import BATCH, Evaluation, from_logits, log_probabilities
 from alexlab.training.interruption import Interrupted, Interruption
 from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
