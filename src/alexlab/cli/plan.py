@@ -35,6 +35,7 @@ def plan(
     import json
 
     from alexlab.cli.tables import print_table
+    from alexlab.parallel.ways import WAYS
     from alexlab.plan import planning
     from alexlab.plan.model import Link
     from alexlab.plan.units import bits_per_second, seconds
@@ -44,7 +45,7 @@ def plan(
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=1))
         return
-    ways = [way for way in planning.WAYS if any(way in row.ways for row in found.rows)]
+    ways = [way for way in WAYS if any(way in row.ways for row in found.rows)]
     heads = ["devices", "batch", *(f"{way}, s (MB)" for way in ways), "wins", "images/s"]
     rows = []
     for row in found.rows:

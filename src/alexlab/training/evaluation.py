@@ -128,7 +128,8 @@ def log_probabilities(
     found: list[torch.Tensor] = []
     batch = BATCH // (count or 1)
     try:
-        with torch.inference_mode():
+        # Distributed tensors divide a product otherwise where nothing is taken apart for autograd, and exchange more for it.
+        with torch.no_grad() if together else torch.inference_mode():
             for number, (images, _) in enumerate(store.batches(np.arange(len(store)), batch, None, rows), start=1):
                 if len(images) or together:  # of a small batch there may be none
                     found.append(_of_batch(network, images.to(device), preparation, count).cpu())

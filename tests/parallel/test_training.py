@@ -1,0 +1,76 @@
+"""`alexlab train --parallel towers` and `hybrid`: the run of one process, and runs that change the way in their midst."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from alexlab.errors import UserError
+from alexlab.parallel.ways import HYBRID, TOWERS, check_way
+
+Alexlab = Callable[..., subprocess.CompletedProcess[str]]
+
+TOGETHER = ("--epochs", "1", "--set", "batch=512", "--set", "input=67", "--set", "rate=0.001")  # three updates
+
+
+def run(alexlab: Alexlab, *arguments: str) -> None:
+    done = alexlab("train", *arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def is_the_same_run(one: str, other: str) -> None:
+    """Weights as float32 rounds other orders of sums, and the figures that follow from them."""
+    expected, found = (load_file(Path(name) / "last.safetensors") for name in (one, other))
+    assert list(found) == list(expected)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=0, atol=2e-5, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("network", "way"),
+    [("alexnet-2012", "towers"), pytest.param("alexnet-torchvision", "hybrid", marks=pytest.mark.long)],
+)
+def test_a_run_goes_on_in_another_way(alexlab: Alexlab, network: str, way: str) -> None:
+    divided = ("--parallel", way, "--processes", "2")
+    run(alexlab, network, "digits", *TOGETHER, "--out", "one")
+    run(alexlab, network, "digits", *TOGETHER, "--out", "first", "--steps", "2", *divided)
+    run(alexlab, "--resume", "first")
+    is_the_same_run("one", "first")
+    run(alexlab, network, "digits", *TOGETHER, "--out", "then", "--steps", "1")
+    run(alexlab, "--resume", "then", *divided)
+    is_the_same_run("one", "then")
+
+
+@pytest.mark.parametrize(
+    ("way", "network", "processes", "said"),
+    [
+        ("towers", "lenet-relu", 2, "networks that have: alexnet-paper, alexnet-2012"),
+        ("towers", "alexnet-2012", 3, "expected 2 (--processes 2"),
+        ("towers", "own.py:Network", 2, "own.py:Network has not two towers"),
+        ("hybrid", "alexnet-paper", 2, "networks that have: alexnet-textbook, alexnet-227"),
+        ("hybrid", "alexnet-textbook", 1, "1 process cannot divide"),
+        ("hybrid", "alexnet-227", 16, "cannot divide alexnet-227's 1,000 hidden units"),
+        ("towers", "alexnet-2021", 2, "did you mean 'alexnet-2012'"),
+    ],
+)
+def test_a_way_that_does_not_fit(way: str, network: str, processes: int, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        check_way(way, network, processes)  # type: ignore[arg-type]
+    assert said in str(error.value)
+
+
+def test_what_fits() -> None:
+    for network in TOWERS:
+        check_way("towers", network, 2)
+    for network in HYBRID:
+        check_way("hybrid", network, 2)
+
+
+def test_the_command_line_says_it(alexlab: Alexlab) -> None:
+    done = alexlab("train", "lenet-relu", "digits", "--parallel", "towers", "--out", "run")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "lenet-relu has not two towers" in done.stderr
+    assert not Path("run").exists()
