@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 
-from alexlab.training.train import Quiet, train
+from alexlab.training.train import train
+from alexlab.training.watching import Quiet
 from measuring import heading, in_turn, matrix_rate, ratios, spread, table
 from references.loops import textbook_alexnet, tutorial_lenet
 

@@ -20,7 +20,7 @@ from alexlab.training import lock, saving
 from alexlab.training import train as training
 from alexlab.training.checkpoint import checkpoints
 from alexlab.training.run import Run
-from alexlab.training.train import Quiet
+from alexlab.training.watching import Quiet
 from alexlab.training.writing import CHECKSUMS, check_digest, noted_digests, write_file
 from tests.conftest import write_photographs
 from tests.faults.campaign import TINY, differences

@@ -5,11 +5,26 @@ from pathlib import Path
 from alexlab.errors import UserError
 from alexlab.recipes.schema import Recipe
 from alexlab.training import folder as run_folder
+from alexlab.training.processes import Processes
 from alexlab.training.run import Run
 
 
-def run_of_job(asked: Recipe, out: Path | None, job: str) -> Run | None:
-    """The run that torchrun's `job` made of the same recipe before it was started anew, at `out` or below runs/."""
+def run_before(asked: Recipe, out: Path | None, carry_on: bool, processes: Processes) -> Run | None:
+    """The run to go on with: that of torchrun's job where it was started anew, or the one to `carry_on` with; None for a new one.
+
+    The first process looks for all: the folder may be filling while another one would look.
+    """
+    found = None
+    if processes.is_first and processes.job:
+        found = _run_of_job(asked, out, processes.job)
+    if processes.is_first and carry_on and found is None:
+        found = run_to_continue(asked, out)
+    folder = processes.from_first(str(found.folder) if found else None)
+    return found or (Run(folder) if folder else None)
+
+
+def _run_of_job(asked: Recipe, out: Path | None, job: str) -> Run | None:
+    """The run that torchrun's `job` made of the same recipe, at `out` or below runs/."""
     places = run_folder.folders_of_runs(run_folder.RUNS) if out is None else [out]
     found = [folder for folder in places if _is_of(folder, asked) and Run(folder).facts.get("job") == job]
     return Run(max(found, key=_started)) if found else None

@@ -14,7 +14,10 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from alexlab.data.preparation import Preparation
+from alexlab.data.store import Store
 from alexlab.errors import UserError
+from alexlab.training.evaluation import BATCH, Evaluation, Progress, from_logits, log_probabilities
 from alexlab.training.processes import Processes
 
 BUCKET_MB = 25  # PyTorch's own choice; others were no faster (benchmarks/scaling_out.md)
@@ -172,7 +175,38 @@ def _from_first(tensor: torch.Tensor, processes: Processes) -> torch.Tensor:
     return tensor
 
 
-def gathered(rows: torch.Tensor, columns: int, of: list[int], processes: Processes) -> torch.Tensor | None:
+def over_all(
+    seen: list[tuple[float, int, int]], asked: bool, processes: Processes
+) -> tuple[list[tuple[float, int, int]], bool]:
+    """Mean loss, right answers and images of some updates over all processes, and whether one of them was asked to stop."""
+    mine = [figure for loss, right, images in seen for figure in (loss * images, right, images)]
+    *sums, stop = processes.sums(*mine, asked)
+    figures = zip(sums[::3], sums[1::3], sums[2::3], strict=True)
+    return [(loss / images, int(right), int(images)) for loss, right, images in figures], stop > 0
+
+
+def evaluated_in_parts(
+    network: nn.Module,
+    store: Store,
+    preparation: Preparation,
+    device: torch.device,
+    on: str,
+    classes: tuple[str, ...],
+    progress: Progress,
+    processes: Processes,
+    together: bool = False,
+) -> Evaluation | None:
+    """As `evaluate`, every batch shared out among the processes; the figures are the first's, the others get None.
+
+    `together` is whether they have to call the network together, for a batch of which one has no image too.
+    """
+    mine = log_probabilities(network, store, preparation, device, None, progress, processes.part, together)
+    batches = [min(BATCH, len(store) - at) for at in range(0, len(store), BATCH)]
+    logits_NK = _gathered(mine, len(classes), batches, processes)
+    return None if logits_NK is None else from_logits(logits_NK, store.labels, on, classes, store.names)
+
+
+def _gathered(rows: torch.Tensor, columns: int, of: list[int], processes: Processes) -> torch.Tensor | None:
     """The rows of all processes in the order of the whole, in the first process; None in the others.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,31 +22,22 @@ from alexlab.recipes.schema import Recipe
 from alexlab.training import checkpoint
 from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import Standing, Sums
-from alexlab.training.data_parallel import gathered, in_parallel, share_of_loss, spread
+from alexlab.training.data_parallel import evaluated_in_parts, in_parallel, over_all, share_of_loss, spread
 from alexlab.training.divergence import Diverged, not_finite
 from alexlab.training.divided import Divided
-from alexlab.training.evaluation import BATCH, Evaluation, from_logits, log_probabilities
+from alexlab.training.evaluation import BATCH, Evaluation, evaluate
 from alexlab.training.interruption import Interrupted, Interruption
 from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
 from alexlab.training.processes import Processes
 from alexlab.training.saving import Saver
 from alexlab.training.seeds import epoch_order, generator_for, seed_draws, seed_for
+from alexlab.training.watching import Watcher
 from alexlab.training.weights import NotFinite, to_bytes
 
 POINTS = 5  # of the curves within an epoch, as the textbook draws them
 EPOCH_WITHOUT_NOISE = 67  # as it ran in 2012
 LATE_CHECK = 10  # updates between looks at the losses, on a device where looking means waiting
 MOST_ROLLBACKS = 3
-
-
-class Watcher(Protocol):
-    """Who is told how a training goes. Facts are those of metrics.jsonl, with `images_per_second` and `seconds`."""
-
-    def preparing(self, what: str, done: int, total: int) -> None: ...
-    def started(self, facts: dict[str, Any]) -> None: ...
-    def stepped(self, facts: dict[str, Any]) -> None: ...
-    def recorded(self, facts: dict[str, Any]) -> None: ...
-    def noted(self, text: str) -> None: ...
 
 
 @dataclass
@@ -259,16 +250,11 @@ class Loop:
     def _seen_by_all(self) -> list[tuple[float, int, int]]:
         """Mean loss, right answers and images of the latest updates, over all processes; they tell each other whether to stop too."""
         seen = [(loss.item(), int(right.item()), images) for loss, right, images in self._unseen]
-        if self.processes.count == 1:
-            return seen
-        counts = self.rows is not None or self.processes.is_first  # two towers see the same images
-        mine = [counts * figure for loss, right, images in seen for figure in (loss * images, right, images)]
-        *figures, asked = self.processes.sums(*mine, self.stop.asked)
-        self._asked = asked > 0
-        return [
-            (loss / images, int(right), int(images))
-            for loss, right, images in zip(figures[::3], figures[1::3], figures[2::3], strict=True)
-        ]
+        if self.processes.count > 1:
+            counts = self.rows is not None or self.processes.is_first  # two towers see the same images
+            mine = seen if counts else [(0.0, 0, 0)] * len(seen)
+            seen, self._asked = over_all(mine, self.stop.asked, self.processes)
+        return seen
 
     def _diverged(self, what: str, step: int) -> Diverged:
         self._unseen.clear()
@@ -404,29 +390,20 @@ class Loop:
         return standing.epoch + 1 if standing.batch == self.batches else standing.epoch + standing.batch / self.batches
 
     def _evaluate(self) -> Evaluation | None:
-        """The watched images, each batch shared out among the processes; None in those that are not the first."""
-        processes = self.processes
+        """The figures on the watched images, which the processes share out; None in those that are not the first."""
 
         def progress(done: int, total: int) -> None:
-            (asked,) = processes.sums(self.stop.asked)
+            (asked,) = self.processes.sums(self.stop.asked)
             if asked and done < total:
                 raise Interrupted
             self.watcher.preparing(f"evaluating on {self.recipe.watch}", done, total)
 
-        found = log_probabilities(
-            self.network, self.watched, self.preparation, self.device, None, progress, self.rows, bool(self.divided)
-        )
+        of, to = (self.watched, self.preparation), (self.watched_name, self.classes)
         if self.rows:
-            count = len(self.watched)
-            whole = gathered(
-                found, len(self.classes), [min(BATCH, count - at) for at in range(0, count, BATCH)], processes
-            )
-            if whole is None:
-                return None
-            found = whole
-        if not processes.is_first:
-            return None
-        return from_logits(found, self.watched.labels, self.watched_name, self.classes, self.watched.names)
+            every = bool(self.divided)
+            return evaluated_in_parts(self.network, *of, self.device, *to, progress, self.processes, every)
+        found = evaluate(self.network, *of, self.device, *to, progress)
+        return found if self.processes.is_first else None
 
     def _facts_of_step(self) -> dict[str, Any]:
         standing = self.standing

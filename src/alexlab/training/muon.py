@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from alexlab.training.update_2012 import first_convolutions
+
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 STEPS = 5
 
@@ -78,6 +80,6 @@ class Muon(torch.optim.AdamW):
 
 def convolutions_after_the_first(network: nn.Module) -> list[nn.Parameter]:
     """What Muon is for: weights that map features to features. The first layer reads pixels; AlexNet's linear ones are too large."""
-    weights: list[nn.Parameter] = []
-    weights += [layer.weight for layer in network.modules() if isinstance(layer, nn.Conv2d)]  # type: ignore[misc]
-    return [weight for weight in weights[1:] if weight.requires_grad]
+    first = first_convolutions(network)
+    layers = [layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d) and name not in first]
+    return [layer.weight for layer in layers if layer.weight.requires_grad]  # type: ignore[misc]

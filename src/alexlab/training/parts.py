@@ -1,6 +1,7 @@
 """Which images a run trains on, watches, and is tested on; recorded in the run, so that it can be repeated."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from alexlab.data.images import ArrayImages, Dataset, FileImages, Split
 from alexlab.data.split import divide, held_out, joined
 from alexlab.errors import UserError
 from alexlab.recipes.schema import Recipe
+from alexlab.training.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,19 @@ def check_unchanged(parts: Parts, recorded: dict[str, Any], where: str) -> None:
                 f"{where}: the {name} images have the names and labels of the run's, but other content. Restore the dataset, or start "
                 "a new run."
             )
+
+
+def check_same(recipe: Recipe, parts: Parts, processes: Processes, parallel: str) -> None:
+    """Raise UserError unless all processes train by the same recipe on the same images, and divide the work the same way."""
+    if processes.count == 1:
+        return
+    texts = {"recipe": recipe.model_dump_json() + parallel, "dataset": json.dumps(record(parts))}
+    mend = {
+        "recipe": "Start all with the same command, and the same files that it names.",
+        "dataset": "Every machine needs the same files; `alexlab datasets check` tells about them.",
+    }
+    for what, text in texts.items():
+        processes.check_same(what, hashlib.sha256(text.encode()).hexdigest(), mend[what])
 
 
 def as_recorded(dataset: Dataset, recorded: dict[str, Any], part: str) -> Split:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alexlab.errors import UserError
-from alexlab.training.loop import Watcher
+from alexlab.training.watching import Watcher
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,7 @@
 """From names to a finished run: everything is checked before the run's folder is made."""
 
-import hashlib
-import json
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,44 +30,25 @@ from alexlab.recipes.resolving import needs_statistics, preparation, resolved
 from alexlab.recipes.schema import Recipe
 from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import KEPT, checkpoints
-from alexlab.training.continuing import run_of_job, run_to_continue
+from alexlab.training.continuing import run_before
 from alexlab.training.data_parallel import check_parts
 from alexlab.training.device import choose_device, describe_device, enough_memory, environment, exact
 from alexlab.training.interruption import interruption
 from alexlab.training.lock import held
-from alexlab.training.loop import Loop, Watcher
-from alexlab.training.parts import Parts, check_unchanged, parts_of, record
+from alexlab.training.loop import Loop
+from alexlab.training.parts import Parts, check_same, check_unchanged, parts_of, record
 from alexlab.training.processes import WAIT, Ended, Processes, joined
 from alexlab.training.published import PUBLISHED, path_to_input, published
 from alexlab.training.run import Run
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
 from alexlab.training.threads import multiplications, threads_for
+from alexlab.training.watching import Quiet, Watcher
 from alexlab.training.weights import load_statistics, save_statistics
 from alexlab.training.writing import is_sealed, seal, write_file
 
 CHECKPOINT_EVERY = 5.0  # minutes
 INTERRUPTED = 130  # the exit code
-
-
-@dataclass(frozen=True)
-class Quiet:
-    """A watcher that says nothing."""
-
-    def preparing(self, what: str, done: int, total: int) -> None:
-        pass
-
-    def started(self, facts: dict[str, Any]) -> None:
-        pass
-
-    def stepped(self, facts: dict[str, Any]) -> None:
-        pass
-
-    def recorded(self, facts: dict[str, Any]) -> None:
-        pass
-
-    def noted(self, text: str) -> None:
-        pass
 
 
 def train(
@@ -121,7 +99,7 @@ def train(
         place = Path(out) if out else None
         directory = Path(data_dir) if data_dir else None
         how = (device, steps, memory, tensorboard, checkpoint_every, parallel)
-        before = _run_before(chosen, place, carry_on, processes)
+        before = run_before(chosen, place, carry_on, processes)
         if before is None:
             return _train(chosen, directory, place, *how, watcher, None, processes)
         if before.result["state"] != "finished":
@@ -145,17 +123,6 @@ def _chosen(network: str | None, dataset: str | None, recipe: str, values: dict[
     if chosen.pretrained in PUBLISHED:
         chosen = overridden(chosen, {"pretrained": str(published(chosen.pretrained, watcher.preparing))})
     return chosen
-
-
-def _run_before(asked: Recipe, place: Path | None, carry_on: bool, processes: Processes) -> Run | None:
-    """The run to go on with: the first process looks for it, since the folder may be filling while another one would look."""
-    found = None
-    if processes.is_first and processes.job:
-        found = run_of_job(asked, place, processes.job)
-    if processes.is_first and carry_on and found is None:
-        found = run_to_continue(asked, place)
-    folder = processes.from_first(str(found.folder) if found else None)
-    return found or (Run(folder) if folder else None)
 
 
 def resume(
@@ -231,7 +198,7 @@ def _train(
     dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, at=at, progress=watcher.preparing)
     recipe = resolved(recipe, dataset)
     parts = parts_of(dataset, recipe)
-    _check_together(recipe, parts, parallel, processes)
+    check_same(recipe, parts, processes, parallel)
     doubts: list[str] = []
     if before:
         check_unchanged(parts, run_folder.read_json(before.folder / "split.json"), str(before.folder))
@@ -273,6 +240,9 @@ def _train(
             if before:
                 _go_back(loop)
             watcher.started(_facts(recipe, dataset, parts, folder, chosen, processes))
+            if before and processes.job:
+                plural = "es" if processes.count > 1 else ""
+                watcher.noted(f"the job goes on at update {loop.standing.step:,} in {processes.count} process{plural}.")
             for doubt in doubts:
                 watcher.noted(doubt)
             began = time.perf_counter()
@@ -290,20 +260,6 @@ def _train(
             if state == "finished":
                 _tidy(folder)  # not before the run says that it is finished
     return Run(folder)
-
-
-def _check_together(recipe: Recipe, parts: Parts, parallel: Way, processes: Processes) -> None:
-    """Raise UserError unless all processes train by the same recipe on the same images."""
-    if processes.count == 1:
-        return
-    digests = (
-        hashlib.sha256(text.encode()).hexdigest()
-        for text in (recipe.model_dump_json() + parallel, json.dumps(record(parts)))
-    )
-    processes.check_same("recipe", next(digests), "Start all with the same command, and the same files that it names.")
-    processes.check_same(
-        "dataset", next(digests), "Every machine needs the same files; `alexlab datasets check` tells about them."
-    )
 
 
 def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Module:

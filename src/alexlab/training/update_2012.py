@@ -64,13 +64,18 @@ def rates_as_it_ran(epoch: int) -> Rates:
     return Rates(weights, 0.02, min(weights, 0.00001) if epoch >= 67 else weights, 0.02)
 
 
+def first_convolutions(network: nn.Module) -> set[str]:
+    """The names of the layers that read pixels: those called conv1, one in each tower, else the first convolution."""
+    convolutions = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
+    return {name for name in convolutions if name.rpartition(".")[2] == "conv1"} or set(convolutions[:1])
+
+
 def groups_2012(network: nn.Module, rates: Rates, weight_decay: float = 0.0005) -> list[dict[str, Any]]:
     """Groups for `Update2012`, one for each field of `Rates` and named after it; only weights decay.
 
     conv1 is the layer of that name, in each tower; in a network that names none, the first convolution.
     """
-    convolutions = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
-    first = {name for name in convolutions if name.rpartition(".")[2] == "conv1"} or set(convolutions[:1])
+    first = first_convolutions(network)
     members: dict[str, list[nn.Parameter]] = {name: [] for name in Rates._fields}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
