@@ -130,7 +130,8 @@ class Loop:
     def _epoch(self) -> str | None:
         """The updates of one epoch that are still to be made; "stopped" or "interrupted" where not all are."""
         standing, recipe = self.standing, self.recipe
-        order = epoch_order(recipe.seed, standing.epoch, len(self.train))[standing.batch * recipe.batch :]
+        order = epoch_order(recipe.seed, standing.epoch, len(self.train), self.train.shards, recipe.batch)
+        order = order[standing.batch * recipe.batch :]
         self.network.train()
         began = time.perf_counter()
         in_worker = self._input_of(standing.step) if self.device.type == "cpu" else None
