@@ -13,7 +13,18 @@ from alexlab.parallel.ways import HYBRID, TOWERS, check_way
 
 Alexlab = Callable[..., subprocess.CompletedProcess[str]]
 
-TOGETHER = ("--epochs", "1", "--set", "batch=512", "--set", "input=67", "--set", "rate=0.001")  # three updates
+TOGETHER = (
+    "--epochs",
+    "1",
+    "--set",
+    "batch=512",
+    "--set",
+    "input=67",
+    "--set",
+    "optimiser=sgd",
+    "--set",
+    "rate=0.01",
+)  # 3 updates
 
 
 def run(alexlab: Alexlab, *arguments: str) -> None:
