@@ -14,6 +14,7 @@ TWO: list[Case] = [
     ("paper", "towers", "sgd", False, 8),
     ("2012", "towers", "sgd-2012", True, 8),
     ("2012", "towers", "adam", False, 7),
+    ("paper", "towers", "muon", False, 8),
     ("small", "hybrid", "sgd", True, 8),
     ("small", "hybrid", "adam", False, 7),
     ("small", "hybrid", "sgd-2012", False, 8),
