@@ -36,6 +36,8 @@ def net(classes, input):
 UPDATES = 32  # an epoch: 1,500 images in batches of 48
 TRAINED = ("slow.py:net", "digits", "--set", "batch=48", "--set", "watch=test", "--out", "run")
 SAVED = ("--checkpoint-every", "0.005", "--wait", "6")
+# Without the last, PyTorch 2.13 tells a machine that joins later on no address to meet at: it waits for one until it gives up.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "eth0", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 MEETING = "last_call_timeout=1,timeout=120,read_timeout=120"
 
 
@@ -68,7 +70,7 @@ class Machines:
                 [*inside, *TRAINED, *SAVED, "--epochs", str(epochs)],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "eth0"},
+                env={**os.environ, **ENVIRONMENT},
             )
 
     def cut(self, i: int) -> None:
