@@ -19,6 +19,7 @@ first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 port=$(( 20000 + SLURM_JOB_ID % 20000 ))
 here=${SLURM_GPUS_ON_NODE:-1} # processes on each machine
 export OMP_NUM_THREADS=$(( ${SLURM_CPUS_PER_TASK:-1} / here > 0 ? ${SLURM_CPUS_PER_TASK:-1} / here : 1 ))
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 # PyTorch 2.13 would not tell a machine that comes back where to meet
 
 # c10d finds out by itself who is first; --max-restarts is for processes that fail while the machines stay.
 srun --kill-on-bad-exit=1 torchrun --nnodes "$machines" --nproc-per-node "$here" --max-restarts 3 \

@@ -1,0 +1,90 @@
+"""The examples of where people run it are what their systems take."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PLACES = Path(__file__).parent.parent / "examples" / "scale-out"
+KUBERNETES = "1.30"
+
+
+def documents() -> list[dict[str, Any]]:
+    yaml = pytest.importorskip("yaml")
+    return list(yaml.safe_load_all((PLACES / "kubernetes.yaml").read_text(encoding="utf-8")))
+
+
+def test_kubernetes_takes_every_object() -> None:
+    validate = pytest.importorskip("kubernetes_validate")
+    found = documents()
+    assert [each["kind"] for each in found] == ["Service", "Job"]
+    for each in found:
+        validate.validate(each, KUBERNETES, strict=True)
+    found[1]["spec"]["completionModes"] = found[1]["spec"].pop("completionMode")
+    with pytest.raises(validate.ValidationError):  # so it would tell
+        validate.validate(found[1], KUBERNETES, strict=True)
+
+
+def test_the_parts_of_the_kubernetes_job_fit_together() -> None:
+    service, job = documents()
+    name, spec, pod = job["metadata"]["name"], job["spec"], job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    options = dict(re.findall(r"--(\S+?)=(\S+)", " ".join(container["args"])))
+    assert spec["completions"] == spec["parallelism"] == int(options["nnodes"])
+    assert pod["subdomain"] == service["metadata"]["name"] and service["spec"]["selector"] == {"job-name": name}
+    assert options["rdzv-endpoint"] == f"{name}-0.{pod['subdomain']}:{service['spec']['ports'][0]['port']}"
+    assert int(container["resources"]["limits"]["nvidia.com/gpu"]) == int(options["nproc-per-node"])
+    assert {each["name"] for each in container["volumeMounts"]} == {each["name"] for each in pod["volumes"]}
+
+
+def run_with(script: str, programs: dict[str, str], tmp_path: Path, **environment: str) -> list[str]:
+    """The arguments with which a script starts the last of these programs, which say what is given."""
+    for name, says in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{says}\n")
+        (tmp_path / name).chmod(0o755)
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **environment}
+    words = ["lenet5", "digits", "--out", "run"]
+    done = subprocess.run(["bash", PLACES / script, *words], capture_output=True, text=True, env=variables)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_slurm_starts_torchrun_once_on_each_machine_and_alexlab_takes_what_it_is_given(tmp_path: Path) -> None:
+    script = (PLACES / "slurm.sh").read_text(encoding="utf-8")
+    assert "#SBATCH --ntasks-per-node=1" in script and "#SBATCH --requeue" in script
+    said = run_with(
+        "slurm.sh",
+        {"scontrol": "printf 'node7\\nnode8\\n'", "srun": 'echo "$@"'},
+        tmp_path,
+        SLURM_NNODES="2",
+        SLURM_JOB_NODELIST="node[7-8]",
+        SLURM_JOB_ID="4100042",
+        SLURM_GPUS_ON_NODE="4",
+        SLURM_CPUS_PER_TASK="16",
+    )
+    started = " ".join(said)
+    assert "torchrun --nnodes 2 --nproc-per-node 4" in started and "--rdzv-id 4100042" in started
+    assert re.search(r"--rdzv-endpoint node7:2\d{4} ", started)
+    parsed(said[said.index("train") + 1 :])
+
+
+def test_one_machine_starts_a_process_for_each_gpu(tmp_path: Path) -> None:
+    said = run_with("one-machine.sh", {"nvidia-smi": "printf 'a\\nb\\nc\\n'", "alexlab": 'echo "$@"'}, tmp_path)
+    assert said[:1] == ["train"] and said[said.index("--processes") + 1] == "3"
+    parsed(said[1:])
+
+
+def test_kubernetes_gives_alexlab_arguments_that_it_takes() -> None:
+    arguments = documents()[1]["spec"]["template"]["spec"]["containers"][0]["args"]
+    parsed(arguments[arguments.index("train") + 1 :])
+
+
+def parsed(arguments: list[str]) -> None:
+    """The command line reads these arguments of `train` without an error."""
+    from alexlab.cli.train import train
+
+    with train.make_context("train", list(arguments)):
+        pass
