@@ -14,6 +14,7 @@ from alexlab.process import collect_rarely, settle
 COMMANDS = {
     "networks": "list the networks; `networks show NAME` tells where one comes from",
     "datasets": "list the datasets; `datasets show NAME` draws examples",
+    "pack": "a dataset into tar shards that many machines read, with an index and checksums",
     "recipes": "list the recipes; `recipes show NAME` prints one",
     "train": "train a network on a dataset",
     "runs": "list the runs: finished, interrupted, damaged, and their best figures",

@@ -64,13 +64,16 @@ def cache_folder() -> Path:
 
 def key_of(images: FileImages, preparation: Preparation) -> str:
     """What tells these images, decoded by this preparation, from all others: a hexadecimal digest."""
-    root = images.files.root
+    root, version = Path(images.files.root), images.files.version
     packed = root.is_file()
     digest = hashlib.sha256()
     made_by = {library: _version(library) for library in DECODERS}
     facts = {"format": FORMAT, "store": preparation.store, "fit": preparation.fit, "by": made_by}
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for name in (root.name, *images.names) if packed else images.names:
+        if version:
+            digest.update(f"{name}\0{version(name)}\n".encode())
+            continue
         state = (root if packed else root / name).stat()
         digest.update(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()

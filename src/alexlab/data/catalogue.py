@@ -152,6 +152,6 @@ def find(name: str) -> Entry:
     raise unknown(
         "dataset",
         name,
-        [*(entry.name for entry in DATASETS), "folder:PATH", "ilsvrc:PATH", "list:FILE.csv"],
+        [*(entry.name for entry in DATASETS), "folder:PATH", "ilsvrc:PATH", "list:FILE.csv", "shards:PATH"],
         "alexlab datasets",
     )

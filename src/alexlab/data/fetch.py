@@ -28,7 +28,7 @@ TIMEOUT = urllib3.Timeout(connect=10, read=30)
 PASSING = (408, 425, 429)  # of the answers 4xx, those that another try may mend
 
 
-class _Final(Exception):
+class Final(Exception):
     """An answer that another try will not mend."""
 
 
@@ -109,7 +109,7 @@ def _bring(file: File, part: Path, progress: Progress | None) -> None:
             problem = OSError("the connection ended early")
         except urllib3.exceptions.HTTPError as error:
             problem = error
-        except _Final as error:
+        except Final as error:
             problem = error
             break
         gained = part.exists() and part.stat().st_size >= before + CHUNK
@@ -125,6 +125,10 @@ def _carry_on(file: File, part: Path, progress: Progress | None) -> bool:
     have = part.stat().st_size if part.exists() else 0
     if file.size is not None and have >= file.size:
         return True
+    if not file.url.startswith(("http://", "https://")):
+        from alexlab.data.objects import carry_on  # not at the top: fsspec need not be installed
+
+        return carry_on(file, part, progress)
     retries = urllib3.Retry(total=None, connect=0, read=0, other=0, redirect=5)
     with urllib3.PoolManager(timeout=TIMEOUT, retries=retries) as pool:
         headers = {"Range": f"bytes={have}-"} if have else {}
@@ -136,7 +140,7 @@ def _carry_on(file: File, part: Path, progress: Progress | None) -> bool:
             if response.status == 416 and have and file.size is None:
                 return True  # there is nothing after what we have
             if 400 <= response.status < 500 and response.status not in PASSING:
-                raise _Final(f"the server answered {response.status}")
+                raise Final(f"the server answered {response.status}")
             if response.status not in (200, 206):
                 raise urllib3.exceptions.HTTPError(f"the server answered {response.status}")
             if response.status == 200:
@@ -147,7 +151,7 @@ def _carry_on(file: File, part: Path, progress: Progress | None) -> bool:
             announced = _announced(response.headers)
             size = file.size or (MOST_UNKNOWN if announced is None else have + announced)
             if size > (file.size or MOST_UNKNOWN):
-                raise _Final(f"the server announces {size:,} bytes, more than {MOST_UNKNOWN:,}")
+                raise Final(f"the server announces {size:,} bytes, more than {MOST_UNKNOWN:,}")
             with part.open("r+b" if part.exists() else "wb") as out:
                 out.truncate(have)
                 out.seek(have)

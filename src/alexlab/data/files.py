@@ -9,10 +9,11 @@ import tarfile
 import tempfile
 import weakref
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from alexlab.errors import UserError
 
@@ -23,22 +24,37 @@ MOST_FILES = 4_000_000  # three times ImageNet's challenge
 LONGEST_NAME = 4096
 
 
+class Far(Protocol):
+    """Files that are fetched in pieces (shards) of many."""
+
+    def piece(self, name: str) -> int:
+        """The number of the piece that a file lies in."""
+
+    def ahead(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        """While the block runs, fetch ahead for somebody who reads these files in this order."""
+
+
 @dataclass(frozen=True)
 class Files:
     """Named files.
 
     Attributes:
+        root: the folder or archive, or the address of what is far.
         names: relative POSIX paths, sorted.
         folders: those seen, empty ones included.
         read: the content of a file. Raises UserError where it cannot be read, or has changed since it was read before.
         size: the bytes of a file. Raises UserError where it is gone.
+        version: what changes with a file's content, where that is not told by size and time of change of the file, or of the archive.
+        far: where the files are fetched from; None where they lie on this machine.
     """
 
-    root: Path
+    root: Path | str
     names: tuple[str, ...]
     folders: frozenset[str]
     read: Callable[[str], bytes]
     size: Callable[[str], int]
+    version: Callable[[str], str] | None = None
+    far: Far | None = None
 
 
 def is_archive(path: Path) -> bool:
@@ -100,9 +116,33 @@ def _archive(path: Path) -> Files:
     except (EOFError, zlib.error, OSError) as error:
         raise _damaged(path, error) from error
     try:
+        members, folders = tar_members(plain, path)
+    except BaseException:
+        os.close(plain)
+        raise
+
+    def read(name: str) -> bytes:
+        offset, size = members[name]
+        data = os.pread(plain, size, offset)  # safe from several threads
+        if len(data) != size:
+            raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
+        return data
+
+    files = Files(path, tuple(sorted(members)), frozenset(folders - {""}), read, lambda name: members[name][1])
+    weakref.finalize(files, os.close, plain)
+    return files
+
+
+def tar_members(plain: int, path: Path) -> tuple[dict[str, tuple[int, int]], set[str]]:
+    """Offset and size of the regular files in the tar that the file descriptor `plain` reads, by name, and its folders.
+
+    Raises:
+        UserError: the tar is damaged, or holds what none should.
+    """
+    members: dict[str, tuple[int, int]] = {}
+    folders: set[str] = set()
+    try:
         os.lseek(plain, 0, os.SEEK_SET)
-        members: dict[str, tuple[int, int]] = {}
-        folders: set[str] = set()
         with os.fdopen(plain, "rb", closefd=False) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             end, before = os.fstat(plain).st_size, -1
             while (member := archive.next()) is not None:
@@ -121,22 +161,11 @@ def _archive(path: Path) -> Files:
                     while parent and parent not in folders:
                         folders.add(parent)
                         parent = parent.rpartition("/")[0]
+    except UserError:
+        raise
     except Exception as error:  # tarfile raises much on headers that lie
-        os.close(plain)
-        if isinstance(error, UserError):
-            raise
         raise _damaged(path, error) from error
-
-    def read(name: str) -> bytes:
-        offset, size = members[name]
-        data = os.pread(plain, size, offset)  # safe from several threads
-        if len(data) != size:
-            raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
-        return data
-
-    files = Files(path, tuple(sorted(members)), frozenset(folders - {""}), read, lambda name: members[name][1])
-    weakref.finalize(files, os.close, plain)
-    return files
+    return members, folders
 
 
 def _damaged(path: Path, error: Exception) -> UserError:

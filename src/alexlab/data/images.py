@@ -1,6 +1,7 @@
 """Images of a split with their labels, as their source holds them: an array, or files not yet decoded."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,6 +72,11 @@ class FileImages:
         """What an error calls the image."""
         return f"{self.files.root}/{self.names[index]}"
 
+    def ahead(self, order: NDArray[np.int64]) -> AbstractContextManager[None]:
+        """While the block runs, what is far is fetched ahead for somebody who reads these images in this order."""
+        far = self.files.far
+        return far.ahead(self.names[i] for i in order) if far else nullcontext()
+
     def select(self, indices: NDArray[np.int64]) -> "FileImages":
         return FileImages(self.files, [self.names[i] for i in indices], self.shape)
 
@@ -101,7 +107,8 @@ class Dataset:
         shape: channels, height, width of every image where they are alike, else None.
         mean, std: of the training pixels at 0 to 1, by channel, where the catalogue knows them.
         augment: what may be done to an image without changing its label (words of data.preparation).
-        found: the folder or file it was read from.
+        found: the folder, file or address it was read from.
+        divided: False where `train` holds all images because nobody has said which of them are the test.
     """
 
     name: str
@@ -115,3 +122,4 @@ class Dataset:
     std: tuple[float, ...] | None
     augment: tuple[str, ...]
     found: str
+    divided: bool = True

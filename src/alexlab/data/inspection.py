@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from os import cpu_count
 
+import numpy as np
+
 from alexlab.data.decode import ImageError
-from alexlab.data.images import Dataset, Images
+from alexlab.data.images import Dataset, FileImages, Images
 
 AHEAD = 256  # images decoded at a time: bounded memory
 
@@ -46,7 +49,8 @@ def _inspect(images: Images, name: str, count: int, progress: Callable[[str, int
 
     found = Inspection(count)
     indices = iter(range(count))
-    with ThreadPoolExecutor(cpu_count() or 1) as pool:
+    ahead = images.ahead(np.arange(count)) if isinstance(images, FileImages) else nullcontext()
+    with ahead, ThreadPoolExecutor(cpu_count() or 1) as pool:
         while part := list(islice(indices, AHEAD)):
             _take(found, pool.map(look, part))
             progress(name, part[-1] + 1, count)

@@ -16,11 +16,14 @@ from alexlab.data.folder import read_folder, read_list
 from alexlab.data.idx import read_idx
 from alexlab.data.ilsvrc import read_ilsvrc
 from alexlab.data.images import ArrayImages, Dataset, Shape, Split
+from alexlab.data.shard_index import INDEX
+from alexlab.data.shards import is_address, read_shards
 from alexlab.data.split import divide, held_out
 from alexlab.errors import UserError
 
 READERS = {"folder": read_folder, "ilsvrc": read_ilsvrc, "list": read_list}
 """What reads a dataset that the user names by its path, `KIND:PATH`."""
+KINDS = (*READERS, "shards")
 
 TEST_FRACTION = 0.2  # held out of a folder that does not say what is its test
 
@@ -45,7 +48,9 @@ def open_dataset(
     at: Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:
-    """The dataset called `name`: of the catalogue, `folder:PATH`, `ilsvrc:PATH` or `list:FILE.csv`.
+    """The dataset called `name`: of the catalogue, `folder:PATH`, `ilsvrc:PATH`, `list:FILE.csv` or `shards:PATH`.
+
+    A folder with an index of shards needs no word before it, and an address (https://..., s3://...) is one of shards.
 
     Args:
         seed: decides, with the images' names, which of them are the test where the source does not say.
@@ -57,9 +62,14 @@ def open_dataset(
         UserError: not found, or not as it should be; the message names the files wanted and every place looked at.
     """
     kind, colon, _ = name.partition(":")
-    if colon and kind in READERS:
+    divided_by = None if whole else seed
+    if is_address(name):
+        return _in_shards(name, name, divided_by)
+    if not colon and (is_shards(Path(name)) or (at and is_shards(at))):
+        kind, colon = "shards", ":"
+    if colon and kind in KINDS:
         path = at if at and at.exists() else own_path(name, data_dir)
-        return _own(name, kind, path, None if whole else seed)
+        return _in_shards(name, str(path), divided_by) if kind == "shards" else _own(name, kind, path, divided_by)
     entry = find(name)
     if found := at if at and at.exists() else locate(entry, data_dir):
         return _read(entry, found)
@@ -198,19 +208,52 @@ def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
         augment=("mirror",),
         found=str(path.resolve()),
     )
-    if "all" in splits and seed is not None:
-        train, test = divide(dataset.train, held_out(dataset.train, TEST_FRACTION, seed, "test", classes))
-        dataset = replace(dataset, train=train, test=test)
-    return dataset
+    return _with_test(dataset, seed) if "all" in splits else dataset
+
+
+def _with_test(dataset: Dataset, seed: int | None) -> Dataset:
+    """A dataset that does not say what is its test, divided by a seed; whole where there is none."""
+    if seed is None:
+        return replace(dataset, divided=False)
+    train, test = divide(dataset.train, held_out(dataset.train, TEST_FRACTION, seed, "test", dataset.classes))
+    return replace(dataset, train=train, test=test)
+
+
+def is_shards(path: Path) -> bool:
+    """Whether a folder holds a dataset in shards, with its index."""
+    try:
+        return (path / INDEX).is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _in_shards(name: str, where: str, seed: int | None) -> Dataset:
+    splits, index = read_shards(where)
+    dataset = Dataset(
+        name=name,
+        title=index.title,
+        classes=index.classes,
+        train=splits.get("train") or splits["all"],
+        validation=splits.get("val"),
+        test=splits.get("test"),
+        shape=index.shape,
+        mean=index.mean,
+        std=index.std,
+        augment=index.augment,
+        found=where if is_address(where) else str(Path(where).resolve()),
+    )
+    return _with_test(dataset, seed) if "all" in splits else dataset
 
 
 def own_path(name: str, data_dir: Path | None = None) -> Path:
-    """Where `folder:PATH`, `ilsvrc:PATH` or `list:FILE` lies: as it stands, or below a data folder, there as an archive too."""
-    kind, _, where = name.partition(":")
+    """Where `folder:PATH`, `ilsvrc:PATH`, `list:FILE` or `shards:PATH` lies: as it stands, or below a data folder, there also packed."""
+    kind, colon, where = name.partition(":")
+    kind, where = (kind, where) if colon else ("shards", name)
     places = [Path(where).expanduser()]
     if not places[0].is_absolute():
+        endings = () if kind in ("list", "shards") else ARCHIVES
         for folder in data_folders(data_dir):
-            places += [folder / where, *(folder / f"{where}{ending}" for ending in ARCHIVES if kind != "list")]
+            places += [folder / where, *(folder / f"{where}{ending}" for ending in endings)]
     for place in places:
         if place.exists():
             return place

@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from pathlib import Path
 from threading import Lock
@@ -40,7 +41,12 @@ def memory_budget() -> int:
 
 
 class Store:
-    """Stored images and labels of one split, by batches."""
+    """Stored images and labels of one split, by batches.
+
+    Attributes:
+        names, labels: of the images.
+        shards: of images that are fetched in shards, the number of each one's shard; None of those that lie here. See `shard_order`.
+    """
 
     def __init__(
         self,
@@ -62,6 +68,7 @@ class Store:
         self.names = tuple(split.images.names)
         self.labels = torch.from_numpy(split.labels)
         self._images: Images = split.images
+        self.shards = _shards(split.images)
         self._preparation = preparation
         self._held: torch.Tensor | None = None
         self._channels_last = False  # of what is held: (N, height, width, channels)
@@ -71,7 +78,7 @@ class Store:
             self._held = torch.from_numpy(_writable(images.pixels_NCHW))
         elif len(split) * prod(preparation.store) <= (memory_budget() if budget is None else budget):
             self._held, self._channels_last = self._decode_all(progress), True
-        elif isinstance(images, FileImages):
+        elif isinstance(images, FileImages) and not images.files.far:  # what is far has a cache of its own
             self._cache = open_cache(images, preparation, default_budget() if disk is None else disk)
 
     def __len__(self) -> int:
@@ -100,16 +107,20 @@ class Store:
                 yield self.taken(part), self.labels[torch.from_numpy(part)]
             return
         upcoming: deque[_Batch] = deque()
-        try:
-            for number, part in enumerate(parts):
-                upcoming.append(_Batch(self, number, part, finish))
-                if len(upcoming) > max(2, cores() // 2):
+        with nullcontext() if self.in_memory else self._ahead(order):
+            try:
+                for number, part in enumerate(parts):
+                    upcoming.append(_Batch(self, number, part, finish))
+                    if len(upcoming) > max(2, cores() // 2):
+                        yield upcoming.popleft().result()
+                while upcoming:
                     yield upcoming.popleft().result()
-            while upcoming:
-                yield upcoming.popleft().result()
-        finally:
-            for batch in upcoming:
-                batch.unwanted = True
+            finally:
+                for batch in upcoming:
+                    batch.unwanted = True
+
+    def _ahead(self, order: NDArray[np.int64]) -> AbstractContextManager[None]:
+        return self._images.ahead(order) if isinstance(self._images, FileImages) else nullcontext()
 
     def fill(self, index: int, row: Pixels) -> None:
         """Write the stored image to `row`, of shape (height, width, channels)."""
@@ -152,11 +163,13 @@ class Store:
                     found.append(str(error))
             return found
 
-        for start, found in zip(range(0, count, AT_ONCE), workers().map(decode, range(0, count, AT_ONCE)), strict=True):
-            problems += found
-            done = min(start + AT_ONCE, count)
-            if progress and (done % 256 == 0 or done == count):
-                progress(done, count)
+        starts = range(0, count, AT_ONCE)
+        with self._ahead(np.arange(count)):
+            for start, found in zip(starts, workers().map(decode, starts), strict=True):
+                problems += found
+                done = min(start + AT_ONCE, count)
+                if progress and (done % 256 == 0 or done == count):
+                    progress(done, count)
         if problems:
             raise UserError(unreadable(problems))
         return torch.from_numpy(rows)
@@ -203,6 +216,11 @@ class _Batch:
         held = self._store.in_memory
         images = self._store.taken(self._part) if held else torch.from_numpy(self._rows).permute(0, 3, 1, 2)
         return self._finish(self._number, images) if self._finish else images
+
+
+def _shards(images: Images) -> NDArray[np.int64] | None:
+    far = images.files.far if isinstance(images, FileImages) else None
+    return np.array([far.piece(name) for name in images.names], np.int64) if far else None
 
 
 def unreadable(problems: list[str]) -> str:

@@ -1,7 +1,8 @@
 """What makes a training or its figures worth less, seen before it begins: duplicates, constant images, labels without images.
 
 Images that are held as an array are compared pixel by pixel. Of files only those are read that have a size in common with one of
-the other part, and looked at for being constant those that are smallest: a picture of one colour packs to next to nothing.
+the other part, and looked at for being constant those that are smallest: a picture of one colour packs to next to nothing. Files
+that are far away are not fetched for it.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ def _constant(train: Split) -> list[str]:
     if isinstance(images, ArrayImages):
         flat = images.pixels_NCHW.reshape(len(train), -1)
         names = [images.names[int(i)] for i in np.flatnonzero(flat.min(axis=1) == flat.max(axis=1))]
-    elif isinstance(images, FileImages) and len(train) <= MOST_IMAGES:
+    elif isinstance(images, FileImages) and len(train) <= MOST_IMAGES and not images.files.far:
         sizes = np.array([images.files.size(name) for name in images.names])
         smallest = np.argsort(sizes, kind="stable")[:SMALLEST]
         names = [images.names[i] for i in smallest.tolist() if _is_constant(images, i)]
@@ -89,7 +90,7 @@ def _alike(train: Split, split: Split) -> list[tuple[str, str]]:
         known = dict(zip(_digests(theirs.pixels_NCHW), theirs.names, strict=True))
         digests = _digests(ours.pixels_NCHW)
         return [(name, known[digest]) for name, digest in zip(ours.names, digests, strict=True) if digest in known]
-    if isinstance(ours, FileImages) and isinstance(theirs, FileImages):
+    if isinstance(ours, FileImages) and isinstance(theirs, FileImages) and not ours.files.far:
         return _alike_files(ours, theirs)
     return []
 

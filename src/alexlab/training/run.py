@@ -14,7 +14,7 @@ from torch import nn
 from alexlab.data.decode import ImageError, decode
 from alexlab.data.ilsvrc import readable
 from alexlab.data.images import Dataset, Split
-from alexlab.data.opening import open_dataset
+from alexlab.data.opening import is_shards, open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
 from alexlab.errors import UserError
@@ -212,7 +212,7 @@ class Run:
         return f"{dataset.title}, {name}", as_recorded(dataset, recorded, part)
 
     def _images_of(self, on: str, data_dir: Path | None) -> tuple[str, Split]:
-        name = f"folder:{on}" if ":" not in on and Path(on).exists() else on
+        name = f"folder:{on}" if ":" not in on and Path(on).exists() and not is_shards(Path(on)) else on
         dataset = open_dataset(name, data_dir, self.recipe.seed, whole=True)
         split, part = (dataset.test, "test") if dataset.test else (dataset.validation, "validation")
         if split is None:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from alexlab.data.shard_order import shard_order
+
 
 def seed_for(seed: int, *what: str | int) -> int:
     """A seed for one use, independent of those for other uses: 63 bits."""
@@ -16,9 +18,17 @@ def seed_for(seed: int, *what: str | int) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
-def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """The order of the training images in an epoch."""
+def epoch_order(
+    seed: int, epoch: int, count: int, shards: NDArray[np.int64] | None = None, batch: int = 1, processes: int = 1
+) -> NDArray[np.int64]:
+    """The order of the training images in an epoch.
+
+    Where images are fetched in `shards` (see `data.store.Store`), it depends on the batch and the number of processes too: each process
+    reads shards of its own.
+    """
     random = np.random.Generator(np.random.PCG64(seed_for(seed, "order", epoch)))
+    if shards is not None:
+        return shard_order(random, shards, batch, processes)
     return random.permutation(count).astype(np.int64)
 
 

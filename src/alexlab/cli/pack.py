@@ -1,0 +1,52 @@
+"""`alexlab pack`"""
+
+from pathlib import Path
+
+import click
+
+from alexlab.cli import options
+
+
+@click.command("pack")
+@click.argument("dataset")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--megabytes", type=click.IntRange(1, 100_000), default=100, show_default=True, help="What a shard holds at most."
+)
+@click.option("--images", type=click.IntRange(1), help="Instead, how many images a shard holds.")
+@click.option("--processes", type=click.IntRange(1, 1024), help="That write; by default one for each core.")
+@options.data_dir
+@options.as_json
+def pack(
+    dataset: str,
+    out: Path,
+    megabytes: int,
+    images: int | None,
+    processes: int | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Pack DATASET into tar shards (the WebDataset layout) with an index and checksums, in the new folder OUT.
+
+    The same command goes on with a packing that stopped. Train on them where they lie, or from an address that serves them:
+
+    \b
+    alexlab train NETWORK OUT
+    alexlab train NETWORK https://HOST/FOLDER
+    alexlab train NETWORK s3://BUCKET/FOLDER
+    """
+    import json
+
+    from alexlab.cli.progress import Shown
+    from alexlab.data.pack import pack
+
+    with Shown() as watcher:
+        index = pack(dataset, out, data_dir, megabytes, images, processes, watcher.preparing)
+    splits = {split: sum(s.images for s in index.of_split(split)) for split in {s.split for s in index.shards}}
+    if as_json:
+        facts = {"out": str(out), "images": index.images, "bytes": index.bytes, "shards": len(index.shards)}
+        click.echo(json.dumps({**facts, "splits": splits, "classes": list(index.classes)}))
+        return
+    parts = ", ".join(f"{images:,} {split}" for split, images in sorted(splits.items()))
+    click.echo(f"{out}: {index.title}, {parts} images in {len(index.shards):,} shards, {index.bytes / 1e6:,.1f} MB")
+    click.echo(f"next: alexlab train NETWORK {out}")
