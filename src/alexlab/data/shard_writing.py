@@ -19,17 +19,18 @@ COPIED = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png"}
 
 
 class _Summed:
-    """A file that knows the digest of what was written to it."""
+    """A file that knows the size and the digest of what was written to it."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.file, self.digest = file, hashlib.sha256()
+        self.file, self.size, self.digest = file, 0, hashlib.sha256()
 
     def write(self, data: bytes) -> int:
         self.digest.update(data)
+        self.size += len(data)
         return self.file.write(data)
 
     def tell(self) -> int:
-        return self.file.tell()
+        return self.size
 
 
 def write_shard(plan: Plan, planned: Planned, path: Path) -> Shard:
@@ -53,12 +54,11 @@ def write_shard(plan: Plan, planned: Planned, path: Path) -> Shard:
                 _add(tar, f"{keys[row]}.cls", str(int(split.labels[row])).encode())
         file.flush()
         os.fsync(file.fileno())
-        size = file.tell()
     return Shard(
         name=planned.name,
         split=planned.split,  # type: ignore[arg-type]  # one of the four
         images=len(sizes),
-        bytes=size,
+        bytes=summed.size,
         sha256=summed.digest.hexdigest(),
         names=tuple(split.images.names[row] for row in planned.rows.tolist()),
         labels=tuple(split.labels[planned.rows].tolist()),
