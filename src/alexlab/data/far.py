@@ -166,7 +166,7 @@ class Fetching:
                     opened = Opened(path)
                     os.utime(path.parent)  # what was used longest ago goes first
                     return opened
-                make_room(shard.bytes)
+                make_room(AT_ONCE * shard.bytes)
                 fetch(self._file(number), path.parent, progress)
         except BaseException as error:
             with self._lock:
