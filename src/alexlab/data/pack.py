@@ -29,6 +29,7 @@ from alexlab.errors import UserError
 
 STATE, PLAN, LOCK = ".packing", "plan", "lock"
 CHECKSUMS = "checksums.sha256"
+WORTH = 100_000_000  # bytes; less is packed in the second that it takes to start processes
 
 Progress = Callable[[str, int, int], None]
 
@@ -47,7 +48,7 @@ def pack(
     Args:
         megabytes: what a shard holds at most, but for the last image; shards of a split are about as large as each other.
         images: instead, how many images a shard holds.
-        processes: that write; by default one for each core.
+        processes: that write; by default one for each core, and for less than WORTH bytes a single one.
         progress: called with "packing", the images that are in and all of them.
 
     Raises:
@@ -59,7 +60,8 @@ def pack(
         return found
     try:
         with _alone(out, plan):
-            return _finish(plan, out, _written(plan, (name, *options), out, processes or cores(), progress))
+            processes = processes or (cores() if plan.bytes > WORTH else 1)
+            return _finish(plan, out, _written(plan, (name, *options), out, processes, progress))
     except OSError as error:
         raise UserError(
             f"{out}: cannot be written ({error.strerror or error}). The same command goes on where it stopped."
