@@ -123,10 +123,10 @@ def _pictures() -> list[bytes]:
 
 
 def _index() -> bytes:
-    shard = Shard("all-000000.tar", "all", 2, 4096, "0" * 64, ("a/1.png", "b/2.jpg"), (0, 1), (1, 0), (512, 2048), (9, 9), (1, 2))  # fmt: skip
-    return index_bytes(
-        Index(KIND, FORMAT, "t", ("a", "b"), (3, 8, 8), (0.5,) * 3, (0.1,) * 3, (), "", 2, 4096, (shard,))
-    )
+    columns = (("a/1.png", "b/2.jpg"), (0, 1), (1, 0), (512, 2048), (9, 9), (1, 2))
+    shard = Shard("all-000000.tar", "all", 2, 4096, "0" * 64, *columns)
+    index = Index(KIND, FORMAT, "t", ("a", "b"), (3, 8, 8), (0.5,) * 3, (0.1,) * 3, (), "", 2, 4096, (shard,))
+    return index_bytes(index)
 
 
 def _torch(value: Any) -> bytes:
