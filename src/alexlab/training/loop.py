@@ -132,7 +132,8 @@ class Loop:
     def _epoch(self) -> str | None:
         """The updates of one epoch that are still to be made; "stopped" or "interrupted" where not all are."""
         standing, recipe = self.standing, self.recipe
-        order = epoch_order(recipe.seed, standing.epoch, len(self.train), self.train.shards, recipe.batch)
+        shards = self.train.shards
+        order = epoch_order(recipe.seed, standing.epoch, len(self.train), shards, recipe.batch, standing.processes)
         order = order[standing.batch * recipe.batch :]
         order = order[: (self.steps - standing.step) * recipe.batch]  # the last epoch may be a part of one
         self.network.train()
