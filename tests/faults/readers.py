@@ -19,6 +19,7 @@ from alexlab.data.decode import decode, decode_rgb
 from alexlab.data.files import open_files
 from alexlab.data.folder import read_list
 from alexlab.data.idx import read_idx
+from alexlab.data.shard_index import FORMAT, KIND, Index, Shard, index_bytes, read_index
 from alexlab.networks.caffe import read_caffemodel, read_mean
 from alexlab.networks.pretrained import read_weights
 from alexlab.recipes.reading import parse_setting, preset_text, read_recipe
@@ -73,6 +74,7 @@ def small_cifar(data: bytes) -> None:
 
 READERS: dict[str, Reader] = {
     "idx": idx,
+    "index": lambda data: read_index(data, "f"),
     "cifar": small_cifar,
     "tar": tar(""),
     "tar.gz": tar(".gz"),
@@ -120,6 +122,13 @@ def _pictures() -> list[bytes]:
     return found
 
 
+def _index() -> bytes:
+    columns = (("a/1.png", "b/2.jpg"), (0, 1), (1, 0), (512, 2048), (9, 9), (1, 2))
+    shard = Shard("all-000000.tar", "all", 2, 4096, "0" * 64, *columns)
+    index = Index(KIND, FORMAT, "t", ("a", "b"), (3, 8, 8), (0.5,) * 3, (0.1,) * 3, (), "", 2, 4096, (shard,))
+    return index_bytes(index)
+
+
 def _torch(value: Any) -> bytes:
     data = io.BytesIO()
     torch.save(value, data)
@@ -142,6 +151,7 @@ def seeds() -> dict[str, list[bytes]]:
     layer = b"\x0a\x05conv1\x3a" + bytes([len(blob)]) + blob
     return {
         "idx": [images, labels, gzip.compress(images), gzip.compress(labels)],
+        "index": [_index()],
         "cifar": pickles,
         "tar": tars,
         "tar.gz": [gzip.compress(data) for data in tars],

@@ -9,18 +9,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexlab.data.pack import pack
+from tests.data.serving import serving
+
 IMAGE = 3 * 128 * 128  # bytes, decoded
 
 
-def peak(folder: Path, out: Path) -> float:
-    """Peak memory in bytes of a training on the images in `folder`, of which memory may hold a hundred."""
+def peak(dataset: str, out: Path) -> float:
+    """Peak memory in bytes of a training on a dataset, of whose images memory may hold a hundred."""
     command = [
         sys.executable,
         "-m",
         "alexlab",
         "train",
         "alexnet8",
-        f"folder:{folder}",
+        dataset,
         "--set",
         "store=128",
         "--steps",
@@ -38,7 +41,8 @@ def peak(folder: Path, out: Path) -> float:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what the system calls peak memory differs")
-def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["folder", pytest.param("server", marks=pytest.mark.long)])
+def test_memory_does_not_grow_with_the_images(tmp_path: Path, where: str) -> None:
     """Six thousand images more are 295 MB decoded; a quarter of that is allowed for names, labels and noise."""
     random = np.random.default_rng(0)
     for name in ("a", "b"):
@@ -49,5 +53,15 @@ def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
         (tmp_path / "many" / name).mkdir(parents=True)
         for i in range(3100):
             os.link(tmp_path / "few" / name / f"{i % 100:04}.jpg", tmp_path / "many" / name / f"{i:04}.jpg")
-    few, many = (peak(tmp_path / which, tmp_path / f"run-{which}") for which in ("few", "many"))
+    few, many = (_peak(tmp_path / which, where) for which in ("few", "many"))
     assert many - few < 6000 * IMAGE / 4
+
+
+def _peak(folder: Path, where: str) -> float:
+    """From the folder, or from shards of it that a server has."""
+    out = folder.with_name(f"run-{folder.name}")
+    if where == "folder":
+        return peak(f"folder:{folder}", out)
+    pack(f"folder:{folder}", folder.with_name(f"packed-{folder.name}"), megabytes=1, processes=1)
+    with serving(folder.with_name(f"packed-{folder.name}")) as served:
+        return peak(served.address, out)

@@ -56,6 +56,7 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
     click.echo(
         "Your own: folder:PATH (a folder or tar with a folder per class, and train/val/test above them if you like),\n"
         "list:FILE.csv (columns path, label and, if you like, split),\n"
+        "shards that `alexlab pack` made (their folder, or its address: https://..., s3://...) or webdataset (shards:PATH),\n"
         "or ilsvrc:PATH (ImageNet's challenge as it is distributed; `alexlab datasets check ilsvrc:PATH` says what is missing)."
     )
 

@@ -14,7 +14,11 @@ from alexlab.cli import options
     "--megabytes", type=click.IntRange(1, 100_000), default=100, show_default=True, help="What a shard holds at most."
 )
 @click.option("--images", type=click.IntRange(1), help="Instead, how many images a shard holds.")
-@click.option("--processes", type=click.IntRange(1, 1024), help="That write; by default one for each core.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 1024),
+    help="That write; by default one for each core, for small datasets one.",
+)
 @options.data_dir
 @options.as_json
 def pack(

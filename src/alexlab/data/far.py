@@ -189,9 +189,8 @@ def make_room(needed: int) -> None:
     for used, size, folder in sorted(found):
         if taken <= allowed:
             return
-        whole = list(folder.glob("*.tar"))
-        with suppress(OSError):
-            if whole:
+        with suppress(OSError):  # another process deletes it, or reads it
+            if whole := list(folder.glob("*.tar")):
                 with whole[0].open("rb") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from alexlab.data.catalogue import Entry, File, find
+from alexlab.data.catalogue import DATASETS, Entry, File, find
 from alexlab.data.cifar import read_cifar10
 from alexlab.data.files import ARCHIVES
 from alexlab.data.folder import read_folder, read_list
@@ -24,6 +24,7 @@ from alexlab.errors import UserError
 READERS = {"folder": read_folder, "ilsvrc": read_ilsvrc, "list": read_list}
 """What reads a dataset that the user names by its path, `KIND:PATH`."""
 KINDS = (*READERS, "shards")
+NAMES = {entry.name for entry in DATASETS}
 
 TEST_FRACTION = 0.2  # held out of a folder that does not say what is its test
 
@@ -65,7 +66,7 @@ def open_dataset(
     divided_by = None if whole else seed
     if is_address(name):
         return _in_shards(name, name, divided_by)
-    if not colon and (is_shards(Path(name)) or (at and is_shards(at))):
+    if not colon and name not in NAMES and (is_shards(Path(name)) or (at and is_shards(at))):
         kind, colon = "shards", ":"
     if colon and kind in KINDS:
         path = at if at and at.exists() else own_path(name, data_dir)

@@ -29,6 +29,7 @@ from alexlab.errors import UserError
 
 STATE, PLAN, LOCK = ".packing", "plan", "lock"
 CHECKSUMS = "checksums.sha256"
+WORTH = 100_000_000  # bytes; less is packed in the second that it takes to start processes
 
 Progress = Callable[[str, int, int], None]
 
@@ -47,7 +48,7 @@ def pack(
     Args:
         megabytes: what a shard holds at most, but for the last image; shards of a split are about as large as each other.
         images: instead, how many images a shard holds.
-        processes: that write; by default one for each core.
+        processes: that write; by default one for each core, and for less than WORTH bytes a single one.
         progress: called with "packing", the images that are in and all of them.
 
     Raises:
@@ -59,7 +60,8 @@ def pack(
         return found
     try:
         with _alone(out, plan):
-            return _finish(plan, out, _written(plan, (name, *options), out, processes or cores(), progress))
+            processes = processes or (cores() if plan.bytes > WORTH else 1)
+            return _finish(plan, out, _written(plan, (name, *options), out, processes, progress))
     except OSError as error:
         raise UserError(
             f"{out}: cannot be written ({error.strerror or error}). The same command goes on where it stopped."
@@ -101,7 +103,7 @@ def _alone(out: Path, plan: Plan) -> Iterator[None]:
         except BlockingIOError:
             raise UserError(f"{out}: another process packs there; wait for it, or name another folder.") from None
         if new:
-            _write(state / PLAN, plan.digest.encode())
+            _write(state / PLAN, plan.digest.encode(), state)
         elif (state / PLAN).read_text() != plan.digest:
             raise UserError(
                 f"{out}: holds a packing that is not done, of other images or into other shards. Name another folder, or delete it."
@@ -194,7 +196,7 @@ def _shard(plan: Plan, number: int, out: Path) -> Shard:
     half = out / STATE / f"{planned.name}.{os.getpid()}.half"
     try:
         shard = write_shard(plan, planned, half)
-        _write(note, shard_bytes(shard))
+        _write(note, shard_bytes(shard), out / STATE)
         os.replace(half, path)  # noqa: PTH105
     finally:
         half.unlink(missing_ok=True)
@@ -220,17 +222,17 @@ def _finish(plan: Plan, out: Path, shards: list[Shard]) -> Index:
     )
     data = index_bytes(index)
     digests = {shard.name: shard.sha256 for shard in shards} | {INDEX: hashlib.sha256(data).hexdigest()}
-    _write(out / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode())
+    _write(out / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode(), out / STATE)
     _sync(out)
-    _write(out / INDEX, data)
+    _write(out / INDEX, data, out / STATE)
     _sync(out)
     shutil.rmtree(out / STATE, ignore_errors=True)
     return index
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.half")
+def _write(path: Path, data: bytes, state: Path) -> None:
+    """Write a file whole or not at all; a half stays in `state`."""
+    part = state / f"{path.name}.{os.getpid()}.half"
     with part.open("wb") as file:
         file.write(data)
         file.flush()

@@ -10,6 +10,7 @@ import re
 import tempfile
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from alexlab.errors import UserError
 SAMPLE = re.compile(r"((?:.*/|)[^.]+)\.([^/]*)")  # key and ending of a member, as WebDataset parts them
 LARGEST_LABEL = 100  # bytes of a .cls
 MOST_NAMED = 3
+MOST_OPEN = 64  # shards in a folder that are held open
 
 
 def is_address(name: str) -> bool:
@@ -45,7 +47,7 @@ def read_shards(where: str) -> tuple[Splits, Index]:
     root = Path(where)
     index = _written_index(root) if (root / INDEX).exists() else _looked_through(root)
     _check_present(root, index)
-    files = _files(root, index, lambda number: Opened(root / index.shards[number].name))
+    files = _files(root, index, lru_cache(MOST_OPEN)(lambda number: Opened(root / index.shards[number].name)))
     return _splits(index, files, near=True), index
 
 

@@ -115,7 +115,7 @@ class Store:
                 yield self.taken(part), self.labels[torch.from_numpy(part)]
             return
         upcoming: deque[_Batch] = deque()
-        with nullcontext() if self.in_memory else self._ahead(order):
+        with nullcontext() if self.in_memory else self._ahead(np.concatenate([order[:0], *parts])):
             try:
                 for number, part in enumerate(parts):
                     upcoming.append(_Batch(self, number, part, finish))

@@ -60,6 +60,7 @@ class Standing:
     stale: int = 0
     plateaus: int = 0
     rollbacks: int = 0  # how often it went back from numbers that were not finite: each divides the rate by ten
+    processes: int = 1  # whose shards the order of this epoch keeps apart; see data.shard_order
     since_epoch: Sums = field(default_factory=Sums)
     since_point: Sums = field(default_factory=Sums)
     seconds: float = 0.0  # spent in updates, over all sittings

@@ -141,7 +141,10 @@ class Loop:
     def _epoch(self) -> str | None:
         """The updates of one epoch that are still to be made; "stopped" or "interrupted" where not all are."""
         standing, recipe = self.standing, self.recipe
-        order = epoch_order(recipe.seed, standing.epoch, len(self.train), self.train.shards, recipe.batch)
+        shards = self.train.shards
+        if standing.batch == 0:  # an epoch that was begun keeps its order
+            standing.processes = self.processes.count if self.rows else 1
+        order = epoch_order(recipe.seed, standing.epoch, len(self.train), shards, recipe.batch, standing.processes)
         order = order[standing.batch * recipe.batch :]
         order = order[: (self.steps - standing.step) * recipe.batch]  # the last epoch may be a part of one
         self.computing.train()
