@@ -43,9 +43,9 @@ class Seen:
         self.updates: list[tuple[int, list[int], bytes, float]] = []
         update = Loop._update
 
-        def watched(loop: Loop, inputs: torch.Tensor, labels: torch.Tensor) -> None:
+        def watched(loop: Loop, inputs: torch.Tensor, labels: torch.Tensor, whole: int) -> None:
             step = loop.standing.step
-            update(loop, inputs, labels)
+            update(loop, inputs, labels, whole)
             self.updates.append((step, labels.tolist(), inputs.numpy().tobytes(), torch.rand(()).item()))
 
         monkeypatch.setattr(Loop, "_update", watched)

@@ -109,6 +109,13 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(found, key=step_of, reverse=True) + [old] * old.exists()
 
 
+def forget_after(folder: Path, step: int) -> None:
+    """Delete the checkpoints of later steps: of a way that led nowhere."""
+    for path in checkpoints(folder):
+        if step_of(path) > step:
+            path.unlink(missing_ok=True)
+
+
 def prune(folder: Path, also: int | None = None) -> None:
     """Delete all checkpoints but the newest `KEPT`, and but that of step `also`."""
     for path in checkpoints(folder)[KEPT:]:

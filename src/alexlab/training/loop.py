@@ -1,11 +1,9 @@
 """The training loop: batches, update, figures, checkpoints. There is one, for every network and recipe."""
 
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,19 @@ from alexlab.networks.building import layout
 from alexlab.parallel.ways import Way
 from alexlab.recipes.schema import Recipe
 from alexlab.training import checkpoint
-from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import Standing, Sums
-from alexlab.training.data_parallel import evaluated_in_parts, in_parallel, over_all, share_of_loss, spread
+from alexlab.training.data_parallel import evaluated_in_parts, in_parallel, over_all, share_of_loss
 from alexlab.training.divergence import Diverged, not_finite
 from alexlab.training.divided import Divided
 from alexlab.training.evaluation import BATCH, Evaluation, evaluate
+from alexlab.training.figures import Figures
 from alexlab.training.interruption import Interrupted, Interruption
+from alexlab.training.keeping import Kept
 from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
 from alexlab.training.processes import Processes
 from alexlab.training.saving import Saver
 from alexlab.training.seeds import epoch_order, generator_for, seed_draws, seed_for
 from alexlab.training.watching import Watcher
-from alexlab.training.weights import NotFinite, to_bytes
 
 POINTS = 5  # of the curves within an epoch, as the textbook draws them
 EPOCH_WITHOUT_NOISE = 67  # as it ran in 2012
@@ -60,20 +58,20 @@ class Loop:
     processes: Processes = field(default_factory=Processes)
     way: Way = "data"  # in which several processes divide the work
     standing: Standing = field(default_factory=Standing)
-    metrics: list[str] = field(default_factory=list)  # the lines of metrics.jsonl
     last_evaluation: Evaluation | None = None
 
     def __post_init__(self) -> None:
         several = self.processes.count > 1
-        self.rows = (
-            self.processes.part if several and self.way != "towers" else None
-        )  # which ones of a batch, where not all
+        shares = several and self.way != "towers"
+        self.rows = self.processes.part if shares else None  # which ones of a batch, where not all
         self.divided: Divided | None = None
         if several and self.way != "data":
             self.divided = Divided(self.network, self.way, self.recipe, BATCH, self.processes)
             self.network = self.divided.network
         self.computing = in_parallel(self.network, self.device) if self.rows else self.network  # in training
         self.optimiser = make_optimiser(self.network, self.recipe)
+        self.kept = Kept(self.recipe, self.network, self.optimiser, self.folder, self.processes, self.divided)
+        self.figures = Figures(self.folder, self.watcher)
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
         self.batches = math.ceil(len(self.train) / self.recipe.batch)
         self.steps = max(1, round(self.batches * self.recipe.epochs))
@@ -280,11 +278,7 @@ class Loop:
             raise error
         self.standing.rollbacks = rollbacks
         if self.processes.is_first:
-            for path in checkpoint.checkpoints(self.folder):
-                if checkpoint.step_of(path) > self.standing.step:
-                    path.unlink(
-                        missing_ok=True
-                    )  # of the way that led nowhere; before the new one, which counts the rollback
+            checkpoint.forget_after(self.folder, self.standing.step)  # before the new one, which counts the rollback
         self.optimiser.zero_grad(set_to_none=True)
         epoch = self.standing.epoch + self.standing.batch / self.batches
         facts = {
@@ -310,38 +304,13 @@ class Loop:
         Raises:
             UserError: none of them is good.
         """
-        restored: checkpoint.Restored | None = None
-        weights: checkpoint.Weights = {}
-        state: checkpoint.State = {}
-        if self.processes.is_first:
-            restored = checkpoint.restore_newest(self.folder, self._restore, self.watcher.noted, wanted)
-        if restored is not None:
-            weights, state = restored.weights, restored.state
-            restored = replace(restored, weights={}, state={})
-        restored = self.processes.from_first(restored)
+        restored = self.kept.restored(self.watcher.noted, wanted)
         if restored is None:
             return False
         self.standing = restored.standing
-        if self.divided:
-            self.divided.take(self.optimiser, weights, state)
-        elif self.processes.count > 1:
-            spread(self.network, self.optimiser, self.processes)
-        if not self.processes.is_first:
-            return True
-        figures, step = self.folder / "metrics.jsonl", self.standing.step
-        if restored.metrics is None:
-            run_folder.forget_after(figures, step)
-            self.metrics = figures.read_text(encoding="utf-8").splitlines()
-        else:
-            self.metrics = restored.metrics
-            run_folder.write_lines(figures, self.metrics)
-        run_folder.forget_after(self.folder / "timing.jsonl", step)
+        if self.processes.is_first:
+            self.figures.go_back(restored.metrics, self.standing.step)
         return True
-
-    def _restore(self, path: Path) -> checkpoint.Restored:
-        if self.divided:
-            return checkpoint.read(self.divided.whole, self.divided.parameters, path)
-        return checkpoint.restore(self.network, self.optimiser, path)
 
     def _point(self) -> None:
         standing = self.standing
@@ -424,54 +393,14 @@ class Loop:
         }
 
     def _record(self, facts: dict[str, Any]) -> None:
-        if not self.processes.is_first:
-            return
-        seconds = self.standing.seconds
-        speed = {"images_per_second": self.standing.images / seconds if seconds else 0.0, "seconds": seconds}
-        self.metrics.append(json.dumps(facts))
-        run_folder.append_line(self.folder / "metrics.jsonl", facts)
-        run_folder.append_line(
-            self.folder / "timing.jsonl", {"step": facts["step"], "kind": facts["kind"], "clock": time.time(), **speed}
-        )
-        self.watcher.recorded({**facts, **speed})
+        if self.processes.is_first:
+            self.figures.record(facts, self.standing)
 
     def _save(self) -> None:
         """Write a checkpoint beside the training. One that is to be the last is waited for by `run`."""
-        weights, state = self._weights(), self._state()
-        if not self.processes.is_first:
-            return
         standing = self.standing
         epoch_began = standing.step - standing.batch if self._rolls_back else None
-        self.saver.checkpoint(
-            checkpoint.path_of(self.folder, standing.step),
-            partial(self._content, weights, state),
-            partial(checkpoint.prune, self.folder, epoch_began),
-        )
-
-    def _weights(self) -> checkpoint.Weights:
-        """Those of the whole network, in the first process."""
-        return self.divided.weights() if self.divided else self.network.state_dict()
-
-    def _state(self) -> checkpoint.State:
-        """The optimiser's, of the whole network, in the first process."""
-        if self.divided:
-            return self.divided.state(self.optimiser)
-        state: checkpoint.State = self.optimiser.state_dict()["state"]
-        return state
-
-    def _content(self, weights: checkpoint.Weights, state: checkpoint.State) -> bytes:
-        try:
-            return checkpoint.checkpoint_bytes(weights, state, self.standing, self.metrics)
-        except NotFinite as error:
-            diverged = self._diverged(f"{error.name} became infinite or nan", self.standing.step)
-            if self.processes.count > 1:
-                # The others do not see the optimiser's state, and could not roll back at this step.
-                raise UserError(str(diverged)) from None
-            raise diverged from None
+        self.kept.save(self.saver, standing, self.figures.lines, epoch_began)
 
     def _save_weights(self, name: str) -> None:
-        weights = self._weights()
-        if not self.processes.is_first:
-            return
-        facts = {"format": run_folder.FORMAT, "network": self.recipe.network, "step": self.standing.step}
-        self.saver.write(self.folder / f"{name}.safetensors", to_bytes(weights, facts))
+        self.kept.save_weights(self.saver, name, self.standing.step)

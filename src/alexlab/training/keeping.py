@@ -1,0 +1,106 @@
+"""A training on the disk: its checkpoints, its weights, and the way back to them. All processes take part, the first one writes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from alexlab.errors import UserError
+from alexlab.recipes.schema import Recipe
+from alexlab.training import checkpoint
+from alexlab.training.checkpoint import Restored, Standing, State, Weights
+from alexlab.training.data_parallel import spread
+from alexlab.training.divergence import Diverged
+from alexlab.training.divided import Divided
+from alexlab.training.folder import FORMAT
+from alexlab.training.processes import Processes
+from alexlab.training.saving import Saver
+from alexlab.training.weights import NotFinite, to_bytes
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What of a training is kept in `folder`. Its files are those of the whole network, in however many parts it is trained."""
+
+    recipe: Recipe
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    folder: Path
+    processes: Processes
+    divided: Divided | None
+
+    def save(self, saver: Saver, standing: Standing, metrics: list[str], also: int | None) -> None:
+        """Write where the training stands, beside it; keep the checkpoint of step `also` too.
+
+        Raises:
+            Diverged: a number is not finite.
+        """
+        weights, state = self._weights(), self._state()
+        if not self.processes.is_first:
+            return
+        saver.checkpoint(
+            checkpoint.path_of(self.folder, standing.step),
+            partial(self._content, weights, state, standing, metrics),
+            partial(checkpoint.prune, self.folder, also),
+        )
+
+    def save_weights(self, saver: Saver, name: str, step: int) -> None:
+        """Write the weights, beside the training."""
+        weights = self._weights()
+        if self.processes.is_first:
+            facts = {"format": FORMAT, "network": self.recipe.network, "step": step}
+            saver.write(self.folder / f"{name}.safetensors", to_bytes(weights, facts))
+
+    def restored(self, noted: Callable[[str], None], wanted: Callable[[int], bool]) -> Restored | None:
+        """Bring network and optimiser of every process to the newest good checkpoint of a step that is `wanted`.
+
+        Returns:
+            What it says of the standing and the figures; None where there is no checkpoint, and nothing is changed.
+
+        Raises:
+            UserError: none of them is good.
+        """
+        restored: Restored | None = None
+        weights: Weights = {}
+        state: State = {}
+        if self.processes.is_first:
+            restored = checkpoint.restore_newest(self.folder, self._restore, noted, wanted)
+        if restored is not None:
+            weights, state = restored.weights, restored.state
+            restored = replace(restored, weights={}, state={})
+        restored = self.processes.from_first(restored)
+        if restored is not None and self.divided:
+            self.divided.take(self.optimiser, weights, state)
+        elif restored is not None and self.processes.count > 1:
+            spread(self.network, self.optimiser, self.processes)
+        return restored
+
+    def _restore(self, path: Path) -> Restored:
+        if self.divided:
+            return checkpoint.read(self.divided.whole, self.divided.parameters, path)
+        return checkpoint.restore(self.network, self.optimiser, path)
+
+    def _weights(self) -> Weights:
+        """Those of the whole network, in the first process."""
+        return self.divided.weights() if self.divided else self.network.state_dict()
+
+    def _state(self) -> State:
+        """The optimiser's, of the whole network, in the first process."""
+        if self.divided:
+            return self.divided.state(self.optimiser)
+        state: State = self.optimiser.state_dict()["state"]
+        return state
+
+    def _content(self, weights: Weights, state: State, standing: Standing, metrics: list[str]) -> bytes:
+        try:
+            return checkpoint.checkpoint_bytes(weights, state, standing, metrics)
+        except NotFinite as error:
+            what = f"{error.name} became infinite or nan"
+            diverged = Diverged(what, standing.step, standing.epoch, standing.rollbacks, self.recipe, self.folder)
+            if self.processes.count > 1:
+                # The others do not see the optimiser's state, and could not roll back at this step.
+                raise UserError(str(diverged)) from None
+            raise diverged from None
