@@ -26,7 +26,7 @@ from alexlab.networks.building import build
 from alexlab.recipes.reading import read_recipe
 from measuring import heading, table
 
-BATCH, UPDATES, WARM = 128, 12, 2
+BATCH, WARM = 128, 1  # images of a process in an update; updates that are not timed
 CORES = sorted(os.sched_getaffinity(0))[:2]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -108,7 +108,7 @@ def rate(times: list[float], batch: int) -> float:
     return batch * (len(times) - 1 - WARM) / (times[-1] - times[WARM])
 
 
-def one_round(recipe: str, folder: Path, numbers: int, bucket: float) -> dict[str, float]:
+def one_round(recipe: str, updates: int, folder: Path, numbers: int, bucket: float) -> dict[str, float]:
     """Images a second: of one process, of two that train together, of two that do not know of each other; and the sum's time."""
     script, summed = folder / "timed.py", folder / "summed.py"
     script.write_text(TIMED)
@@ -116,7 +116,7 @@ def one_round(recipe: str, folder: Path, numbers: int, bucket: float) -> dict[st
 
     def arguments(batch: int) -> list[str]:
         out = tempfile.mkdtemp(dir=folder)
-        return [recipe, str(batch), str(UPDATES), f"{out}/run"]
+        return [recipe, str(batch), str(updates), f"{out}/run"]
 
     (alone,) = said([pinned(CORES[0], [sys.executable, str(script), *arguments(BATCH)])])
     together = said(in_two(script, *arguments(2 * BATCH)))[0]
@@ -134,12 +134,15 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--recipe", default="textbook-alexnet")
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--updates", type=int, default=12)
     options.add_argument("--bucket", type=float, default=25.0, help="MB, for the sum alone")
     chosen = options.parse_args()
     network = read_recipe(chosen.recipe).network
     numbers = sum(each.numel() for each in build(network, 10).parameters())
     with tempfile.TemporaryDirectory() as folder:
-        rounds = [one_round(chosen.recipe, Path(folder), numbers, chosen.bucket) for _ in range(chosen.rounds)]
+        rounds = [
+            one_round(chosen.recipe, chosen.updates, Path(folder), numbers, chosen.bucket) for _ in range(chosen.rounds)
+        ]
     print(heading("Weak scaling", " ".join(["python benchmarks/scaling_out.py", *sys.argv[1:]])))
     print(f"{network}, {numbers:,} weights, {chosen.rounds} rounds in turn; medians, lowest and highest.\n")
     print(table(("", "images/s", "beside one process"), rows(rounds)))
