@@ -360,7 +360,7 @@ def test_an_old_start_in_the_same_store_is_not_taken_for_this_one(monkeypatch: p
             dist.PrefixStore(names[0], client).set("here/1", json.dumps(facts))  # type: ignore[attr-defined]
 
         if missing:  # it greets, and is gone before it says more
-            store.set("hello/1", "an old greeting")
+            store.set("hello/1", "old")
             monkeypatch.setenv("MASTER_ADDR", "localhost")
             _, verdict, _ = _welcome(store, 2, facts, 0.3)
             assert "process 1 of 2 never came" in verdict

@@ -30,6 +30,7 @@ WAIT = 300.0
 PREPARING = 3600.0
 """Seconds that they wait at the least until all have found and read the dataset: fetching and decoding take their time."""
 LAST_WORDS = 2.0  # seconds in which the one that says what went wrong is not yet killed by the others' end
+HEARD = 10.0  # seconds in which the others have heard it, although the machine is busy
 VERSIONS = ("alexlab", "torch")
 
 Told = TypeVar("Told")
@@ -99,7 +100,7 @@ class Processes:
         if verdict := _heard(self.store, f"{what}/verdict", 0, wait + LAST_WORDS):
             if self.is_first:
                 raise UserError(verdict)
-            _end_quietly(2)
+            _end_quietly(self.store, 2)
 
 
 class Ended(SystemExit):
@@ -211,8 +212,7 @@ def _all_here(whole: "Store", rank: int, count: int, device: str, wait: float) -
     store.set(f"here/{rank}", json.dumps(mine))
     verdict, own_gpu = json.loads(_heard(store, "start", 0, wait + LAST_WORDS))
     if verdict:
-        store.add("left", 1)
-        _end_quietly(2)
+        _end_quietly(store, 2)
     return store, own_gpu
 
 
@@ -297,6 +297,8 @@ def _heard(store: "Store", key: str, rank: int, wait: float) -> str:
     """What process `rank` tells as `key`. Raises UserError where it does not within `wait` seconds."""
     end = time.monotonic() + wait
     while not store.check([key]):  # and not `wait`, which prints its own lines where it gives up
+        if store.check(["said"]):  # one has ended with an error meanwhile
+            _end_quietly(store, int(store.get("said").split()[1]))
         if time.monotonic() > end:
             what = key.partition("/")[0]
             raise UserError(f"process {rank} has said nothing of its {what} within {wait:.0f} s; see what it printed.")
@@ -322,13 +324,16 @@ def _leave_word(store: "Store", rank: int, count: int, error: BaseException) -> 
         time.sleep(LAST_WORDS / 4)
     try:
         said = store.compare_set("said", "", f"{rank} {code}").decode().split()
-        store.add("left", 1)
+        if said[0] != str(rank) and rank:
+            _end_quietly(store, int(said[1]))
         if rank == 0:
             _wait_for_the_others(store, count)
+        else:
+            store.add("left", 1)
     except RuntimeError:
         return  # the store has gone with the machine that held it
     if said[0] != str(rank):
-        _end_quietly(int(said[1]))
+        raise Ended(int(said[1])) from None
     if rank and isinstance(error, UserError):
         error.args = (f"process {rank} on {socket.gethostname()}: {error}",)
 
@@ -337,12 +342,14 @@ def _wait_for_the_others(store: "Store", count: int) -> None:
     """Where the first process holds the store itself, the others read in it what happened before it goes."""
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         return
-    end = time.monotonic() + LAST_WORDS
+    end = time.monotonic() + HEARD
     while store.add("left", 0) < count - 1 and time.monotonic() < end:
         time.sleep(0.02)
 
 
-def _end_quietly(code: int) -> NoReturn:
+def _end_quietly(store: "Store", code: int) -> NoReturn:
     """End without a word, and not before another one had the time for its own: torchrun ends all once one has ended."""
+    with suppress(RuntimeError):
+        store.add("left", 1)
     time.sleep(LAST_WORDS)
     raise Ended(code)
