@@ -146,15 +146,15 @@ def main() -> None:
     print(heading("Weak scaling", " ".join(["python benchmarks/scaling_out.py", *sys.argv[1:]])))
     print(f"{network}, {numbers:,} weights, {chosen.rounds} rounds in turn; medians, lowest and highest.\n")
     print(table(("", "images/s", "beside one process"), rows(rounds)))
-    update = 2 * BATCH / median(each["two"] for each in rounds)
+    together, apart = (2 * BATCH / median(each[key] for each in rounds) for key in ("two", "apart"))
     alone = median(each["sum"] for each in rounds)
-    hidden = update - 2 * BATCH / median(each["apart"] for each in rounds)
     print(
-        f"\nAn update of two processes takes {update:.3f} s. The sum of the gradients takes {alone:.3f} s where nothing else is done;"
+        f"\nAn update of two processes takes {together:.3f} s; two runs that exchange nothing take {apart:.3f} s for as many images. The"
     )
     print(
-        f"beside the backward pass, {hidden:.3f} s of the update are left of it and of all else that two processes do."
+        f"difference, {together - apart:+.3f} s, is what exchanging costs beside the backward pass, and the noise of the machine. Where"
     )
+    print(f"nothing else is done, the sum of the gradients takes {alone:.3f} s.")
 
 
 def rows(rounds: list[dict[str, float]]) -> list[tuple[str, str, str]]:
