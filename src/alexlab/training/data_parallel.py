@@ -20,7 +20,7 @@ from alexlab.errors import UserError
 from alexlab.training.evaluation import BATCH, Evaluation, Progress, from_logits, log_probabilities
 from alexlab.training.processes import Processes
 
-BUCKET_MB = 25  # PyTorch's own choice; others were no faster (benchmarks/scaling_out.md)
+BUCKET_MB = 25  # the choice of PyTorch
 
 
 def in_parallel(network: nn.Module, device: torch.device) -> nn.Module:
