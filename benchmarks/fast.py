@@ -22,6 +22,9 @@ from typing import Any
 from alexlab.training.run import Run
 from measuring import table
 
+QUIET = (
+    2.5  # load of the machine at the end of a run, above which its time says nothing (it has two threads of its own)
+)
 LOG = Path(__file__).resolve().with_suffix(".jsonl")
 REFERENCES = {  # what each recipe is measured by, and how many images its source takes to its result
     "fast-alexnet": ("textbook-alexnet", 10 * 60_000),
@@ -81,19 +84,20 @@ def shown() -> None:
     for recipe in dict.fromkeys(line["recipe"] for line in lines if "recipe" in line):
         runs = [line for line in lines if line.get("recipe") == recipe]
         accuracies = [run["test_accuracy"] for run in runs]
-        seconds = [run["training_seconds"] for run in runs]
+        quiet = [run for run in runs if run["load"] <= QUIET]
+        seconds = [run["training_seconds"] for run in quiet]
         spread = f" ± {stdev(accuracies):.4f}" if len(runs) > 1 else ""
         name, images = REFERENCES.get(recipe, ("", 0))
         rates = [line["images_per_second"] for line in lines if line.get("reference") == name]
         source = f"{images / mean(rates):,.0f} s" if rates and images else ""
-        ratio = f"{images / mean(rates) / mean(seconds):.0f}" if rates and images else ""
+        ratio = f"{images / mean(rates) / mean(seconds):.0f}" if source and seconds else ""
         rows.append(
             [
                 f"`{recipe}`",
                 str(len(runs)),
                 f"{mean(accuracies):.4f}{spread} ({min(accuracies):.4f} to {max(accuracies):.4f})",
-                f"{mean(seconds):,.1f} ({min(seconds):,.1f} to {max(seconds):,.1f})",
-                f"{mean(run['whole_seconds'] for run in runs):,.0f}",
+                f"{mean(seconds):,.1f}" if seconds else "",
+                f"{mean(run['whole_seconds'] for run in quiet):,.0f}" if quiet else "",
                 source,
                 ratio,
             ]
@@ -111,6 +115,7 @@ def shown() -> None:
         "# Time to the result\n\n`python benchmarks/fast.py`; each run and each reference is a line of [fast.jsonl](fast.jsonl).\n"
     )
     print(table(heads, rows))
+    print("No time is given where all runs had other work beside them: one thread, and a load above 2.5.")
 
 
 def main() -> None:

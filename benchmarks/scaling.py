@@ -1,6 +1,6 @@
 """How cost grows: time per image and peak memory of a training against batch size, image size and number of images.
 
-    ALEXLAB_DATA=... python benchmarks/scaling.py > benchmarks/scaling.md        (and scaling.png beside it)
+    ALEXLAB_DATA=... python benchmarks/scaling.py [ROUNDS] > benchmarks/scaling.md        (and scaling.png beside it)
 
 Batch and image size: alexnet-torchvision on a folder's photographs (imagenette-sample), bfloat16. Number of images: lenet-relu on tars of
 32x32 JPEGs (CIFAR-10 (JPEG), its files written again and again under other names) with --memory 0.125, which holds a part of them; the
@@ -28,10 +28,10 @@ from alexlab.training.train import Quiet, train
 from measuring import heading, spread, table
 
 HERE = Path(__file__).resolve().parent
-ROUNDS = 3
-BATCHES = (8, 16, 32, 64, 128, 256)
-SIDES = (64, 96, 128, 160, 192, 224, 256)
-IMAGES = (60_000, 125_000, 250_000, 500_000, 1_000_000)
+ROUNDS = 3  # or the first argument
+BATCHES = (16, 32, 64, 128, 256)
+SIDES = (64, 128, 192, 256)
+IMAGES = (60_000, 250_000, 1_000_000)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def one(network: str, dataset: str, batch: int, steps: int, **values: Any) -> No
 def alone(arguments: dict[str, Any]) -> tuple[float, float, float]:
     """What `one` prints, and the peak memory in MB, of a process of its own."""
     command = [sys.executable, __file__, "--only", repr(arguments)]
-    environment = {**os.environ, "ALEXLAB_CACHE": "off"}
+    environment = {**os.environ, "ALEXLAB_CACHE": "0"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout
         printed = process.stdout.read().split()
@@ -80,10 +80,10 @@ def alone(arguments: dict[str, Any]) -> tuple[float, float, float]:
     return float(printed[0]), usage.ru_maxrss / 1e3, float(printed[1])
 
 
-def measured(settings: dict[int, dict[str, Any]]) -> list[Point]:
-    """All settings in turn, ROUNDS times."""
+def measured(settings: dict[int, dict[str, Any]], rounds: int) -> list[Point]:
+    """All settings in turn, `rounds` times."""
     found: dict[int, list[tuple[float, float, float]]] = {at: [] for at in settings}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for at, arguments in settings.items():
             found[at].append(alone(arguments))
     return [Point(at, *(list(column) for column in zip(*rows, strict=True))) for at, rows in found.items()]
@@ -150,20 +150,21 @@ def main() -> None:
     if sys.argv[1:2] == ["--only"]:
         one(**eval(sys.argv[2]))  # what `alone` wrote
         return
-    print(heading("How cost grows", "python benchmarks/scaling.py"))
-    print(f"{ROUNDS} rounds in turn; median (lowest to highest).\n")
+    rounds = int(sys.argv[1]) if sys.argv[1:] else ROUNDS
+    print(heading("How cost grows", " ".join(["python benchmarks/scaling.py", *sys.argv[1:]])))
+    print(f"{rounds} rounds in turn; median (lowest to highest).\n")
     photographs = {"network": "alexnet-torchvision", "dataset": "folder:imagenette-sample", "precision": "bfloat16"}
     parts = {}
     with tempfile.TemporaryDirectory() as temporary:
         by_batch = {b: {**photographs, "batch": b, "steps": max(6, min(40, 256 // b))} for b in BATCHES}
-        parts["images in a batch"] = measured(by_batch)
+        parts["images in a batch"] = measured(by_batch, rounds)
         told(
             "images in a batch",
             parts["images in a batch"],
             "Time an image falls as more images share the reading and moving of the weights.",
         )
         by_side = {s: {**photographs, "batch": 64, "steps": 6, "input": s} for s in SIDES}
-        parts["side of an image"] = measured(by_side)
+        parts["side of an image"] = measured(by_side, rounds)
         told(
             "side of an image",
             parts["side of an image"],
@@ -171,7 +172,7 @@ def main() -> None:
         )
         small = {"network": "lenet-relu", "batch": 64, "steps": 600, "memory": int(0.125 * 2**30)}
         by_images = {n: {**small, "dataset": f"folder:{tar_of(n, Path(temporary))}"} for n in IMAGES}
-        parts["images"] = measured(by_images)
+        parts["images"] = measured(by_images, rounds)
         told("images", parts["images"], "Flat in time an image; memory holds the list of files, not their pixels.")
     drawn(parts).savefig(HERE / "scaling.png", dpi=110, facecolor="white")
     print("![time an image and peak memory against each](scaling.png)")
