@@ -168,7 +168,7 @@ def main() -> None:
         told(
             "side of an image",
             parts["side of an image"],
-            "A convolution's work is proportional to the pixels: exponent 2 in the side.",
+            "Convolutions cost as many pixels, exponent 2 in the side; the linear layers and the update cost the same at every side.",
         )
         small = {"network": "lenet-relu", "batch": 64, "steps": 600, "memory": int(0.125 * 2**30)}
         by_images = {n: {**small, "dataset": f"folder:{tar_of(n, Path(temporary))}"} for n in IMAGES}
