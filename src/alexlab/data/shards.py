@@ -66,7 +66,8 @@ def _fetched_index(address: str) -> Index:
         try:
             path = fetch(File(INDEX, None, "sha256:", f"{address}/"), Path(folder))
         except UserError as error:
-            raise UserError(f"{address}: expected a dataset in shards there, with an {INDEX}. {error}") from error
+            said = str(error).partition(" Try again")[0]  # the rest names this folder, which is about to go
+            raise UserError(f"{address}: expected a dataset in shards there, with an {INDEX}. {said}") from error
         index = read_index(path.read_bytes(), f"{address}/{INDEX}")
     if any(not shard.sha256 or not shard.crc32 for shard in index.shards):
         raise UserError(f"{address}/{INDEX}: has no checksums, without which nothing is fetched. Pack it again.")

@@ -193,7 +193,8 @@ class Loop:
     def _input_of(self, first: int) -> Finish:
         """What makes the network's input of batch number i, that of update `first` + i, of stored images."""
         seed, kind = self.recipe.seed, layout(self.recipe.network)
-        large, small = self._preparation_now(), self._preparation_now(small=True)
+        large, side = self._preparation_now(), self.recipe.small_side
+        small = replace(large, input=(large.input[0], side, side)) if side else large
         batch = self.standing.batch
 
         def finish(number: int, images_NCHW: torch.Tensor) -> torch.Tensor:
@@ -228,11 +229,8 @@ class Loop:
         right = logits_NK.detach().argmax(dim=1).eq(labels).sum()
         self._unseen.append((loss.detach(), right, len(labels)))
 
-    def _preparation_now(self, small: bool = False) -> Preparation:
+    def _preparation_now(self) -> Preparation:
         """The path to the input in this epoch: in 2012 the colour noise was switched off towards the end."""
-        if small:
-            side = self.recipe.small_side
-            return replace(self.preparation, input=(self.preparation.input[0], side, side))
         if self.recipe.schedule != "as-it-ran" or self.standing.epoch < EPOCH_WITHOUT_NOISE:
             return self.preparation
         return replace(self.preparation, augment=tuple(w for w in self.preparation.augment if w != "colour"))
