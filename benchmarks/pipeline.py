@@ -24,7 +24,6 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -35,6 +34,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
 from alexlab.training.seeds import epoch_order, generator_for
+from references.loops import normalised, to_tensor
 
 BATCH = 128
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -46,7 +46,6 @@ class ImageFolder(Dataset[torch.Tensor]):
 
     def __init__(self, paths: list[str]) -> None:
         self.paths = paths
-        self.mean, self.std = torch.tensor(MEAN).view(-1, 1, 1), torch.tensor(STD).view(-1, 1, 1)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -58,8 +57,7 @@ class ImageFolder(Dataset[torch.Tensor]):
         image = image.crop((left, top, left + width, top + height)).resize((224, 224), Image.Resampling.BILINEAR)
         if torch.rand(1) < 0.5:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        pixels = torch.from_numpy(np.array(image, np.uint8, copy=True)).view(224, 224, 3)
-        return pixels.permute(2, 0, 1).contiguous().to(torch.float32).div(255).sub_(self.mean).div_(self.std)
+        return normalised(to_tensor(image), MEAN, STD)
 
 
 def _window(height: int, width: int) -> tuple[int, int, int, int]:

@@ -30,8 +30,20 @@ class Pictures(Dataset[Example]):
 
 
 def to_tensor(picture: Image.Image) -> torch.Tensor:
-    """As torchvision's ToTensor: uint8 (H, W) to float32 (1, H, W) at 0 to 1."""
-    return torch.from_numpy(np.array(picture))[None].float().div(255)
+    """What torchvision's ToTensor does, call by call: uint8 (H, W) to float32 (1, H, W) at 0 to 1."""
+    pixels = torch.from_numpy(np.array(picture, np.uint8, copy=True))
+    pixels = pixels.view(picture.size[1], picture.size[0], len(picture.getbands()))
+    return pixels.permute(2, 0, 1).contiguous().to(dtype=torch.get_default_dtype()).div(255)
+
+
+def normalised(image: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
+    """What torchvision's Normalize does, call by call."""
+    image = image.clone()
+    means = torch.as_tensor(mean, dtype=image.dtype, device=image.device)
+    deviations = torch.as_tensor(std, dtype=image.dtype, device=image.device)
+    if (deviations == 0).any():
+        raise ValueError("a deviation is zero")
+    return image.sub_(means.view(-1, 1, 1)).div_(deviations.view(-1, 1, 1))
 
 
 def trained(
@@ -72,5 +84,5 @@ def textbook_alexnet(steps: int, skip: int = 1) -> float:
 
 def tutorial_lenet(steps: int, skip: int = 50) -> float:
     """The LeNet tutorial's loop on MNIST: to [-1, 1] image by image, batch 64, SGD 0.001 with momentum, no workers."""
-    data = Pictures(alexlab.dataset("mnist").train, lambda picture: (to_tensor(picture) - 0.5) / 0.5)
+    data = Pictures(alexlab.dataset("mnist").train, lambda picture: normalised(to_tensor(picture), (0.5,), (0.5,)))
     return trained(alexlab.network("lenet-relu"), data, 64, 0, 0.001, 0.9, steps, skip)
