@@ -1,6 +1,7 @@
 """Time to the result: the recipes fast-* and best-alexnet from start to end, with several seeds, and the loops they are measured by.
 
-    ALEXLAB_DATA=... python benchmarks/fast.py RECIPE SEED [SEED ...]     trains, and appends a line for each to fast.jsonl
+    ALEXLAB_DATA=... python benchmarks/fast.py RECIPE SEED [SEED ...] [KEY=VALUE ...]
+                                                                          trains, and appends a line for each to fast.jsonl
     ALEXLAB_DATA=... python benchmarks/fast.py reference NAME             images/s of a source's own loop, into the same file
     python benchmarks/fast.py > benchmarks/fast.md                        the table of what fast.jsonl holds
 
@@ -42,19 +43,21 @@ def kept(line: dict[str, Any]) -> None:
     print(line, flush=True)
 
 
-def train(recipe: str, seed: int) -> None:
+def train(recipe: str, seed: int, settings: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         command = [sys.executable, "-m", "alexlab", "train", "--recipe", recipe, "--seed", str(seed), "--out", str(out)]
+        command += [word for setting in settings for word in ("--set", setting)]
         began = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         whole = time.perf_counter() - began
         run = Run(out)
         last = json.loads((out / "timing.jsonl").read_text().splitlines()[-1])
         assert run.final
+        changed = f" with {', '.join(settings)}" if settings else ""
         kept(
             {
-                "recipe": recipe,
+                "recipe": recipe + changed,
                 "seed": seed,
                 "test_accuracy": run.final["top1"],
                 "validation_accuracy": run.metrics("epoch")[-1].get("validation_accuracy"),
@@ -124,8 +127,9 @@ def main() -> None:
     elif sys.argv[1] == "reference":
         reference(sys.argv[2])
     else:
-        for seed in sys.argv[2:]:
-            train(sys.argv[1], int(seed))
+        settings = [word for word in sys.argv[2:] if "=" in word]
+        for seed in (word for word in sys.argv[2:] if "=" not in word):
+            train(sys.argv[1], int(seed), settings)
 
 
 if __name__ == "__main__":

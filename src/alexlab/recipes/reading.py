@@ -28,6 +28,7 @@ PRESETS = (
     "fast-alexnet8",
     "fast-lenet",
     "fast-lenet5",
+    "fast-photographs",
 )
 
 LONGEST = 100_000  # characters of a recipe
