@@ -13,7 +13,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from alexlab.data.colour import PixelStatistics, noise_as_it_ran, noise_as_written
-from alexlab.data.decode import Pixels, decode, decode_rgb, fit, fit_rgb, resize_bytes
+from alexlab.data.decode import Pixels, decode_rgb, decoded, fit, fit_rgb, resize_bytes
 from alexlab.data.draws import Draws, Part
 from alexlab.data.images import Shape
 from alexlab.data.room import room
@@ -70,7 +70,7 @@ class Preparation:
             ImageError: `name` and what is wrong with it.
         """
         if self.store[0] == 1:
-            into[:] = self.stored(decode(data, name)).transpose(1, 2, 0)
+            into[:] = self.stored(decoded(data, name)).transpose(1, 2, 0)
             return
         pixels = decode_rgb(data, name, into)
         if pixels is not into:
