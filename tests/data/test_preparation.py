@@ -200,7 +200,7 @@ def test_the_way_for_other_devices_gives_the_same_within_one_level(monkeypatch: 
 
     plain = WINDOWED(photographs(), generator()) * 255
     monkeypatch.setattr(torch, "uint8", torch.int8)  # so that the images are not taken for bytes on the CPU
-    exact = preparation._random_resized(photographs(), (24, 24), Draws(generator(), 12))
+    exact = torch.cat(list(preparation._random_resized(photographs(), (24, 24), Draws(generator(), 12), 5)))
     assert (exact - plain).abs().max() <= 1.51 and (
         exact - plain
     ).abs().mean() < 0.4  # one level, and the rounding of either
@@ -214,6 +214,13 @@ def test_the_layout_in_memory_changes_no_value() -> None:
     assert last.is_contiguous(memory_format=torch.channels_last) and first.is_contiguous()
     by_hand = ((photographs().float() / 255) - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / torch.tensor([0.4])
     assert torch.equal(Preparation.__call__(ready, photographs()), by_hand)
+
+
+def test_windows_that_are_the_whole_image_are_scaled_in_any_layout() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 40, 40, 3), dtype=np.uint8)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    ready = Preparation((3, 40, 40), "crop", (3, 32, 32), augment=("random-resized-crop",))
+    assert torch.equal(ready(images, generator(3)), ready(images.contiguous(), generator(3)))
 
 
 @pytest.mark.parametrize("word", AUGMENTATIONS)

@@ -89,14 +89,18 @@ def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = froz
 
     def read(name: str) -> bytes:
         try:
-            with open(start + name, "rb", buffering=0) as file:  # noqa: PTH123
-                facts = os.fstat(file.fileno())
-                seen = hash((facts.st_size, facts.st_mtime_ns))
-                if first.setdefault(name, seen) != seen:
-                    raise UserError(f"{root / name}: has changed since it was read before. Restore it, or start anew.")
-                return file.read()
+            file = os.open(start + name, os.O_RDONLY)  # four calls of the system; a file object takes nine
+            try:
+                facts = os.fstat(file)
+                data = os.read(file, facts.st_size)
+            finally:
+                os.close(file)
         except OSError as error:
             raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
+        seen = hash((facts.st_size, facts.st_mtime_ns))
+        if first.setdefault(name, seen) != seen or len(data) != facts.st_size:
+            raise UserError(f"{root / name}: has changed since it was read before. Restore it, or start anew.")
+        return data
 
     def size(name: str) -> int:
         try:
