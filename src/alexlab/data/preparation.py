@@ -7,7 +7,6 @@ picture -> uint8 pixels of the store size          (once an image, on the CPU: `
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from math import prod
 
 import numpy as np
@@ -162,13 +161,13 @@ class Preparation:
                 part_NCHW.contiguous(memory_format=memory_format) if part_NCHW.dtype == torch.uint8 else part_NCHW
             )
             scaled_NCHW.copy_(part_NCHW)
-            rows /= 255
+            rows.div_(255)
             if self.mean:
-                rows -= mean
+                rows.sub_(mean)
             if self.std:
-                rows /= std
+                rows.div_(std)
             if self.pixels == "0-255":
-                rows *= 255
+                rows.mul_(255)
         return inputs_NCHW
 
 
@@ -187,8 +186,8 @@ def _lines(images_NCHW: torch.Tensor, last: bool) -> torch.Tensor:
 
 
 def _joined(parts: Iterable[torch.Tensor]) -> torch.Tensor:
-    first, *others = parts
-    return torch.cat([first, *others]) if others else first
+    """All parts, each of which is good until the next is asked for."""
+    return torch.cat([part_NCHW.clone() for part_NCHW in parts])
 
 
 def _beside(values: tuple[float, ...], images_NCHW: torch.Tensor, last: bool) -> torch.Tensor:
@@ -260,7 +259,7 @@ def _random_resized(
 
     Their edges lie between pixels and their values are whole levels where the images' are, as with Pillow's crop and resize.
     """
-    count, (height, width) = len(images_NCHW), images_NCHW.shape[2:]
+    height, width = images_NCHW.shape[2:]
     area, proportion, x, y = draws.uniform(4)
     area = 0.08 + 0.92 * area
     proportion = torch.exp(np.log(3 / 4) + proportion * (np.log(4 / 3) - np.log(3 / 4)))
@@ -271,18 +270,25 @@ def _random_resized(
     if images_NCHW.device.type != "cpu" or images_NCHW.dtype != torch.uint8:
         return torch.split(_windows_resized(images_NCHW, top, high, left, wide, size), at_once)
     windows = torch.stack([top, high, left, wide], dim=1).int().tolist()
-    images_NCHW = images_NCHW.contiguous(memory_format=torch.channels_last)  # PyTorch 2.13 refuses whole ones that are not
-    images = zip(torch.split(images_NCHW, 1), windows, strict=True)
-    shape = (images_NCHW.shape[1], *size)
-    return (_bytes_resized(list(islice(images, at_once)), shape) for _ in range(0, count, at_once))
+    images_NCHW = images_NCHW.contiguous(
+        memory_format=torch.channels_last
+    )  # PyTorch 2.13 refuses whole ones that are not
+    return _bytes_resized(images_NCHW, windows, size, at_once)
 
 
-def _bytes_resized(images: list[tuple[torch.Tensor, list[int]]], shape: Shape) -> torch.Tensor:
-    """The window (top, height, left, width) of each image (1, C, H, W), scaled."""
-    made_NCHW = torch.empty((len(images), *shape), dtype=torch.uint8, memory_format=torch.channels_last)
-    for (image_1CHW, (top, high, left, wide)), into_1CHW in zip(images, torch.split(made_NCHW, 1), strict=True):
-        resize_bytes(image_1CHW.narrow(2, top, high).narrow(3, left, wide), into_1CHW)
-    return made_NCHW
+def _bytes_resized(
+    images_NCHW: torch.Tensor, windows: list[list[int]], size: tuple[int, int], at_once: int
+) -> Iterator[torch.Tensor]:
+    """The window (top, height, left, width) of each image, scaled; of every part in the same memory, which the cache holds."""
+    count, channels = images_NCHW.shape[:2]
+    shape = (min(at_once, count), channels, *size)
+    made_NCHW = torch.empty(shape, dtype=torch.uint8, memory_format=torch.channels_last)
+    made, images = torch.split(made_NCHW, 1), torch.split(images_NCHW, 1)
+    for start in range(0, count, at_once):
+        part = slice(start, start + at_once)
+        for image_1CHW, (top, high, left, wide), into_1CHW in zip(images[part], windows[part], made, strict=False):
+            resize_bytes(image_1CHW.narrow(2, top, high).narrow(3, left, wide), into_1CHW)
+        yield made_NCHW[: len(windows[part])]
 
 
 def _windows_resized(
