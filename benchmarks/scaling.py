@@ -3,7 +3,7 @@
     ALEXLAB_DATA=... python benchmarks/scaling.py [ROUNDS] > benchmarks/scaling.md        (and scaling.png beside it)
 
 Batch and image size: alexnet-torchvision on a folder's photographs (imagenette-sample), bfloat16. Number of images: lenet-relu on tars of
-32x32 JPEGs (CIFAR-10 (JPEG), its files written again and again under other names) with --memory 0.125, which holds a part of them; the
+32x32 JPEGs (CIFAR-10 (JPEG), its files written again and again under other names) with --memory 0, so that every size decodes; the
 disk cache is off. Each point is a process; its peak is what the system says. The exponent is the slope of a straight line through the
 logarithms: 0 is flat, 1 is proportional.
 """
@@ -170,7 +170,7 @@ def main() -> None:
             parts["side of an image"],
             "Convolutions cost as many pixels, exponent 2 in the side; the linear layers and the update cost the same at every side.",
         )
-        small = {"network": "lenet-relu", "batch": 64, "steps": 600, "memory": int(0.125 * 2**30)}
+        small = {"network": "lenet-relu", "batch": 64, "steps": 600, "memory": 0}
         by_images = {n: {**small, "dataset": f"folder:{tar_of(n, Path(temporary))}"} for n in IMAGES}
         parts["images"] = measured(by_images, rounds)
         told("images", parts["images"], "Flat in time an image; memory holds the list of files, not their pixels.")

@@ -1,5 +1,7 @@
 """The one path from an image to the input: the same for arrays and files, training and prediction, and as Pillow has it."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from alexlab.data import statistics
 from alexlab.data.colour import pixel_statistics
+from alexlab.data.decode import decode
 from alexlab.data.draws import Draws, Part
 from alexlab.data.images import ArrayImages, FileImages, Split
 from alexlab.data.opening import open_dataset
@@ -126,6 +130,30 @@ def test_channel_statistics_are_numpys() -> None:
     assert std == pytest.approx((pixels / 255).std(axis=(0, 2, 3)), abs=1e-4)
 
 
+def test_of_many_images_evenly_spaced_ones_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.repeat(np.arange(100, dtype=np.uint8), 4).reshape(100, 1, 2, 2)
+    split = Split(ArrayImages(pixels, [str(i) for i in range(100)]), np.zeros(100, dtype=np.int64))
+    store = Store(split, Preparation((1, 2, 2), "stretch", (1, 2, 2)))
+    monkeypatch.setattr(statistics, "MOST_IMAGES", 100)
+    assert channel_statistics(store)[0] == (round(np.arange(100).mean() / 255, 4),)
+    monkeypatch.setattr(statistics, "MOST_IMAGES", 40)
+    seen = [100 * i // 40 for i in range(40)]  # 0, 2, 5, 7, 10 ...
+    assert channel_statistics(store) == ((round(np.mean(seen) / 255, 4),), (round(np.std(seen) / 255, 4),))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("fit", ["crop", "stretch"])
+def test_a_grey_store_of_jpegs_is_pillows(mode: str, fit: str) -> None:
+    random = np.random.default_rng(0)
+    picture = Image.fromarray(random.integers(0, 256, (9, 7, 3), dtype=np.uint8)).resize((37, 41)).convert(mode)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=80)
+    ready = Preparation((1, 28, 28), fit, (1, 28, 28))
+    row = np.empty((28, 28, 1), np.uint8)
+    ready.store_file(file.getvalue(), "x.jpg", row)
+    assert np.array_equal(row.transpose(2, 0, 1), ready.stored(decode(file.getvalue(), "x.jpg")))
+
+
 def test_unreadable_images_are_all_named_at_once(tmp_path: object) -> None:
     folder = write_photographs(tmp_path / "p", each=10)  # type: ignore[operator]
     for name in ("red/0.png", "blue/1.png"):
@@ -172,7 +200,7 @@ def test_the_way_for_other_devices_gives_the_same_within_one_level(monkeypatch: 
 
     plain = WINDOWED(photographs(), generator()) * 255
     monkeypatch.setattr(torch, "uint8", torch.int8)  # so that the images are not taken for bytes on the CPU
-    exact = preparation._random_resized(photographs(), (24, 24), Draws(generator(), 12))
+    exact = torch.cat(list(preparation._random_resized(photographs(), (24, 24), Draws(generator(), 12), 5)))
     assert (exact - plain).abs().max() <= 1.51 and (
         exact - plain
     ).abs().mean() < 0.4  # one level, and the rounding of either
@@ -186,6 +214,13 @@ def test_the_layout_in_memory_changes_no_value() -> None:
     assert last.is_contiguous(memory_format=torch.channels_last) and first.is_contiguous()
     by_hand = ((photographs().float() / 255) - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / torch.tensor([0.4])
     assert torch.equal(Preparation.__call__(ready, photographs()), by_hand)
+
+
+def test_windows_that_are_the_whole_image_are_scaled_in_any_layout() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 40, 40, 3), dtype=np.uint8)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    ready = Preparation((3, 40, 40), "crop", (3, 32, 32), augment=("random-resized-crop",))
+    assert torch.equal(ready(images, generator(3)), ready(images.contiguous(), generator(3)))
 
 
 @pytest.mark.parametrize("word", AUGMENTATIONS)

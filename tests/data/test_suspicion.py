@@ -1,14 +1,17 @@
 """Duplicates, constant images and labels without images are said; of good data nothing is."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import alexlab
 from alexlab.data import suspicion
-from alexlab.data.images import ArrayImages, Split
+from alexlab.data.files import open_files
+from alexlab.data.images import ArrayImages, FileImages, Split
 from alexlab.data.opening import open_dataset
 from alexlab.data.suspicion import suspicions
 from tests.conftest import write_photographs
@@ -50,6 +53,47 @@ def test_files_in_the_log_the_run_and_the_report() -> None:
     assert "train/blue/green.png" in constant and "test/red/copy.png = train/red/3.png" in duplicates
     page = (run.folder / "report.html").read_text()
     assert "Doubts about the data" in page and "test/red/copy.png" in page
+
+
+def test_equal_files_are_all_found_and_each_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    contents = {
+        f"{part}/{i:03}.jpg": bytes(random.integers(0, 3, random.integers(3, 6)).tolist())
+        for part in "abc"
+        for i in range(60)
+    }
+    for name, content in contents.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    files = open_files(tmp_path)
+    reads: list[str] = []
+
+    def read(name: str) -> bytes:
+        reads.append(name)
+        return files.read(name)
+
+    noted = replace(files, read=read)
+    names = {part: [name for name in contents if name.startswith(part)] for part in "abc"}
+    train, val, test = (Split(FileImages(noted, names[part]), np.zeros(60, dtype=np.int64)) for part in "abc")
+    first = {contents[name]: name for name in reversed(names["a"])}
+    said = {
+        part: [f"{name} = {first[contents[name]]}" for name in names[part] if contents[name] in first] for part in "bc"
+    }
+    assert 10 < len(said["b"]) < 60
+
+    def expected(what: str, pairs: list[str]) -> str:
+        named = f"{', '.join(pairs[:3])} and {len(pairs) - 3} more"
+        return (
+            f"{len(pairs)} of 60 {what} images are among the training images too ({named}): what is measured on them says "
+            "nothing of new images."
+        )
+
+    monkeypatch.setattr(suspicion, "SMALLEST", 0)
+    found = suspicions(train, {"val": val, "test": test}, ("a",))
+    assert found == [expected("val", said["b"]), expected("test", said["c"])]
+    assert len(reads) == len(set(reads))
+    monkeypatch.setattr(suspicion, "MOST_BYTES", 300)
+    assert 0 < int(suspicions(train, {"val": val}, ("a",))[0].split()[0]) < len(said["b"])
 
 
 def test_a_large_dataset_is_not_read(monkeypatch: object) -> None:

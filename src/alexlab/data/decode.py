@@ -65,8 +65,14 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def decode_rgb(data: bytes, name: str, into: Pixels | None = None) -> Pixels:
     """As `decode`, as RGB pixels of shape (height, width, 3); written to `into` if it has their shape and that is the faster way."""
+    found = decoded(data, name, into)
+    return found if isinstance(found, np.ndarray) else np.asarray(_as_mode(found, 3))
+
+
+def decoded(data: bytes, name: str, into: Pixels | None = None) -> Image.Image | Pixels:
+    """As `decode`, or the faster way: RGB pixels of shape (height, width, 3), written to `into` if it has their shape."""
     pixels = decode_jpeg(data, into, MOST_PIXELS)
-    return np.asarray(_as_mode(decode(data, name), 3)) if pixels is None else pixels
+    return decode(data, name) if pixels is None else pixels
 
 
 def fit(image: Image.Image | Pixels, channels: int, size: tuple[int, int], how: str) -> Pixels:

@@ -5,7 +5,9 @@ picture -> uint8 pixels of the store size          (once an image, on the CPU: `
         -> augmented (in training only), brought to the input's size, normalised          (`Preparation.__call__`)
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from alexlab.data.colour import PixelStatistics, noise_as_it_ran, noise_as_written
-from alexlab.data.decode import Pixels, decode, decode_rgb, fit, fit_rgb, resize_bytes
+from alexlab.data.decode import Pixels, decode_rgb, decoded, fit, fit_rgb, resize_bytes
 from alexlab.data.draws import Draws, Part
 from alexlab.data.images import Shape
 from alexlab.data.room import room
@@ -30,6 +32,7 @@ AUGMENTATIONS = {
     "random-resized-crop": "a window of 8 to 100 % of the area and proportions 3/4 to 4/3, scaled to the input's size as Pillow does",
 }
 MOST_TURN, MOST_SCALE = np.pi / 12, 0.15
+IN_CACHE = 1 << 18  # numbers, 1 MB of float32
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Preparation:
             ImageError: `name` and what is wrong with it.
         """
         if self.store[0] == 1:
-            into[:] = self.stored(decode(data, name)).transpose(1, 2, 0)
+            into[:] = self.stored(decoded(data, name)).transpose(1, 2, 0)
             return
         pixels = decode_rgb(data, name, into)
         if pixels is not into:
@@ -94,23 +97,29 @@ class Preparation:
         if not len(images_NCHW):  # a part may be empty, which some of what follows does not take
             return _empty(torch.Size((0, *self.input)), memory_format, images_NCHW.device)
         images_NCHW = self._centred(images_NCHW)
+        device, count = images_NCHW.device, len(images_NCHW)
+        at_once = self._at_once(count, device)
         if draws and "shift" in augment:
             images_NCHW = _shifted(images_NCHW, draws)
         if draws and "crop" in augment:
             images_NCHW = _random_windows(images_NCHW, size, draws)
+        parts: Iterable[torch.Tensor]
         if draws and "random-resized-crop" in augment:
-            images_NCHW = _random_resized(images_NCHW, size, draws)
+            parts = _random_resized(images_NCHW, size, draws, at_once)
         elif self.view == "centre":
-            images_NCHW = _centre(images_NCHW, size)
+            parts = torch.split(_centre(images_NCHW, size), at_once)
+        else:
+            parts = torch.split(images_NCHW, at_once)
         if draws and "mirror" in augment:
-            images_NCHW = _mirrored(images_NCHW, draws)
-        pixels_NCHW = resized(images_NCHW, size)
+            parts = _mirrored(parts, draws, at_once)
+        parts = (resized(part_NCHW, size) for part_NCHW in parts)
         if draws and "turn" in augment:
-            pixels_NCHW = _turned(pixels_NCHW, draws)
+            parts = torch.split(_turned(_joined(parts), draws), at_once)
         if draws and self.statistics and ("colour" in augment or "colour-as-written" in augment):
             noise = noise_as_it_ran if "colour" in augment else noise_as_written
-            pixels_NCHW = noise(pixels_NCHW.float(), self.statistics, draws.normal(self.input[0]))
-        return self._normalised(pixels_NCHW, memory_format)
+            pixels_NCHW = _joined(parts).float()
+            parts = torch.split(noise(pixels_NCHW, self.statistics, draws.normal(self.input[0])), at_once)
+        return self._normalised(parts, count, memory_format, device)
 
     def views(self, images_NCHW: torch.Tensor, count: int) -> torch.Tensor:
         """`count` views of each stored image as the network's input: (N, count, *input). See `data.views`.
@@ -124,7 +133,13 @@ class Preparation:
                 f"{count} views of {size} images at {size} are all the same; a recipe with a larger store has more to see."
             )
         seen_NVCHW = views(self._centred(images_NCHW), self.input[1:], count)
-        return self._normalised(seen_NVCHW.flatten(0, 1), torch.contiguous_format).view(seen_NVCHW.shape)
+        seen, device = seen_NVCHW.flatten(0, 1), images_NCHW.device
+        parts = torch.split(seen, self._at_once(len(seen), device))
+        return self._normalised(parts, len(seen), torch.contiguous_format, device).view(seen_NVCHW.shape)
+
+    def _at_once(self, count: int, device: torch.device) -> int:
+        """How many images of a batch to take at a time: on a CPU what stays in a core's cache from one step to the next."""
+        return max(1, IN_CACHE // prod(self.input) if device.type == "cpu" else count)
 
     def _centred(self, images_NCHW: torch.Tensor) -> torch.Tensor:
         """Stored images, minus the mean image where the recipe wants that."""
@@ -132,23 +147,27 @@ class Preparation:
             return images_NCHW
         return images_NCHW.float() - self.statistics.mean_image_CHW.to(images_NCHW.device, torch.float32)
 
-    def _normalised(self, pixels_NCHW: torch.Tensor, memory_format: torch.memory_format) -> torch.Tensor:
-        """Pixels at 0 to 255, uint8 or float32, as float32 of the recipe's scale."""
-        device = pixels_NCHW.device
-        inputs_NCHW = _empty(pixels_NCHW.shape, memory_format, device)
+    def _normalised(
+        self, parts: Iterable[torch.Tensor], count: int, memory_format: torch.memory_format, device: torch.device
+    ) -> torch.Tensor:
+        """Pixels at 0 to 255, uint8 or float32, as float32 of the recipe's scale; of a batch of `count` in parts of `_at_once`."""
+        inputs_NCHW = _empty(torch.Size((count, *self.input)), memory_format, device)
         last = memory_format == torch.channels_last
         mean, std = (_beside(values, inputs_NCHW, last) for values in (self.mean, self.std))
-        at_once = 1 if device.type == "cpu" else max(1, len(pixels_NCHW))  # one image fits into a core's cache
-        for part, scaled in zip(torch.split(pixels_NCHW, at_once), torch.split(inputs_NCHW, at_once), strict=True):
-            part = part.contiguous(memory_format=memory_format) if part.dtype == torch.uint8 else part
-            scaled.copy_(part).div_(255)
-            rows = scaled.permute(0, 2, 3, 1).flatten(2) if last else scaled
+        at_once = self._at_once(count, device)
+        wholes, lines = torch.split(inputs_NCHW, at_once), torch.split(_lines(inputs_NCHW, last), at_once)
+        for part_NCHW, scaled_NCHW, rows in zip(parts, wholes, lines, strict=True):
+            part_NCHW = (
+                part_NCHW.contiguous(memory_format=memory_format) if part_NCHW.dtype == torch.uint8 else part_NCHW
+            )
+            scaled_NCHW.copy_(part_NCHW)
+            rows.div_(255)
             if self.mean:
-                rows -= mean
+                rows.sub_(mean)
             if self.std:
-                rows /= std
+                rows.div_(std)
             if self.pixels == "0-255":
-                rows *= 255
+                rows.mul_(255)
         return inputs_NCHW
 
 
@@ -159,6 +178,16 @@ def _empty(shape: torch.Size, memory_format: torch.memory_format, device: torch.
     if memory_format == torch.channels_last:
         return torch.from_numpy(room((count, height, width, channels), np.float32)).permute(0, 3, 1, 2)
     return torch.from_numpy(room(tuple(shape), np.float32))
+
+
+def _lines(images_NCHW: torch.Tensor, last: bool) -> torch.Tensor:
+    """What a step over all pixels goes along fastest: (N, height, width * channels) where channels are last in memory."""
+    return images_NCHW.permute(0, 2, 3, 1).flatten(2) if last else images_NCHW
+
+
+def _joined(parts: Iterable[torch.Tensor]) -> torch.Tensor:
+    """All parts, each of which is good until the next is asked for."""
+    return torch.cat([part_NCHW.clone() for part_NCHW in parts])
 
 
 def _beside(values: tuple[float, ...], images_NCHW: torch.Tensor, last: bool) -> torch.Tensor:
@@ -207,22 +236,30 @@ def _centre(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return images_NCHW[:, :, top : top + size[0], left : left + size[1]]
 
 
-def _mirrored(images_NCHW: torch.Tensor, draws: Draws) -> torch.Tensor:
+def _mirrored(parts: Iterable[torch.Tensor], draws: Draws, at_once: int) -> Iterator[torch.Tensor]:
     swap = draws.uniform(1)[0] < 0.5
-    if images_NCHW.device.type == "cpu":  # image by image: a mask over channels-last images is forty times slower
-        mirrored_NCHW = images_NCHW.clone()
-        for i in swap.nonzero()[:, 0].tolist():
-            mirrored_NCHW[i] = mirrored_NCHW[i].flip(2)
-        return mirrored_NCHW
-    return torch.where(swap.to(images_NCHW.device)[:, None, None, None], images_NCHW.flip(3), images_NCHW)
+    return (_swapped(part_NCHW, swap_N) for part_NCHW, swap_N in zip(parts, torch.split(swap, at_once), strict=True))
 
 
-def _random_resized(images_NCHW: torch.Tensor, size: tuple[int, int], draws: Draws) -> torch.Tensor:
-    """Windows as in "Going Deeper with Convolutions" (Szegedy et al. 2014, section 6), scaled as Pillow does.
+def _swapped(images_NCHW: torch.Tensor, swap_N: torch.Tensor) -> torch.Tensor:
+    if images_NCHW.device.type != "cpu":
+        return torch.where(swap_N.to(images_NCHW.device)[:, None, None, None], images_NCHW.flip(3), images_NCHW)
+    if len(images_NCHW) == 1:
+        return images_NCHW.flip(3) if swap_N.item() else images_NCHW
+    swapped_NCHW = images_NCHW.clone()
+    for i in swap_N.nonzero()[:, 0].tolist():  # a mask over channels-last images is forty times slower
+        swapped_NCHW[i] = swapped_NCHW[i].flip(2)
+    return swapped_NCHW
+
+
+def _random_resized(
+    images_NCHW: torch.Tensor, size: tuple[int, int], draws: Draws, at_once: int
+) -> Iterable[torch.Tensor]:
+    """Windows as in "Going Deeper with Convolutions" (Szegedy et al. 2014, section 6), scaled as Pillow does, by parts of the batch.
 
     Their edges lie between pixels and their values are whole levels where the images' are, as with Pillow's crop and resize.
     """
-    count, (height, width) = len(images_NCHW), images_NCHW.shape[2:]
+    height, width = images_NCHW.shape[2:]
     area, proportion, x, y = draws.uniform(4)
     area = 0.08 + 0.92 * area
     proportion = torch.exp(np.log(3 / 4) + proportion * (np.log(4 / 3) - np.log(3 / 4)))
@@ -231,12 +268,27 @@ def _random_resized(images_NCHW: torch.Tensor, size: tuple[int, int], draws: Dra
     high = (pixels / proportion).sqrt().round().clamp(1, height)
     left, top = ((x * (width - wide + 1)).floor(), (y * (height - high + 1)).floor())
     if images_NCHW.device.type != "cpu" or images_NCHW.dtype != torch.uint8:
-        return _windows_resized(images_NCHW, top, high, left, wide, size)
-    resized_NCHW = torch.from_numpy(room((count, *size, images_NCHW.shape[1]), np.uint8)).permute(0, 3, 1, 2)
-    edges = torch.stack([top, top + high, left, left + wide], dim=1).int().tolist()
-    for i, (upper, lower, first, end) in enumerate(edges):
-        resize_bytes(images_NCHW[i : i + 1, :, upper:lower, first:end], resized_NCHW[i : i + 1])
-    return resized_NCHW
+        return torch.split(_windows_resized(images_NCHW, top, high, left, wide, size), at_once)
+    windows = torch.stack([top, high, left, wide], dim=1).int().tolist()
+    images_NCHW = images_NCHW.contiguous(
+        memory_format=torch.channels_last
+    )  # PyTorch 2.13 refuses whole ones that are not
+    return _bytes_resized(images_NCHW, windows, size, at_once)
+
+
+def _bytes_resized(
+    images_NCHW: torch.Tensor, windows: list[list[int]], size: tuple[int, int], at_once: int
+) -> Iterator[torch.Tensor]:
+    """The window (top, height, left, width) of each image, scaled; of every part in the same memory, which the cache holds."""
+    count, channels = images_NCHW.shape[:2]
+    shape = (min(at_once, count), channels, *size)
+    made_NCHW = torch.empty(shape, dtype=torch.uint8, memory_format=torch.channels_last)
+    made, images = torch.split(made_NCHW, 1), torch.split(images_NCHW, 1)
+    for start in range(0, count, at_once):
+        part = slice(start, start + at_once)
+        for image_1CHW, (top, high, left, wide), into_1CHW in zip(images[part], windows[part], made, strict=False):
+            resize_bytes(image_1CHW.narrow(2, top, high).narrow(3, left, wide), into_1CHW)
+        yield made_NCHW[: len(windows[part])]
 
 
 def _windows_resized(

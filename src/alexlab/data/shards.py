@@ -17,10 +17,11 @@ import numpy as np
 
 from alexlab.data.catalogue import File
 from alexlab.data.far import Fetching, Opened
-from alexlab.data.files import Files, tar_members
+from alexlab.data.files import Files
 from alexlab.data.folder import IMAGE_ENDINGS, SPLIT_FOLDERS, Splits
 from alexlab.data.images import FileImages, Split
 from alexlab.data.shard_index import FORMAT, INDEX, KIND, SPLITS, Index, Shard, read_index
+from alexlab.data.tar import tar_members
 from alexlab.errors import UserError
 
 SAMPLE = re.compile(r"((?:.*/|)[^.]+)\.([^/]*)")  # key and ending of a member, as WebDataset parts them

@@ -5,20 +5,24 @@ the other part, and looked at for being constant those that are smallest: a pict
 that are far away are not fetched for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alexlab.data.decode import ImageError
-from alexlab.data.images import ArrayImages, FileImages, Split
+from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.errors import UserError
 
 MOST_IMAGES = 300_000  # a dataset with more is not searched for duplicates
-MOST_BYTES = 200_000_000  # of files, read
+MOST_BYTES = 200_000_000  # of files, read for each part that is held out
 SMALLEST = 32  # files, decoded
 NAMED = 3
+
+Sizes = NDArray[np.int64]
+Pairs = list[tuple[str, str]]
+"""Names of held-out images and of equal ones of the training images."""
 
 
 def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str]) -> list[str]:
@@ -27,7 +31,13 @@ def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str])
     Args:
         held_out: the images that are watched and tested on, by what they are called.
     """
-    return [*_missing(train, classes), *_constant(train), *_duplicates(train, held_out)]
+    files = train.images if isinstance(train.images, FileImages) and not train.images.files.far else None
+    sizes = _sizes(files) if files and len(train) <= MOST_IMAGES else None
+    return [*_missing(train, classes), *_constant(train, sizes), *_duplicates(train, sizes, held_out)]
+
+
+def _sizes(images: FileImages) -> Sizes:
+    return np.fromiter(map(images.files.size, images.names), np.int64, len(images.names))
 
 
 def _missing(train: Split, classes: Sequence[str]) -> list[str]:
@@ -40,13 +50,12 @@ def _missing(train: Split, classes: Sequence[str]) -> list[str]:
     ]
 
 
-def _constant(train: Split) -> list[str]:
+def _constant(train: Split, sizes: Sizes | None) -> list[str]:
     images = train.images
     if isinstance(images, ArrayImages):
         flat = images.pixels_NCHW.reshape(len(train), -1)
         names = [images.names[int(i)] for i in np.flatnonzero(flat.min(axis=1) == flat.max(axis=1))]
-    elif isinstance(images, FileImages) and len(train) <= MOST_IMAGES and not images.files.far:
-        sizes = np.array([images.files.size(name) for name in images.names])
+    elif isinstance(images, FileImages) and sizes is not None:
         smallest = np.argsort(sizes, kind="stable")[:SMALLEST]
         names = [images.names[i] for i in smallest.tolist() if _is_constant(images, i)]
     else:
@@ -68,63 +77,75 @@ def _is_constant(images: FileImages, index: int) -> bool:
     return all(low == high for low, high in pairs)
 
 
-def _duplicates(train: Split, held_out: dict[str, Split]) -> list[str]:
-    found = []
-    for what, split in held_out.items():
-        if len(train) + len(split) > MOST_IMAGES:
-            continue
-        pairs = _alike(train, split)
-        if pairs:
-            names = [f"{mine} = {theirs}" for mine, theirs in pairs]
-            found.append(
-                f"{len(pairs):,} of {len(split):,} {what} images {'are' if len(pairs) > 1 else 'is'} among the training images too "
-                f"({_listed(names)}): what is measured on them says nothing of new images."
-            )
-    return found
+def _duplicates(train: Split, sizes: Sizes | None, held_out: dict[str, Split]) -> list[str]:
+    compared = {what: split for what, split in held_out.items() if len(train) + len(split) <= MOST_IMAGES}
+    images = train.images
+    if isinstance(images, ArrayImages):
+        pairs = {what: _alike_arrays(split.images, images) for what, split in compared.items()}
+    elif isinstance(images, FileImages) and sizes is not None:
+        pairs = _alike_files({what: split.images for what, split in compared.items()}, images, sizes)
+    else:
+        return []
+    return [
+        f"{len(found):,} of {len(held_out[what]):,} {what} images {'are' if len(found) > 1 else 'is'} among the training images too "
+        f"({_listed([f'{mine} = {theirs}' for mine, theirs in found])}): what is measured on them says nothing of new images."
+        for what, found in pairs.items()
+        if found
+    ]
 
 
-def _alike(train: Split, split: Split) -> list[tuple[str, str]]:
-    """Names of images of `split` and of equal ones of `train`."""
-    ours, theirs = split.images, train.images
-    if isinstance(ours, ArrayImages) and isinstance(theirs, ArrayImages):
-        known = dict(zip(_digests(theirs.pixels_NCHW), theirs.names, strict=True))
-        digests = _digests(ours.pixels_NCHW)
-        return [(name, known[digest]) for name, digest in zip(ours.names, digests, strict=True) if digest in known]
-    if isinstance(ours, FileImages) and isinstance(theirs, FileImages) and not ours.files.far:
-        return _alike_files(ours, theirs)
-    return []
+def _alike_arrays(ours: Images, theirs: ArrayImages) -> Pairs:
+    if not isinstance(ours, ArrayImages):
+        return []
+    known = dict(zip(_digests(theirs.pixels_NCHW), theirs.names, strict=True))
+    digests = _digests(ours.pixels_NCHW)
+    return [(name, known[digest]) for name, digest in zip(ours.names, digests, strict=True) if digest in known]
 
 
 def _digests(pixels_NCHW: NDArray[np.uint8]) -> list[bytes]:
     return [blake2b(np.ascontiguousarray(image).data, digest_size=16).digest() for image in pixels_NCHW]
 
 
-def _alike_files(ours: FileImages, theirs: FileImages) -> list[tuple[str, str]]:
-    sizes: dict[int, list[str]] = {}
-    for name in theirs.names:
-        sizes.setdefault(theirs.files.size(name), []).append(name)
-    pairs: list[tuple[str, str]] = []
+def _alike_files(parts: dict[str, Images], theirs: FileImages, sizes: Sizes) -> dict[str, Pairs]:
+    """Of each part the files that are equal to one of `theirs`, which have these sizes; every file is read once at most."""
+    ours = {what: images for what, images in parts.items() if isinstance(images, FileImages) and not images.files.far}
+    our_sizes = {what: _sizes(images) for what, images in ours.items()}
+    unread: dict[int, list[int]] = {}  # theirs, by size, the first last
+    for i in np.flatnonzero(np.isin(sizes, np.concatenate([sizes[:0], *our_sizes.values()])))[::-1].tolist():
+        unread.setdefault(int(sizes[i]), []).append(i)
+    known: dict[bytes, str] = {}  # theirs, by the digest of what was read
+    return {what: list(_equal(images, our_sizes[what], theirs, unread, known)) for what, images in ours.items()}
+
+
+def _equal(
+    ours: FileImages, our_sizes: Sizes, theirs: FileImages, unread: dict[int, list[int]], known: dict[bytes, str]
+) -> Iterator[tuple[str, str]]:
+    """Names of equal files; of theirs no more are read than that takes, and of all no more than MOST_BYTES."""
     read = 0
-    digests: dict[str, bytes] = {}
-
-    def digest(images: FileImages, name: str) -> bytes:
-        if name not in digests:
-            digests[name] = blake2b(images.files.read(name), digest_size=16).digest()
-        return digests[name]
-
-    for name in ours.names:
-        size = ours.files.size(name)
-        for other in sizes.get(size, []):
-            read += size * ((name not in digests) + (other not in digests))
+    for name, size in zip(ours.names, our_sizes.tolist(), strict=True):
+        if (left := unread.get(size)) is None:
+            continue
+        read += size
+        if read > MOST_BYTES:
+            return
+        if (digest := _digest(ours, name)) is None:
+            continue
+        while digest not in known and left:
+            read += size
             if read > MOST_BYTES:
-                return pairs
-            try:
-                if digest(ours, name) == digest(theirs, other):
-                    pairs.append((name, other))
-                    break
-            except UserError:
-                continue  # said when it is decoded
-    return pairs
+                return
+            other = theirs.names[left.pop()]
+            if (theirs_digest := _digest(theirs, other)) is not None:
+                known.setdefault(theirs_digest, other)
+        if digest in known:
+            yield name, known[digest]
+
+
+def _digest(images: FileImages, name: str) -> bytes | None:
+    try:
+        return blake2b(images.files.read(name), digest_size=16).digest()
+    except UserError:
+        return None  # said when it is decoded
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from alexlab.recipes.schema import Recipe
 
 
 def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
-    """The recipe with every value filled in, except `mean` and `std` where they are to be measured on the stored images.
+    """The recipe with every value filled in, except `mean` and `std` where they are to be measured (`data.statistics`).
 
     Raises:
         UserError: values that contradict each other, the network or the dataset.

@@ -113,13 +113,12 @@ def _content(split: Split) -> str:
     if isinstance(split.images, ArrayImages):
         digest.update(np.ascontiguousarray(split.images.pixels_NCHW).data)
     elif isinstance(split.images, FileImages):
-        for name in split.images.names:
-            digest.update(f"{split.images.files.size(name)}\n".encode())
+        size = split.images.files.size
+        digest.update("".join([f"{size(name)}\n" for name in split.images.names]).encode())
     return digest.hexdigest()
 
 
 def _digest(split: Split) -> str:
-    digest = hashlib.sha256()
-    for name, label in zip(split.images.names, split.labels.tolist(), strict=True):
-        digest.update(f"{name}\0{label}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
+    named = zip(split.images.names, split.labels.tolist(), strict=True)
+    lines = "".join([f"{name}\0{label}\n" for name, label in named])
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
