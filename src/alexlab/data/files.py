@@ -89,7 +89,7 @@ def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = froz
 
     def read(name: str) -> bytes:
         try:
-            file = os.open(start + name, os.O_RDONLY)  # four calls of the system; a file object takes nine
+            file = os.open(start + name, os.O_RDONLY)  # four calls of the system; a file object takes more
             try:
                 facts = os.fstat(file)
                 data = os.read(file, facts.st_size)
