@@ -29,6 +29,7 @@ AUGMENTATIONS = {
     "crop": "a random window of the input's size from the stored image",
     "random-resized-crop": "a window of 8 to 100 % of the area and proportions 3/4 to 4/3, scaled to the input's size as Pillow does",
 }
+CACHED = 1 << 18  # bytes of input that a core's cache holds beside what they are made of
 MOST_TURN, MOST_SCALE = np.pi / 12, 0.15
 
 
@@ -138,7 +139,7 @@ class Preparation:
         inputs_NCHW = _empty(pixels_NCHW.shape, memory_format, device)
         last = memory_format == torch.channels_last
         mean, std = (_beside(values, inputs_NCHW, last) for values in (self.mean, self.std))
-        at_once = 1 if device.type == "cpu" else max(1, len(pixels_NCHW))  # one image fits into a core's cache
+        at_once = max(1, CACHED // max(1, inputs_NCHW[:1].nbytes)) if device.type == "cpu" else max(1, len(pixels_NCHW))
         for part, scaled in zip(torch.split(pixels_NCHW, at_once), torch.split(inputs_NCHW, at_once), strict=True):
             part = part.contiguous(memory_format=memory_format) if part.dtype == torch.uint8 else part
             scaled.copy_(part).div_(255)
