@@ -18,6 +18,7 @@ from alexlab.networks.building import layout
 from alexlab.parallel.ways import Way
 from alexlab.recipes.schema import Recipe
 from alexlab.training import checkpoint
+from alexlab.training.blocked import blocked
 from alexlab.training.checkpoint import Standing, Sums
 from alexlab.training.data_parallel import evaluated_in_parts, in_parallel, over_all, share_of_loss
 from alexlab.training.divergence import Diverged, not_finite
@@ -68,7 +69,7 @@ class Loop:
         if several and self.way != "data":
             self.divided = Divided(self.network, self.way, self.recipe, BATCH, self.processes)
             self.network = self.divided.network
-        self.computing = in_parallel(self.network, self.device) if self.rows else self.network  # in training
+        self.computing = in_parallel(self.network, self.device) if self.rows else blocked(self.network)  # in training
         self.optimiser = make_optimiser(self.network, self.recipe)
         self.kept = Kept(self.recipe, self.network, self.optimiser, self.folder, self.processes, self.divided)
         self.figures = Figures(self.folder, self.watcher)
