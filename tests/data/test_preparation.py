@@ -81,6 +81,15 @@ def ramp(count: int = 3, channels: int = 1, side: int = 16) -> torch.Tensor:
     return values.expand(count, channels, side, side).to(torch.uint8).clone()
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_normalised_together_are_those_normalised_alone(channels: int) -> None:
+    path = Preparation((channels, 28, 28), "stretch", (channels, 28, 28), mean=(0.4,), std=(0.3,))
+    images = torch.randint(256, (200, channels, 28, 28), dtype=torch.uint8)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        alone = torch.cat([path(image[None], memory_format=layout) for image in images])
+        assert torch.equal(path(images, memory_format=layout), alone)
+
+
 def test_mirror_swaps_about_half_and_nothing_else() -> None:
     ready = Preparation((1, 16, 16), "stretch", (1, 16, 16), augment=("mirror",))
     images = ramp(400)

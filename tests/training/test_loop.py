@@ -19,6 +19,7 @@ from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.recipes import overridden, read_recipe
 from alexlab.training import train as training
+from alexlab.training.device import exact
 from alexlab.training.optimiser import make_optimiser, rate_at
 from alexlab.training.seeds import epoch_order, seed_for
 
@@ -277,3 +278,10 @@ def test_the_callers_random_state_and_settings_are_left_alone() -> None:
     training.train(**{**SHORT, "epochs": 1}, out="run")
     assert torch.equal(torch.rand(3), expected)
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+
+
+def test_new_tensors_are_not_filled_while_it_trains() -> None:
+    with exact():
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory

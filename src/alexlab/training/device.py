@@ -87,8 +87,12 @@ def exact() -> Iterator[None]:
     """Float32 that is float32, and the same result each time, while the block runs; the caller's settings come back after."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]  # a property of the module
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # each new tensor, with nan: nothing here reads one unwritten
+    )
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else []
     try:
         with (
@@ -98,3 +102,4 @@ def exact() -> Iterator[None]:
             yield
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
