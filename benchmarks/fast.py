@@ -85,7 +85,9 @@ def shown() -> None:
     lines = [json.loads(line) for line in LOG.read_text().splitlines()]
     rows = []
     for recipe in dict.fromkeys(line["recipe"] for line in lines if "recipe" in line):
-        runs = [line for line in lines if line.get("recipe") == recipe]
+        runs = list(
+            {line["seed"]: line for line in lines if line.get("recipe") == recipe}.values()
+        )  # the latest of each
         accuracies = [run["test_accuracy"] for run in runs]
         quiet = [run for run in runs if run["load"] <= QUIET]
         seconds = [run["training_seconds"] for run in quiet]
