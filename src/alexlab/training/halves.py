@@ -52,7 +52,8 @@ def gradient_in_halves(
         logits_NK, found = torch.cat((first[0], other[0])), first[1] + other[1]
         gradients = tuple(torch._foreach_add(first[2], other[2]))
     for parameter, gradient in zip(trained, gradients, strict=True):
-        parameter.grad = gradient
+        # Laid out as the parameter, which the fused optimisers take for granted.
+        parameter.grad = torch.empty_like(parameter).copy_(gradient)
     return logits_NK, found
 
 
