@@ -25,7 +25,6 @@ from alexlab.training.divergence import Diverged, not_finite
 from alexlab.training.divided import Divided
 from alexlab.training.evaluation import BATCH, Evaluation, evaluate
 from alexlab.training.figures import Figures
-from alexlab.training.halves import gradient_in_halves
 from alexlab.training.interruption import Interrupted, Interruption
 from alexlab.training.keeping import Kept
 from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
@@ -59,7 +58,6 @@ class Loop:
     checkpoint_every: float = 300.0  # seconds
     processes: Processes = field(default_factory=Processes)
     way: Way = "data"  # in which several processes divide the work
-    in_halves: bool = False  # whether two threads share each update
     standing: Standing = field(default_factory=Standing)
     last_evaluation: Evaluation | None = None
 
@@ -210,14 +208,18 @@ class Loop:
 
     def _update(self, inputs_NCHW: torch.Tensor, labels: torch.Tensor, whole: int) -> None:
         """One update from these images, of which a batch has `whole` in all processes together."""
-        recipe, step = self.recipe, self.standing.step
-        mine = (self.processes.rank,) if self.rows and not self.divided else ()
+        recipe, step, processes = self.recipe, self.standing.step, self.processes
+        mine = (processes.rank,) if self.rows and not self.divided else ()
         seed_draws(self.device, seed_for(recipe.seed, "update", step, *mine))  # what dropout draws
         labels = labels.to(self.device)
-        if self.in_halves:
-            logits_NK, loss = gradient_in_halves(self.computing, self.loss, inputs_NCHW, labels)
-        else:
-            logits_NK, loss = self._gradient(inputs_NCHW, labels, whole)
+        bfloat16 = recipe.precision == "bfloat16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
+            logits_NK = self.computing(inputs_NCHW)
+            logits_NK = logits_NK.float() if logits_NK.dtype == torch.bfloat16 else logits_NK
+            loss = self.loss(logits_NK, labels) if len(labels) else logits_NK.sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        weighed = loss * share_of_loss(len(labels), whole, processes) if self.rows else loss
+        weighed.backward()
         if recipe.clip and self.divided:
             self.divided.clip(recipe.clip)
         elif recipe.clip:
@@ -227,20 +229,6 @@ class Loop:
         self.optimiser.step()
         right = logits_NK.detach().argmax(dim=1).eq(labels).sum()
         self._unseen.append((loss.detach(), right, len(labels)))
-
-    def _gradient(
-        self, inputs_NCHW: torch.Tensor, labels: torch.Tensor, whole: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and mean loss of these images; the gradient is left in the parameters."""
-        bfloat16 = self.recipe.precision == "bfloat16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16):
-            logits_NK = self.computing(inputs_NCHW)
-            logits_NK = logits_NK.float() if logits_NK.dtype == torch.bfloat16 else logits_NK
-            loss = self.loss(logits_NK, labels) if len(labels) else logits_NK.sum()
-        self.optimiser.zero_grad(set_to_none=True)
-        weighed = loss * share_of_loss(len(labels), whole, self.processes) if self.rows else loss
-        weighed.backward()
-        return logits_NK, loss
 
     def _preparation_now(self) -> Preparation:
         """The path to the input in this epoch: in 2012 the colour noise was switched off towards the end."""

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 WORTH_A_THREAD = 2e9  # operations of an update
-WORTH_HALVING = 1e8  # LeNet's at 64 images
 OF_TRAINING = 3 * 2  # forward and twice as much backward; a multiplication and an addition
 
 
@@ -29,15 +28,6 @@ def multiplications(network: nn.Module, images_NCHW: torch.Tensor) -> int:
         for hook in hooks:
             hook.remove()
     return found
-
-
-def worth_halving(multiplications_of_image: float, batch: int) -> bool:
-    """Whether two threads gain by taking half of each update: it is too small for OpenMP's threads and larger than what halving costs.
-
-    Where OMP_NUM_THREADS says how many threads, there is no other.
-    """
-    operations = OF_TRAINING * multiplications_of_image * batch
-    return "OMP_NUM_THREADS" not in os.environ and WORTH_HALVING <= operations < 2 * WORTH_A_THREAD
 
 
 @contextmanager

@@ -33,7 +33,6 @@ from alexlab.training.checkpoint import KEPT, checkpoints
 from alexlab.training.continuing import run_before
 from alexlab.training.data_parallel import check_parts
 from alexlab.training.device import choose_device, describe_device, enough_memory, environment, exact
-from alexlab.training.halves import can_be_halved
 from alexlab.training.interruption import interruption
 from alexlab.training.lock import held
 from alexlab.training.loop import Loop
@@ -43,7 +42,7 @@ from alexlab.training.published import PUBLISHED, path_to_input, published
 from alexlab.training.run import Run
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
-from alexlab.training.threads import multiplications, threads_for, worth_halving
+from alexlab.training.threads import multiplications, threads_for
 from alexlab.training.watching import Quiet, Watcher
 from alexlab.training.weights import load_statistics, save_statistics
 from alexlab.training.writing import is_sealed, seal, write_file
@@ -213,10 +212,7 @@ def _train(
         one = torch.zeros(1, *ready.input, device=chosen)
         if processes.count > 1 and parallel != "towers":  # each tower sees all images
             check_parts(network, ready.input, len(parts.train), recipe.batch, processes)
-        work = (multiplications(network, one), recipe.batch // processes.count)
-        threads = threads_for(*work)
-        alone = processes.count == 1 and chosen.type == "cpu" and recipe.precision == "float32"
-        in_halves = alone and worth_halving(*work) and can_be_halved(network)
+        threads = threads_for(multiplications(network, one), recipe.batch // processes.count)
         with interruption() as stop, threads, ExitStack() as holding:
             if before:
                 folder = before.folder
@@ -240,7 +236,6 @@ def _train(
                 checkpoint_every=60 * checkpoint_every,
                 processes=processes,
                 way=parallel,
-                in_halves=in_halves,
             )
             if before:
                 _go_back(loop)
