@@ -204,3 +204,20 @@ def test_two_processes_at_once_fetch_once(server: str, tmp_path: Path) -> None:
     ]
     assert [process.communicate(timeout=60)[0].strip() for process in both] == [str(len(CONTENT))] * 2
     assert len(Server.asked) == 1 and [path.name for path in tmp_path.iterdir()] == ["data.bin"]
+
+
+def test_a_folder_deleted_before_it_is_locked_is_made_again(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another thread does that makes room in the cache of shards."""
+    made, mkdir = [], Path.mkdir
+
+    def made_and_deleted(path: Path, *arguments: int, **options: bool) -> None:
+        mkdir(path, *arguments, **options)
+        if path.name == "shard" and not made:
+            made.append(path)
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", made_and_deleted)
+    assert fetch(file(f"{server}/"), tmp_path / "shard").read_bytes() == CONTENT
+    assert made

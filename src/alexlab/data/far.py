@@ -11,6 +11,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+from uuid import uuid4
 
 import platformdirs
 
@@ -193,7 +194,14 @@ def make_room(needed: int) -> None:
             if whole := list(folder.glob("*.tar")):
                 with whole[0].open("rb") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _delete(folder)
             elif used < time.time() - LEFT_OVER:
-                shutil.rmtree(folder, ignore_errors=True)
+                _delete(folder)
         taken -= 0 if folder.exists() else size
+
+
+def _delete(folder: Path) -> None:
+    """All at once, as others see it: who fetches the shard again meanwhile makes a folder of its own."""
+    gone = folder.with_name(f".{folder.name}.{uuid4().hex}")
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)

@@ -43,7 +43,6 @@ def fetch(file: File, folder: Path, progress: Progress | None = None) -> Path:
     """
     whole, part = folder / file.name, folder / (file.name + ".part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f".{file.name}.lock"):
             if whole.is_file() and is_right(file, whole):
                 return whole
@@ -71,7 +70,12 @@ def fetch(file: File, folder: Path, progress: Progress | None = None) -> Path:
 def _alone(lock: Path) -> Iterator[None]:
     """Wait until no other process is in the block, and keep others out of it."""
     while True:
-        with lock.open("w") as held:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            held = lock.open("w")
+        except FileNotFoundError:  # another deleted the folder just now
+            continue
+        with held:
             with suppress(OSError):  # a file system without locks: two may fetch at once, and each renames a whole file
                 fcntl.flock(held, fcntl.LOCK_EX)
             if not lock.exists() or os.fstat(held.fileno()).st_ino != lock.stat().st_ino:
