@@ -109,3 +109,9 @@ def test_bfloat16_is_computed_as_before() -> None:
     network, images = build("lenet-relu"), torch.randn(2, 1, 28, 28)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(blocked(network)(images), network(images))
+
+
+def test_a_network_whose_answers_somebody_watches_stays_as_it_is() -> None:
+    network = build("lenet-relu")
+    network.register_forward_hook(lambda *_: None)
+    assert blocked(network) is network

@@ -93,6 +93,8 @@ def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = froz
             try:
                 facts = os.fstat(file)
                 data = os.read(file, facts.st_size)
+                while len(data) < facts.st_size and (more := os.read(file, facts.st_size - len(data))):
+                    data += more  # some network file systems give a part
             finally:
                 os.close(file)
         except OSError as error:
@@ -104,7 +106,7 @@ def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = froz
 
     def size(name: str) -> int:
         try:
-            return os.stat(start + name).st_size  # noqa: PTH116
+            return os.stat(start + name).st_size  # noqa: PTH116  # a Path for each of a million takes longer
         except OSError as error:
             raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
 

@@ -270,9 +270,8 @@ def _random_resized(
     if images_NCHW.device.type != "cpu" or images_NCHW.dtype != torch.uint8:
         return torch.split(_windows_resized(images_NCHW, top, high, left, wide, size), at_once)
     windows = torch.stack([top, high, left, wide], dim=1).int().tolist()
-    images_NCHW = images_NCHW.contiguous(
-        memory_format=torch.channels_last
-    )  # PyTorch 2.13 refuses whole ones that are not
+    # PyTorch 2.13 refuses whole images whose channels come first.
+    images_NCHW = images_NCHW.contiguous(memory_format=torch.channels_last)
     return _bytes_resized(images_NCHW, windows, size, at_once)
 
 

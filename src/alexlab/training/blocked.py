@@ -17,7 +17,11 @@ def blocked(network: nn.Module) -> nn.Module:
     An nn.Sequential has the convolutions, ReLU and max pooling that it begins with put into one `Blocked`, where they have few
     channels; other networks are as they are.
     """
-    if type(network) is not nn.Sequential or not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
+    if (
+        type(network) is not nn.Sequential
+        or _is_watched(network)
+        or not torch.backends.cpu.get_cpu_capability().startswith("AVX")
+    ):
         return network
     layers = list(network)
     end = next((i for i, layer in enumerate(layers) if not _suits(layer)), len(layers))
@@ -49,9 +53,14 @@ class Blocked(nn.Module):
         return maps if plain else maps.to_dense()
 
 
+def _is_watched(layer: nn.Module) -> bool:
+    """Whether somebody's hook wants to see the layer's tensors."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
+
+
 def _suits(layer: nn.Module) -> bool:
-    if layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks:
-        return False  # somebody wants to see its tensors
+    if _is_watched(layer):
+        return False
     if type(layer) is nn.Conv2d:
         few = max(layer.in_channels, layer.out_channels) <= FEW and layer.groups == 1
         return few and layer.padding_mode == "zeros" and layer.weight.dtype == torch.float32
