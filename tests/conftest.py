@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
+os.environ["no_proxy"] = "127.0.0.1,localhost"  # where the tests' servers are
 if "ALEXLAB_DATA" in os.environ:  # relative to where pytest was started; tests change their folder
     os.environ["ALEXLAB_DATA"] = str(Path(os.environ["ALEXLAB_DATA"]).resolve())
 

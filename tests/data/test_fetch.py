@@ -25,8 +25,10 @@ class Server(http.server.BaseHTTPRequestHandler):
     """Serves CONTENT with ranges; what it does wrong depends on the path. `asked` counts requests and keeps ranges."""
 
     asked: list[str | None]
+    proxied: str | None = None
 
     def do_GET(self) -> None:
+        Server.proxied = self.headers.get("Proxy-Authorization")
         wanted = self.headers.get("Range")
         self.asked.append(wanted)
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
@@ -169,6 +171,22 @@ def test_a_server_that_drips_is_given_up(server: str, tmp_path: Path, monkeypatc
     monkeypatch.setattr(fetching, "PATIENCE", 0.2)
     with pytest.raises(UserError, match=r"failed after 5 tries \(the server sent \d+ bytes in"):
         fetch(file(f"{server}/drips/"), tmp_path)
+
+
+def test_through_the_proxy_that_the_environment_names(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "http://publisher.invalid/whole/"
+    monkeypatch.setenv("http_proxy", f"http://me:a%40b@{server.removeprefix('http://').rstrip('/')}")
+    assert fetch(file(address), tmp_path).read_bytes() == CONTENT
+    assert Server.proxied == "Basic bWU6YUBi", "me:a@b"
+    monkeypatch.setenv("no_proxy", "publisher.invalid")
+    with pytest.raises(UserError, match="publisher.invalid"):
+        fetch(file(address), tmp_path / "directly")
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
+    with pytest.raises(UserError, match=r"after 1 try .*HTTP_PROXY"):
+        fetch(file(address), tmp_path / "by socks")
 
 
 def test_redirections_without_end(server: str, tmp_path: Path) -> None:

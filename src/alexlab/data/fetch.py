@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
@@ -133,8 +135,7 @@ def _carry_on(file: File, part: Path, progress: Progress | None) -> bool:
         from alexlab.data.objects import carry_on  # not at the top: fsspec need not be installed
 
         return carry_on(file, part, progress)
-    retries = urllib3.Retry(total=None, connect=0, read=0, other=0, redirect=5)
-    with urllib3.PoolManager(timeout=TIMEOUT, retries=retries) as pool:
+    with _pool(file.url) as pool:
         headers = {"Range": f"bytes={have}-"} if have else {}
         # As it is, byte by byte: a server that compresses on its way would make another file of it.
         headers["Accept-Encoding"] = "identity"
@@ -168,6 +169,27 @@ def _carry_on(file: File, part: Path, progress: Progress | None) -> bool:
                     if progress:
                         progress(file.name, have, size)
     return have >= size or (file.size is None and announced is None)
+
+
+def _pool(address: str) -> urllib3.PoolManager:
+    """What fetches from there: through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, as for curl and pip, where they do.
+
+    Raises:
+        Final: the proxy's address is not one.
+    """
+    retries = urllib3.Retry(total=None, connect=0, read=0, other=0, redirect=5)
+    parts = urlsplit(address)
+    proxy = getproxies().get(parts.scheme)
+    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return urllib3.PoolManager(timeout=TIMEOUT, retries=retries)
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        login = urllib3.util.parse_url(proxy).auth
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
+        return urllib3.ProxyManager(proxy, timeout=TIMEOUT, retries=retries, proxy_headers=headers)
+    except urllib3.exceptions.HTTPError as error:
+        name = f"{parts.scheme.upper()}_PROXY"
+        raise Final(f"the proxy of {name} is not one of http:// or https://: {error}") from error
 
 
 def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

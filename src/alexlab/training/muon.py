@@ -1,4 +1,4 @@
-"""Muon: momentum whose step is made orthogonal, for the convolutions; AdamW for all other parameters.
+"""Muon: momentum whose step is made orthogonal, for convolutions and small hidden layers; AdamW for all other parameters.
 
 Source: K. Jordan, "Muon: An optimizer for hidden layers in neural networks", 2024. Departs from it: each step is scaled to a root
 mean square of 1 (torch.optim.Muon's "match_rms_adamw", with 1 for its 0.2), so that one rate serves Muon and AdamW alike;
@@ -16,6 +16,7 @@ from alexlab.training.update_2012 import first_convolutions
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 STEPS = 5
+LARGEST = 512  # inputs or outputs of a linear layer, whichever are fewer: the work grows with their square
 
 
 def orthogonal(matrix_MN: torch.Tensor) -> torch.Tensor:
@@ -78,8 +79,12 @@ class Muon(torch.optim.AdamW):
         weight.mul_(1 - rate * decay).add_(step.view_as(weight), alpha=-rate * to_one)
 
 
-def convolutions_after_the_first(network: nn.Module) -> list[nn.Parameter]:
-    """What Muon is for: weights that map features to features. The first layer reads pixels; AlexNet's linear ones are too large."""
-    first = first_convolutions(network)
-    layers = [layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d) and name not in first]
-    return [layer.weight for layer in layers if layer.weight.requires_grad]  # type: ignore[misc]
+def hidden_weights(network: nn.Module) -> list[nn.Parameter]:
+    """What Muon is for: weights that map features to features, where their Newton-Schulz is affordable.
+
+    The first layer reads pixels (one in each tower), the last one answers, and AlexNet's linear layers are too large.
+    """
+    layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)}
+    ends = (first_convolutions(network) or set(list(layers)[:1])) | set(list(layers)[-1:])
+    weights = [layer.weight for name, layer in layers.items() if name not in ends and layer.weight.requires_grad]
+    return [weight for weight in weights if weight.ndim == 4 or min(weight.shape) <= LARGEST]  # type: ignore[misc]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from alexlab.recipes.schema import Recipe
-from alexlab.training.muon import Muon, convolutions_after_the_first
+from alexlab.training.muon import Muon, hidden_weights
 from alexlab.training.update_2012 import Update2012, groups_2012, rates_as_it_ran
 
 FUSED = ("cpu", "cuda")
@@ -20,7 +20,7 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimiser == "sgd-2012":
         return Update2012(groups_2012(network, rates_as_it_ran(0), recipe.weight_decay), recipe.rate, recipe.momentum)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    chosen = convolutions_after_the_first(network) if recipe.optimiser == "muon" else []
+    chosen = hidden_weights(network) if recipe.optimiser == "muon" else []
     by_muon = {id(weight) for weight in chosen}
     groups: list[dict[str, Any]] = [
         {
