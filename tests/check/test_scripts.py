@@ -194,6 +194,8 @@ def test_a_comment_with_a_reason_silences_a_rule():
     bare = told.replace(" the order is wanted", "")
     assert rules_of(bare) == ["no-shuffling"]
     assert "without a reason" in check_script(Path("program.py")).unseen[0]
+    assert rules_of(told.replace("[no-shuffling]", "[no-shufling]")) == ["no-shuffling"]
+    assert "did you mean 'no-shuffling'?" in check_script(Path("program.py")).unseen[0]
 
 
 def test_modules_beside_the_script_are_read():

@@ -12,7 +12,7 @@ from alexlab.check.reading.source import Source, read_source
 from alexlab.check.rule import Evidence
 from alexlab.check.rules import RULES
 from alexlab.check.trial import Ran
-from alexlab.errors import UserError
+from alexlab.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,8 +57,15 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
         for source in sources.values()
         for line in source.unreasoned
     )
+    known = {rule.name for rule in RULES}
+    misspelt = tuple(
+        f"{source.place(line)}: `ignore`: {unknown('rule', name, known)}"
+        for source in sources.values()
+        for line, names in source.ignored
+        for name in sorted(names - known)
+    )
     left = kept(findings, {source.path: source for source in sources.values()})
-    return Checked(with_diffs(left, source, read), (*unseen, *bare))
+    return Checked(with_diffs(left, source, read), (*unseen, *bare, *misspelt))
 
 
 def check_network(
