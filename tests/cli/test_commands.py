@@ -56,6 +56,14 @@ def test_a_recipe_names_the_network_and_the_user_the_dataset(alexlab: Command) -
     assert json.loads(found.stdout)["steps"] == 2
 
 
+def test_the_classes_that_the_dataset_must_have(alexlab: Command) -> None:
+    how = ("train", "lenet5", "digits", "--steps", "2", "--out", "run", "--json", "--classes")
+    refused = alexlab(*how, "12")
+    assert refused.returncode == 2 and "says 12 classes, but Digits 8x8 has 10" in refused.stderr
+    assert not Path("run").exists()
+    assert json.loads(alexlab(*how, "10").stdout)["steps"] == 2
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run made by the command line."""

@@ -22,9 +22,7 @@ from alexlab.cli import options
     metavar="FILE",
     help="Weights to start from, or torchvision for its published ones; a head of other classes starts anew.",
 )
-@click.option(
-    "--classes", type=click.IntRange(2), help="How many classes the head tells apart; by default the dataset's."
-)
+@click.option("--classes", type=click.IntRange(2), help="How many classes the dataset must have; others are refused.")
 @click.option("--freeze", is_flag=True, help="Train the head alone.")
 @click.option("--steps", type=click.IntRange(1), help="Stop after so many updates.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one below runs/.")
