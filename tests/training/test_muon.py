@@ -92,6 +92,10 @@ def test_layers_that_are_too_large_are_left_to_adamw() -> None:
     hidden = {id(weight) for weight in hidden_weights(network)}
     kinds = [parameter.ndim for parameter in network.parameters() if id(parameter) in hidden]
     assert kinds == [4, 4, 4, 4], "all convolutions but the first"
+    tied = nn.Sequential(*(nn.Linear(8, 8) for _ in range(4)))
+    tied[2].weight = tied[1].weight
+    nn.utils.parametrizations.weight_norm(tied[0])
+    assert [id(weight) for weight in hidden_weights(tied)] == [id(tied[1].weight)]
 
 
 @pytest.mark.parametrize("stop", [1, 13, 16])

@@ -16,7 +16,7 @@ from alexlab.training.update_2012 import first_convolutions
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 STEPS = 5
-LARGEST = 512  # inputs or outputs of a linear layer, whichever are fewer: the work grows with their square
+LARGEST = 512  # inputs, and outputs, of a linear layer: the work grows with their product
 
 
 def orthogonal(matrix_MN: torch.Tensor) -> torch.Tensor:
@@ -84,7 +84,8 @@ def hidden_weights(network: nn.Module) -> list[nn.Parameter]:
 
     The first layer reads pixels (one in each tower), the last one answers, and AlexNet's linear layers are too large.
     """
-    layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)}
-    ends = (first_convolutions(network) or set(list(layers)[:1])) | set(list(layers)[-1:])
-    weights = [layer.weight for name, layer in layers.items() if name not in ends and layer.weight.requires_grad]
-    return [weight for weight in weights if weight.ndim == 4 or min(weight.shape) <= LARGEST]  # type: ignore[misc]
+    layers = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    ends = (first_convolutions(network) or set(layers[:1])) | set(layers[-1:])
+    hidden = {f"{name}.weight" for name in layers if name not in ends}
+    weights = [weight for name, weight in network.named_parameters() if name in hidden and weight.requires_grad]
+    return [weight for weight in weights if weight.ndim == 4 or max(weight.shape) <= LARGEST]
