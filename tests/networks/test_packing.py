@@ -7,7 +7,7 @@ from torch import nn
 from alexlab.errors import UserError
 from alexlab.networks import packing
 from alexlab.networks.building import build
-from alexlab.networks.packing import check_precision, packed
+from alexlab.networks.packing import about_precision, check_precision, packed
 
 
 class Viewing(nn.Module):
@@ -31,8 +31,20 @@ NETWORKS = [("lenet5", (1, 28, 28)), ("lenet-relu", (1, 28, 28)), ("mlp", (1, 28
 NETWORKS += [("alexnet-caffe", (3, 67, 67)), ("alexnet-2012", (3, 67, 67))]
 
 
+@pytest.fixture(params=["multiplied", "emulated"])
+def bfloat16(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both kinds of processor, where this one is of the first."""
+    kind: str = request.param
+    if kind == "multiplied" and not packing.multiplies_bfloat16(torch.device("cpu")):
+        pytest.skip("this processor does not multiply bfloat16")
+    monkeypatch.setattr(packing, "multiplies_bfloat16", lambda device: kind == "multiplied")
+    return kind
+
+
+@pytest.mark.usefixtures("bfloat16")
 @pytest.mark.parametrize(("name", "shape"), NETWORKS)
-def test_answers_are_the_networks(name: str, shape: tuple[int, int, int]) -> None:
+def test_answers_are_the_networks(name: str, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "LARGE", 1 << 10)  # these networks' linear layers are not as large as those it is for
     torch.manual_seed(0)
     network = build(name, 6, shape, "he").eval()
     with torch.inference_mode():
@@ -55,6 +67,7 @@ def test_what_counts_on_the_layout_is_answered_by_itself() -> None:
             packed(network, "int8")(images((1, 8, 8)))
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_eight_bits_are_one_answer_for_few_images_and_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "LARGE", 1)
     torch.manual_seed(0)
@@ -68,18 +81,32 @@ def test_eight_bits_are_one_answer_for_few_images_and_many(monkeypatch: pytest.M
     assert (few - many).abs().max() <= 0.01 * exact.abs().max()
 
 
-def test_undecided_images_are_answered_exactly() -> None:
+@pytest.mark.usefixtures("bfloat16")
+def test_an_undecided_image_is_answered_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two classes a hair apart, which bfloat16 cannot tell, and a class that is far ahead."""
+    monkeypatch.setattr(packing, "LARGE", 1)
     network = nn.Sequential(nn.Linear(2, 3, bias=False)).eval()
     with torch.no_grad():
         network[0].weight.copy_(torch.tensor([[1.0, 0.0], [1.0009, 0.0], [0.0, 30.0]]))
-    x = torch.tensor([[1.0, 0.0], [0.0, 1.001]])
+    close, sure = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.001]])
     with torch.inference_mode():
         answering = packed(network, "bfloat16")
-        assert torch.equal(answering.fast(x)[0, :2], torch.ones(2, dtype=torch.bfloat16))
-        found, exact = answering(x), network(x)
-    assert torch.equal(found[0], exact[0]) and found[0].argmax() == 1
-    assert not torch.equal(found[1], exact[1])  # not in doubt: not computed again
+        assert torch.equal(answering.quickly(close)[0, :2], torch.ones(2))
+        found, exact = answering(close), network(close)
+        assert torch.equal(found, exact) and found.argmax() == 1
+        assert not torch.equal(answering(sure), network(sure))  # not in doubt: not computed again
+
+
+def test_batches_in_bfloat16_are_float32_where_that_is_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "multiplies_bfloat16", lambda device: False)
+    monkeypatch.setattr(packing, "LARGE", 1)
+    network = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3)).eval()
+    x = torch.randn(9, 64)
+    with torch.inference_mode():
+        answering = packed(network, "bfloat16")
+        assert torch.allclose(answering(x), network(x), rtol=1e-5, atol=1e-6)
+        one = answering.quickly(x[:1])
+    assert one.dtype == torch.float32 and not torch.allclose(one, network(x[:1]), rtol=1e-5, atol=1e-6)
 
 
 def test_the_network_itself_stays_as_it_was() -> None:
@@ -97,3 +124,12 @@ def test_precisions_that_are_not_to_be_had() -> None:
         check_precision("float16", torch.device("cpu"))
     with pytest.raises(UserError, match="int8 is for the CPU"):
         check_precision("int8", torch.device("cuda"))
+
+
+def test_what_a_processor_does_not_multiply_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(packing, "multiplies_bfloat16", lambda device: False)
+    assert "does not multiply bfloat16" in about_precision("int8", cpu)
+    assert not about_precision("float32", cpu) and not about_precision("bfloat16", torch.device("cuda"))
+    monkeypatch.setattr(packing, "multiplies_bfloat16", lambda device: True)
+    assert not about_precision("int8", cpu)

@@ -31,11 +31,15 @@ def predict(
     import sys
 
     from alexlab.cli.answers import printer
+    from alexlab.networks.packing import about_precision
+    from alexlab.training.device import choose_device
     from alexlab.training.reading import image_files
     from alexlab.training.run import Run
 
     opened = Run(run)
     say = printer("json" if as_json else "csv" if as_csv else "table")
+    if note := about_precision(precision, choose_device(device)):
+        click.echo(f"note: {note}", err=True)
     failed = False
     for prediction in opened.predictions(image_files(images, sys.stdin.buffer), top, device, precision):
         say(prediction)

@@ -2,6 +2,9 @@
 
 What PyTorch does for each call (bring weights into blocks, pool with channels far apart) is done once or not at all. Layers that are no
 plain `nn.Conv2d` or `nn.Linear` stay what they are.
+
+A processor that does not multiply bfloat16 reads half or a quarter of the weights all the same where one image waits for them, in large
+linear layers; everything else is then float32.
 """
 
 import copy
@@ -9,8 +12,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from alexlab.errors import UserError
+from alexlab.networks.bfloat16 import multiplies_bfloat16
 
 PRECISIONS = {
     "float32": "exact",
@@ -33,8 +38,10 @@ def packed(network: nn.Module, precision: str = "float32") -> "Packed":
     """
     network = network.eval()
     shared: dict[int, Any] = {id(t): t for t in (*network.parameters(), *network.buffers())}
-    fast = _replaced(copy.deepcopy(network, shared), precision) if _onednn(network) else network
-    return Packed(fast, network, precision)
+    device = next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
+    dtype = torch.float32 if precision == "float32" or not multiplies_bfloat16(device) else torch.bfloat16
+    fast = _replaced(copy.deepcopy(network, shared), precision, dtype) if _onednn(network) else network
+    return Packed(fast, network, precision, dtype)
 
 
 def check_precision(precision: str, device: torch.device) -> None:
@@ -43,6 +50,16 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise UserError(f"unknown precision {precision!r}; expected {', '.join(PRECISIONS)}.")
     if precision == "int8" and device.type != "cpu":
         raise UserError(f"int8 is for the CPU; on {device.type} choose bfloat16 or float32, or say --device cpu.")
+
+
+def about_precision(precision: str, device: torch.device) -> str:
+    """What a user should know of answers in this precision on `device`; "" where that is nothing."""
+    if precision == "float32" or device.type != "cpu" or multiplies_bfloat16(device):
+        return ""
+    stored = {"bfloat16": "bfloat16, for one image at a time", "int8": "8 bits"}[precision]
+    return (
+        f"this processor does not multiply bfloat16: large linear layers keep weights of {stored}; all else is float32."
+    )
 
 
 def _onednn(network: nn.Module) -> bool:
@@ -55,22 +72,29 @@ def _onednn(network: nn.Module) -> bool:
 class Packed(nn.Module):
     """A fast network, and the exact one for images on which the fast one is undecided."""
 
-    def __init__(self, fast: nn.Module, exact: nn.Module, precision: str) -> None:
+    def __init__(self, fast: nn.Module, exact: nn.Module, precision: str, dtype: torch.dtype) -> None:
         super().__init__()
-        self.fast, self.exact, self.precision = fast, exact, precision
+        self.fast, self.exact, self.precision, self.dtype = fast, exact, precision, dtype
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
-        if self.precision == "float32":
+        by_float32 = self.precision == "bfloat16" and self.dtype == torch.float32 and len(images_NCHW) > 1
+        if self.precision == "float32" or by_float32:
             return self._exactly(images_NCHW)
-        try:
-            with torch.autocast(images_NCHW.device.type, dtype=torch.bfloat16):
-                logits_NK: torch.Tensor = self.fast(images_NCHW).float()
-        except (RuntimeError, TypeError) as error:
-            raise UserError(f"this network does not compute in {self.precision} ({error}); choose float32.") from error
+        logits_NK = self.quickly(images_NCHW)
         first, second = logits_NK.softmax(dim=1).topk(2, dim=1).values.unbind(dim=1)
         close_N = first - second < CLOSE
         if close_N.any():
             logits_NK[close_N] = self.exact(images_NCHW[close_N]).float()
+        return logits_NK
+
+    def quickly(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        """Float32 logits of the fast network alone."""
+        mixed = self.dtype == torch.bfloat16
+        try:
+            with torch.autocast(images_NCHW.device.type, dtype=torch.bfloat16, enabled=mixed):
+                logits_NK: torch.Tensor = self.fast(images_NCHW).float()
+        except (RuntimeError, TypeError) as error:
+            raise UserError(f"this network does not compute in {self.precision} ({error}); choose float32.") from error
         return logits_NK
 
     def _exactly(self, images_NCHW: torch.Tensor) -> torch.Tensor:
@@ -82,14 +106,14 @@ class Packed(nn.Module):
         return logits_NK
 
 
-def _replaced(module: nn.Module, precision: str) -> nn.Module:
-    """The module with its plain layers packed; a ReLU that follows one in a Sequential is done by it."""
+def _replaced(module: nn.Module, precision: str, dtype: torch.dtype) -> nn.Module:
+    """The module with its plain layers packed to compute in `dtype`; a ReLU that follows one in a Sequential is done by it."""
     children = list(module.named_children())
     for (name, child), (after, following) in zip(children, [*children, ("", nn.Identity())][1:], strict=True):
         relu = isinstance(module, nn.Sequential) and type(following) is nn.ReLU
-        layer = _packed_layer(child, precision, relu)
+        layer = _packed_layer(child, precision, dtype, relu)
         if layer is None:
-            _replaced(child, precision)
+            _replaced(child, precision, dtype)
             continue
         setattr(module, name, layer)
         if relu:
@@ -97,13 +121,15 @@ def _replaced(module: nn.Module, precision: str) -> nn.Module:
     return module
 
 
-def _packed_layer(layer: nn.Module, precision: str, relu: bool) -> nn.Module | None:
-    dtype = torch.float32 if precision == "float32" else torch.bfloat16
+def _packed_layer(layer: nn.Module, precision: str, dtype: torch.dtype, relu: bool) -> nn.Module | None:
     if type(layer) is nn.Linear and layer.weight.dtype == torch.float32:
         outputs, inputs = layer.weight.shape
         blocks = outputs % 64 == 0 and inputs % 64 == 0  # what the 8-bit product takes
-        if precision == "int8" and blocks and layer.weight.numel() >= LARGE:
-            return _Linear8(layer, relu)
+        large = layer.weight.numel() >= LARGE
+        if precision == "int8" and blocks and large:
+            return _Linear8(layer, dtype, relu)
+        if precision != "float32" and large and dtype == torch.float32:
+            return _Linear16(layer, relu)
         return _Linear(layer.weight.detach(), layer.bias, dtype, relu)
     if type(layer) is nn.Conv2d and layer.weight.dtype == torch.float32 and layer.padding_mode == "zeros":
         return None if isinstance(layer.padding, str) else _Convolution(layer, dtype, relu)
@@ -129,31 +155,51 @@ class _Linear(nn.Module):
         return found
 
 
-class _Linear8(nn.Module):
-    """A linear layer with weights of 8 bits: w = scale * q with a scale for each output, which is multiplied after the sum.
+class _Linear16(nn.Module):
+    """A linear layer with weights of bfloat16, for a processor that does not multiply it: what waits for memory reads half.
 
-    Few images are multiplied by q as it is; for many, q becomes bfloat16, which holds it exactly, so that both give one answer.
+    One image is multiplied by them with float32 sums; many images by the float32 weights, which is as fast for them.
     """
 
     def __init__(self, layer: nn.Linear, relu: bool) -> None:
         super().__init__()
+        self.weight, self.relu = layer.weight.detach().bfloat16(), relu
+        self.bias = None if layer.bias is None else layer.bias.detach()
+        self.many = _Linear(layer.weight.detach(), layer.bias, torch.float32, relu)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 1:
+            answer: torch.Tensor = self.many(x)
+            return answer
+        found = F.linear(x.bfloat16(), self.weight).float()
+        found = found if self.bias is None else found.add_(self.bias)
+        return found.relu_() if self.relu else found
+
+
+class _Linear8(nn.Module):
+    """A linear layer with weights of 8 bits: w = scale * q with a scale for each output, which is multiplied after the sum.
+
+    Few images are multiplied by q as it is; for many, q becomes `dtype`, which holds it exactly, so that both give one answer.
+    """
+
+    def __init__(self, layer: nn.Linear, dtype: torch.dtype, relu: bool) -> None:
+        super().__init__()
         weight = layer.weight.detach()
         scale = weight.abs().amax(dim=1).clamp(min=torch.finfo(torch.float32).tiny) / 127
         self.q = (weight / scale[:, None]).round_().to(torch.int8)
-        self.scale, self.relu = scale, relu
+        self.scale, self.dtype, self.relu = scale, dtype, relu
         self.bias = torch.zeros_like(scale) if layer.bias is None else layer.bias.detach()
         self.ones = torch.ones_like(scale, dtype=torch.bfloat16)
         self.many: _Linear | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.bfloat16()
         if len(x) <= ROWS_OF_A_VECTOR:
-            sums = torch._weight_int8pack_mm(x, self.q, self.ones)
+            sums = torch._weight_int8pack_mm(x.bfloat16(), self.q, self.ones)
         else:
-            self.many = self.many or _Linear(self.q.bfloat16(), None, torch.bfloat16, relu=False)
+            self.many = self.many or _Linear(self.q.to(self.dtype), None, self.dtype, relu=False)
             sums = self.many(x)
         found = torch.addcmul(self.bias, sums.float(), self.scale)
-        return (found.relu_() if self.relu else found).bfloat16()
+        return (found.relu_() if self.relu else found).to(self.dtype)
 
 
 class _Convolution(nn.Module):

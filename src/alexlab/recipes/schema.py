@@ -62,7 +62,7 @@ class Recipe(BaseModel):
     warmup: Fraction = 0.0
     label_smoothing: Fraction = 0.0
     dropout: Literal["network"] | Fraction = "network"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
 
     # how long, and what is kept
     epochs: Epochs = 10

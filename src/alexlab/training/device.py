@@ -30,6 +30,21 @@ def choose_device(wanted: str = "auto") -> torch.device:
     return torch.device(wanted)
 
 
+def choose_precision(wanted: str, multiplied: bool, device: torch.device) -> tuple[str, str]:
+    """The precision in which a recipe that says `wanted` computes, and what a user should know of that, or "".
+
+    `multiplied` is what `networks.bfloat16` says of every device that takes part, of which `device` is one.
+    """
+    if wanted == "auto" and not multiplied:
+        return "float32", f"precision auto is float32: this {device.type} does not multiply bfloat16."
+    if wanted == "bfloat16" and not multiplied:
+        return wanted, (
+            f"this {device.type} does not multiply bfloat16: it is emulated, which can take hundreds of times longer than float32. "
+            "Say --set precision=float32, or precision=auto to have it chosen."
+        )
+    return ("bfloat16" if wanted == "auto" else wanted), ""
+
+
 def describe_device(device: torch.device) -> str:
     """One line for people: "cpu, 2 threads" or "cuda, NVIDIA H200"."""
     if device.type == "cuda":

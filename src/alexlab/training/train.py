@@ -19,6 +19,7 @@ from alexlab.data.statistics import channel_statistics
 from alexlab.data.store import Store, memory_budget
 from alexlab.data.suspicion import suspicions
 from alexlab.errors import UserError
+from alexlab.networks.bfloat16 import multiplies_bfloat16
 from alexlab.networks.building import build, layout, own_code
 from alexlab.networks.dropout import set_dropout
 from alexlab.networks.growing import take_smaller
@@ -32,7 +33,14 @@ from alexlab.training import folder as run_folder
 from alexlab.training.checkpoint import KEPT, checkpoints
 from alexlab.training.continuing import run_before
 from alexlab.training.data_parallel import check_parts
-from alexlab.training.device import choose_device, describe_device, enough_memory, environment, exact
+from alexlab.training.device import (
+    choose_device,
+    choose_precision,
+    describe_device,
+    enough_memory,
+    environment,
+    exact,
+)
 from alexlab.training.interruption import interruption
 from alexlab.training.lock import held
 from alexlab.training.loop import Loop
@@ -199,6 +207,9 @@ def _train(
     recipe = resolved(recipe, dataset)
     parts = parts_of(dataset, recipe)
     check_same(recipe, parts, processes, parallel)
+    multiplied = recipe.precision == "float32" or processes.sums(multiplies_bfloat16(chosen)) == [processes.count]
+    precision, about_precision = choose_precision(recipe.precision, multiplied, chosen)
+    recipe = overridden(recipe, {"precision": precision})
     doubts: list[str] = []
     if before:
         check_unchanged(parts, run_folder.read_json(before.folder / "split.json"), str(before.folder))
@@ -240,6 +251,8 @@ def _train(
             if before:
                 _go_back(loop)
             watcher.started(_facts(recipe, dataset, parts, folder, chosen, processes))
+            if about_precision:
+                watcher.noted(about_precision)
             if before and processes.job:
                 plural = "es" if processes.count > 1 else ""
                 watcher.noted(f"the job goes on at update {loop.standing.step:,} in {processes.count} process{plural}.")
