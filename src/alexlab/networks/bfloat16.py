@@ -8,7 +8,7 @@ import torch
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether `device` multiplies matrices of bfloat16 in hardware, and so faster than those of float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     if platform.machine().lower() in ("x86_64", "amd64"):
