@@ -5,8 +5,12 @@ as long as a convolution. oneDNN's is made for blocks of channels, the layout in
 PyTorch's autograd knows that layout. What is computed is the same, to rounding.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 FEW = 16  # channels: as many as were measured
 
@@ -46,11 +50,55 @@ class Blocked(nn.Module):
     def __init__(self, layers: list[nn.Module]) -> None:
         super().__init__()
         self.layers = nn.Sequential(*layers)
+        self.after_first = self.layers[1:]
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
-        plain = images_NCHW.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not len(images_NCHW)
-        maps: torch.Tensor = self.layers(images_NCHW if plain else images_NCHW.to_mkldnn())
-        return maps if plain else maps.to_dense()
+        if images_NCHW.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not len(images_NCHW):
+            maps: torch.Tensor = self.layers(images_NCHW)
+            return maps
+        first = self.layers[0]
+        if _has_padded_gradient(first) and not images_NCHW.requires_grad:
+            assert isinstance(first, nn.Conv2d)
+            maps = _OneChannel.apply(images_NCHW, first.weight, first.bias, first.padding)  # type: ignore[no-untyped-call]
+            maps = self.after_first(maps)
+        else:
+            maps = self.layers(images_NCHW.to_mkldnn())
+        return maps.to_dense()
+
+
+def _has_padded_gradient(layer: nn.Module) -> bool:
+    """Whether oneDNN makes eight channels of the one that `layer` reads for its weights' gradient: with AVX2, a third of LeNet's update."""
+    if not isinstance(layer, nn.Conv2d) or torch.backends.cpu.get_cpu_capability() != "AVX2":
+        return False
+    return layer.in_channels == 1 and layer.stride == (1, 1) and layer.dilation == (1, 1)
+
+
+class _OneChannel(torch.autograd.Function):
+    """The convolution of images of one channel, in oneDNN's layout; its weights' gradient with the batch for channels.
+
+    dW[k, i, j] = sum over n, y, x of g[n, k, y, x] * image[n, y + i, x + j]: one image of N channels under kernels as large as the maps.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        images_N1HW: torch.Tensor,
+        weight_K1hw: torch.Tensor,
+        bias_K: torch.Tensor | None,
+        padding: tuple[int, int],
+    ) -> torch.Tensor:
+        ctx.save_for_backward(images_N1HW)
+        ctx.padding = padding
+        return F.conv2d(images_N1HW.to_mkldnn(), weight_K1hw, bias_K, padding=padding)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (images_N1HW,) = ctx.saved_tensors
+        gradient_NKHW = gradient.to_dense()
+        weight_1Khw = F.conv2d(images_N1HW.transpose(0, 1), gradient_NKHW.transpose(0, 1), padding=ctx.padding)
+        bias_K = gradient_NKHW.sum(dim=(0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return None, weight_1Khw.transpose(0, 1), bias_K, None
 
 
 def _is_watched(layer: nn.Module) -> bool:
