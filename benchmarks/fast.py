@@ -21,7 +21,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from alexlab.training.run import Run
-from measuring import table
+from measuring import machine, table
 
 QUIET = (
     2.5  # load of the machine at the end of a run, above which its time says nothing (it has two threads of its own)
@@ -37,7 +37,8 @@ REFERENCES = {  # what each recipe is measured by, and how many images its sourc
 
 
 def kept(line: dict[str, Any]) -> None:
-    line = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "load": round(os.getloadavg()[0], 1), **line}
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+    line = {"date": now, "machine": machine(), "load": round(os.getloadavg()[0], 1), **line}
     with LOG.open("a") as log:
         log.write(json.dumps(line) + "\n")
     print(line, flush=True)
@@ -84,21 +85,23 @@ def reference(name: str) -> None:
 def shown() -> None:
     lines = [json.loads(line) for line in LOG.read_text().splitlines()]
     rows = []
-    for recipe in dict.fromkeys(line["recipe"] for line in lines if "recipe" in line):
+    for recipe, where in dict.fromkeys((line["recipe"], line["machine"]) for line in lines if "recipe" in line):
+        there = [line for line in lines if line["machine"] == where]
         runs = list(
-            {line["seed"]: line for line in lines if line.get("recipe") == recipe}.values()
+            {line["seed"]: line for line in there if line.get("recipe") == recipe}.values()
         )  # the latest of each
         accuracies = [run["test_accuracy"] for run in runs]
         quiet = [run for run in runs if run["load"] <= QUIET]
         seconds = [run["training_seconds"] for run in quiet]
         spread = f" ± {stdev(accuracies):.4f}" if len(runs) > 1 else ""
         name, images = REFERENCES.get(recipe, ("", 0))
-        rates = [line["images_per_second"] for line in lines if line.get("reference") == name]
+        rates = [line["images_per_second"] for line in there if line.get("reference") == name]
         source = f"{images / mean(rates):,.0f} s" if rates and images else ""
         ratio = f"{images / mean(rates) / mean(seconds):.0f}" if source and seconds else ""
         rows.append(
             [
                 f"`{recipe}`",
+                where,
                 str(len(runs)),
                 f"{mean(accuracies):.4f}{spread} ({min(accuracies):.4f} to {max(accuracies):.4f})",
                 f"{mean(seconds):,.1f}" if seconds else "",
@@ -109,6 +112,7 @@ def shown() -> None:
         )
     heads = (
         "recipe",
+        "machine",
         "seeds",
         "test accuracy, mean ± deviation",
         "training, s",

@@ -13,6 +13,7 @@ from statistics import median
 
 import torch
 
+from alexlab.networks.bfloat16 import multiplies_bfloat16
 from alexlab.training.device import processor
 
 SIDE = 3072  # of the matrices multiplied
@@ -22,11 +23,19 @@ TRIES = 5
 
 def heading(title: str, command: str) -> str:
     """The first lines of a benchmark's page: what, when, on what."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} cores, {processor()}"
     return (
-        f"# {title}\n\n`{command}`, {datetime.now(UTC):%Y-%m-%d}, {device}, {torch.get_num_threads()} threads, "
+        f"# {title}\n\n`{command}`, {datetime.now(UTC):%Y-%m-%d}, {machine()}, {torch.get_num_threads()} threads, "
         f"PyTorch {torch.__version__}, Python {platform.python_version()}; load before the start {os.getloadavg()[0]:.1f}.\n"
     )
+
+
+def machine() -> str:
+    """What computes: the GPU, or the processor's cores and the instructions that decide how fast."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    bfloat16 = "with" if multiplies_bfloat16(torch.device("cpu")) else "without"
+    capability = torch.backends.cpu.get_cpu_capability().replace("AVX512", "AVX-512")
+    return f"{os.cpu_count()} cores, {processor()} ({capability}, {bfloat16} bfloat16 products)"
 
 
 def matrix_rate(dtype: torch.dtype, device: str = "cpu") -> float:
