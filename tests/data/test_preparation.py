@@ -11,13 +11,14 @@ from PIL import Image
 
 from alexlab.data import statistics
 from alexlab.data.colour import pixel_statistics
-from alexlab.data.decode import decode
+from alexlab.data.decode import Pixels, decode
 from alexlab.data.draws import Draws, Part
 from alexlab.data.images import ArrayImages, FileImages, Split
 from alexlab.data.opening import open_dataset
-from alexlab.data.preparation import AUGMENTATIONS, Preparation, resized
+from alexlab.data.preparation import AUGMENTATIONS, Preparation, windows_of
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.store import Store
+from alexlab.data.to_input import compiled, to_input
 from alexlab.errors import UserError
 from tests.conftest import write_photographs
 
@@ -26,12 +27,19 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def scaled(pixels: Pixels, size: tuple[int, int]) -> np.ndarray:
+    """What the path makes of one grey image at this height and width, at 0 to 255."""
+    ready = Preparation((1, *pixels.shape), "stretch", (1, *size), pixels="0-255")
+    found: np.ndarray = ready(torch.from_numpy(pixels)[None, None])[0, 0].numpy()
+    return found
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(2, 40), st.integers(2, 40), st.integers(2, 64), st.integers(2, 64), st.integers(0, 2**31))
 def test_resize_is_pillows_within_one_level(h: int, w: int, new_h: int, new_w: int, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (h, w), dtype=np.uint8)
     pillow = np.asarray(Image.fromarray(pixels).resize((new_w, new_h), Image.Resampling.BILINEAR)).astype(float)
-    ours = resized(torch.from_numpy(pixels)[None, None], (new_h, new_w))[0, 0].numpy()
+    ours = scaled(pixels, (new_h, new_w))
     assert np.abs(pillow - np.rint(ours)).max() <= 1  # Pillow rounds twice, after rows and after columns
 
 
@@ -39,7 +47,7 @@ def test_fashion_at_224_is_the_textbooks_within_one_level(datasets: object) -> N
     images = open_dataset("fashion-mnist").train.images
     for i in range(20):
         pillow = np.asarray(images.picture(i).resize((224, 224), Image.Resampling.BILINEAR)).astype(float)
-        ours = resized(torch.from_numpy(images.pixels_NCHW[i : i + 1]), (224, 224))[0, 0].numpy()
+        ours = scaled(images.pixels_NCHW[i, 0], (224, 224))
         assert np.abs(pillow - np.rint(ours)).max() <= 1
 
 
@@ -184,35 +192,38 @@ def photographs(count: int = 12) -> torch.Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
-def test_random_resized_crop_is_pillows_crop_and_resize_within_one_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    from alexlab.data import preparation
-
-    windows: list[tuple[int, int, int, int]] = []
-    resize = preparation.resize_bytes
-
-    def noted(window: torch.Tensor, into: torch.Tensor) -> None:
-        at = window.storage_offset() - 3 * 40 * 30 * len(windows)
-        windows.append((at // 90, at % 90 // 3, *window.shape[2:]))
-        resize(window, into)
-
-    monkeypatch.setattr(preparation, "resize_bytes", noted)
+def test_random_resized_crop_is_pillows_crop_and_resize_within_one_level() -> None:
     out = WINDOWED(photographs(), generator()) * 255
-    assert len(set(windows)) > 8  # they differ
-    for image, (top, left, height, width), ours in zip(photographs(), windows, out, strict=True):
+    windows = windows_of(Draws(generator(), 12), (40, 30)).tolist()
+    assert len({tuple(window) for window in windows}) > 8  # they differ
+    for image, (top, height, left, width), ours in zip(photographs(), windows, out, strict=True):
         picture = Image.fromarray(image.permute(1, 2, 0).numpy()).crop((left, top, left + width, top + height))
         pillow = np.asarray(picture.resize((24, 24), Image.Resampling.BILINEAR)).astype(float)
         assert np.abs(pillow - ours.permute(1, 2, 0).numpy()).max() < 1.01
 
 
-def test_the_way_for_other_devices_gives_the_same_within_one_level(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_way_for_other_devices_gives_the_same_within_one_level() -> None:
     from alexlab.data import preparation
 
     plain = WINDOWED(photographs(), generator()) * 255
-    monkeypatch.setattr(torch, "uint8", torch.int8)  # so that the images are not taken for bytes on the CPU
-    exact = torch.cat(list(preparation._random_resized(photographs(), (24, 24), Draws(generator(), 12), 5)))
+    exact = preparation._windows_resized(photographs(), windows_of(Draws(generator(), 12), (40, 30)), (24, 24))
     assert (exact - plain).abs().max() <= 1.51 and (
         exact - plain
     ).abs().mean() < 0.4  # one level, and the rounding of either
+
+
+@pytest.mark.parametrize("word", [*AUGMENTATIONS, ""])
+def test_without_a_compiler_the_same_is_computed(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alexlab.data import preparation
+
+    assert compiled() is not to_input
+    statistics = pixel_statistics([photographs()]) if word.startswith("colour") else None
+    augment = tuple(filter(None, (word, "" if word == "mirror" else "mirror")))
+    how = {"mean": (0.4,), "std": (0.3,), "augment": augment, "statistics": statistics}
+    ready = Preparation((3, 40, 30), "crop", (3, 24, 24), **how)  # type: ignore[arg-type]
+    expected = ready(photographs(), generator(), torch.channels_last)
+    monkeypatch.setattr(preparation, "compiled", lambda: to_input)
+    assert torch.equal(ready(photographs(), generator(), torch.channels_last), expected)
 
 
 def test_the_layout_in_memory_changes_no_value() -> None:

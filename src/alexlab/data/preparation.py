@@ -5,7 +5,6 @@ picture -> uint8 pixels of the store size          (once an image, on the CPU: `
         -> augmented (in training only), brought to the input's size, normalised          (`Preparation.__call__`)
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -15,10 +14,11 @@ from PIL import Image
 from torch.nn import functional as F
 
 from alexlab.data.colour import PixelStatistics, noise_as_it_ran, noise_as_written
-from alexlab.data.decode import Pixels, decode_rgb, decoded, fit, fit_rgb, resize_bytes
+from alexlab.data.decode import Pixels, decode_rgb, decoded, fit, fit_rgb
 from alexlab.data.draws import Draws, Part
 from alexlab.data.images import Shape
 from alexlab.data.room import room
+from alexlab.data.to_input import compiled, to_input
 from alexlab.data.views import views
 from alexlab.errors import UserError
 
@@ -97,29 +97,25 @@ class Preparation:
         if not len(images_NCHW):  # a part may be empty, which some of what follows does not take
             return _empty(torch.Size((0, *self.input)), memory_format, images_NCHW.device)
         images_NCHW = self._centred(images_NCHW)
-        device, count = images_NCHW.device, len(images_NCHW)
-        at_once = self._at_once(count, device)
         if draws and "shift" in augment:
             images_NCHW = _shifted(images_NCHW, draws)
         if draws and "crop" in augment:
             images_NCHW = _random_windows(images_NCHW, size, draws)
-        parts: Iterable[torch.Tensor]
+        windows_N4 = None
         if draws and "random-resized-crop" in augment:
-            parts = _random_resized(images_NCHW, size, draws, at_once)
+            windows_N4 = windows_of(draws, (images_NCHW.shape[2], images_NCHW.shape[3]))
         elif self.view == "centre":
-            parts = torch.split(_centre(images_NCHW, size), at_once)
-        else:
-            parts = torch.split(images_NCHW, at_once)
-        if draws and "mirror" in augment:
-            parts = _mirrored(parts, draws, at_once)
-        parts = (resized(part_NCHW, size) for part_NCHW in parts)
-        if draws and "turn" in augment:
-            parts = torch.split(_turned(_joined(parts), draws), at_once)
-        if draws and self.statistics and ("colour" in augment or "colour-as-written" in augment):
-            noise = noise_as_it_ran if "colour" in augment else noise_as_written
-            pixels_NCHW = _joined(parts).float()
-            parts = torch.split(noise(pixels_NCHW, self.statistics, draws.normal(self.input[0])), at_once)
-        return self._normalised(parts, count, memory_format, device)
+            images_NCHW = _centre(images_NCHW, size)
+        mirrored_N = draws.uniform(1)[0] < 0.5 if draws and "mirror" in augment else None
+        if draws and {"turn", "colour", "colour-as-written"} & set(augment):
+            images_NCHW = self._filled(images_NCHW, windows_N4, mirrored_N, torch.contiguous_format, normalised=False)
+            windows_N4, mirrored_N = None, None
+            if "turn" in augment:
+                images_NCHW = _turned(images_NCHW, draws)
+            if self.statistics and ("colour" in augment or "colour-as-written" in augment):
+                noise = noise_as_it_ran if "colour" in augment else noise_as_written
+                images_NCHW = noise(images_NCHW, self.statistics, draws.normal(self.input[0]))
+        return self._filled(images_NCHW, windows_N4, mirrored_N, memory_format)
 
     def views(self, images_NCHW: torch.Tensor, count: int) -> torch.Tensor:
         """`count` views of each stored image as the network's input: (N, count, *input). See `data.views`.
@@ -133,9 +129,8 @@ class Preparation:
                 f"{count} views of {size} images at {size} are all the same; a recipe with a larger store has more to see."
             )
         seen_NVCHW = views(self._centred(images_NCHW), self.input[1:], count)
-        seen, device = seen_NVCHW.flatten(0, 1), images_NCHW.device
-        parts = torch.split(seen, self._at_once(len(seen), device))
-        return self._normalised(parts, len(seen), torch.contiguous_format, device).view(seen_NVCHW.shape)
+        inputs_NCHW = self._filled(seen_NVCHW.flatten(0, 1), None, None, torch.contiguous_format)
+        return inputs_NCHW.view(seen_NVCHW.shape)
 
     def _at_once(self, count: int, device: torch.device) -> int:
         """How many images of a batch to take at a time: on a CPU what stays in a core's cache from one step to the next."""
@@ -147,28 +142,38 @@ class Preparation:
             return images_NCHW
         return images_NCHW.float() - self.statistics.mean_image_CHW.to(images_NCHW.device, torch.float32)
 
-    def _normalised(
-        self, parts: Iterable[torch.Tensor], count: int, memory_format: torch.memory_format, device: torch.device
+    def _filled(
+        self,
+        images_NCHW: torch.Tensor,
+        windows_N4: torch.Tensor | None,
+        mirrored_N: torch.Tensor | None,
+        memory_format: torch.memory_format,
+        normalised: bool = True,
     ) -> torch.Tensor:
-        """Pixels at 0 to 255, uint8 or float32, as float32 of the recipe's scale; of a batch of `count` in parts of `_at_once`."""
+        """The network's input, float32: windows of the images, mirrored, at the input's size, and `normalised` as the recipe says."""
+        device, size, count = images_NCHW.device, self.input[1:], len(images_NCHW)
         inputs_NCHW = _empty(torch.Size((count, *self.input)), memory_format, device)
+        windows: list[list[int]] = []
+        if windows_N4 is not None and device.type == "cpu" and images_NCHW.dtype == torch.uint8:
+            windows = windows_N4.tolist()
+            # PyTorch 2.13 refuses windows that are whole images whose channels come first.
+            images_NCHW = images_NCHW.contiguous(memory_format=torch.channels_last)
+        elif windows_N4 is not None:
+            images_NCHW = _windows_resized(images_NCHW, windows_N4, size)
+        mirrored: list[bool] = []
+        if mirrored_N is not None and device.type == "cpu":
+            mirrored = mirrored_N.tolist()
+        elif mirrored_N is not None:
+            swap_N111 = mirrored_N.to(device)[:, None, None, None]
+            images_NCHW = torch.where(swap_N111, images_NCHW.flip(3), images_NCHW)
         last = memory_format == torch.channels_last
-        mean, std = (_beside(values, inputs_NCHW, last) for values in (self.mean, self.std))
+        mean, std = (
+            _beside(values, inputs_NCHW, last) if values and normalised else None for values in (self.mean, self.std)
+        )
+        back = normalised and self.pixels == "0-255"
+        fill = compiled() if device.type == "cpu" else to_input
         at_once = self._at_once(count, device)
-        wholes, lines = torch.split(inputs_NCHW, at_once), torch.split(_lines(inputs_NCHW, last), at_once)
-        for part_NCHW, scaled_NCHW, rows in zip(parts, wholes, lines, strict=True):
-            part_NCHW = (
-                part_NCHW.contiguous(memory_format=memory_format) if part_NCHW.dtype == torch.uint8 else part_NCHW
-            )
-            scaled_NCHW.copy_(part_NCHW)
-            rows.div_(255)
-            if self.mean:
-                rows.sub_(mean)
-            if self.std:
-                rows.div_(std)
-            if self.pixels == "0-255":
-                rows.mul_(255)
-        return inputs_NCHW
+        return fill(images_NCHW, windows, mirrored, at_once, inputs_NCHW, last, normalised, mean, std, back)
 
 
 def _empty(shape: torch.Size, memory_format: torch.memory_format, device: torch.device) -> torch.Tensor:
@@ -180,30 +185,11 @@ def _empty(shape: torch.Size, memory_format: torch.memory_format, device: torch.
     return torch.from_numpy(room(tuple(shape), np.float32))
 
 
-def _lines(images_NCHW: torch.Tensor, last: bool) -> torch.Tensor:
-    """What a step over all pixels goes along fastest: (N, height, width * channels) where channels are last in memory."""
-    return images_NCHW.permute(0, 2, 3, 1).flatten(2) if last else images_NCHW
-
-
-def _joined(parts: Iterable[torch.Tensor]) -> torch.Tensor:
-    """All parts, each of which is good until the next is asked for."""
-    return torch.cat([part_NCHW.clone() for part_NCHW in parts])
-
-
 def _beside(values: tuple[float, ...], images_NCHW: torch.Tensor, last: bool) -> torch.Tensor:
     """One value, or one for each channel, as a tensor to subtract: from images, or from rows of channels-last ones."""
     channels, _, width = images_NCHW.shape[1:]
     tensor = torch.tensor(values, device=images_NCHW.device)
     return tensor.expand(channels).repeat(width) if last and values else tensor.view(-1, 1, 1)
-
-
-def resized(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Images at 0 to 255 of the given height and width: as they are if they have it, else float32, bilinear as Pillow's, which rounds
-    to whole numbers besides.
-    """
-    if tuple(images_NCHW.shape[2:]) == size:
-        return images_NCHW
-    return F.interpolate(images_NCHW.float(), size=size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def _windows(
@@ -236,30 +222,13 @@ def _centre(images_NCHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return images_NCHW[:, :, top : top + size[0], left : left + size[1]]
 
 
-def _mirrored(parts: Iterable[torch.Tensor], draws: Draws, at_once: int) -> Iterator[torch.Tensor]:
-    swap = draws.uniform(1)[0] < 0.5
-    return (_swapped(part_NCHW, swap_N) for part_NCHW, swap_N in zip(parts, torch.split(swap, at_once), strict=True))
+def windows_of(draws: Draws, size: tuple[int, int]) -> torch.Tensor:
+    """Windows of images of this height and width as in "Going Deeper with Convolutions" (Szegedy et al. 2014, section 6).
 
-
-def _swapped(images_NCHW: torch.Tensor, swap_N: torch.Tensor) -> torch.Tensor:
-    if images_NCHW.device.type != "cpu":
-        return torch.where(swap_N.to(images_NCHW.device)[:, None, None, None], images_NCHW.flip(3), images_NCHW)
-    if len(images_NCHW) == 1:
-        return images_NCHW.flip(3) if swap_N.item() else images_NCHW
-    swapped_NCHW = images_NCHW.clone()
-    for i in swap_N.nonzero()[:, 0].tolist():  # a mask over channels-last images is forty times slower
-        swapped_NCHW[i] = swapped_NCHW[i].flip(2)
-    return swapped_NCHW
-
-
-def _random_resized(
-    images_NCHW: torch.Tensor, size: tuple[int, int], draws: Draws, at_once: int
-) -> Iterable[torch.Tensor]:
-    """Windows as in "Going Deeper with Convolutions" (Szegedy et al. 2014, section 6), scaled as Pillow does, by parts of the batch.
-
-    Their edges lie between pixels and their values are whole levels where the images' are, as with Pillow's crop and resize.
+    Returns:
+        Top, height, left, width of each, int64 (N, 4): edges lie between pixels.
     """
-    height, width = images_NCHW.shape[2:]
+    height, width = size
     area, proportion, x, y = draws.uniform(4)
     area = 0.08 + 0.92 * area
     proportion = torch.exp(np.log(3 / 4) + proportion * (np.log(4 / 3) - np.log(3 / 4)))
@@ -267,39 +236,16 @@ def _random_resized(
     wide = (pixels * proportion).sqrt().round().clamp(1, width)
     high = (pixels / proportion).sqrt().round().clamp(1, height)
     left, top = ((x * (width - wide + 1)).floor(), (y * (height - high + 1)).floor())
-    if images_NCHW.device.type != "cpu" or images_NCHW.dtype != torch.uint8:
-        return torch.split(_windows_resized(images_NCHW, top, high, left, wide, size), at_once)
-    windows = torch.stack([top, high, left, wide], dim=1).int().tolist()
-    # PyTorch 2.13 refuses whole images whose channels come first.
-    images_NCHW = images_NCHW.contiguous(memory_format=torch.channels_last)
-    return _bytes_resized(images_NCHW, windows, size, at_once)
+    return torch.stack([top, high, left, wide], dim=1).long()
 
 
-def _bytes_resized(
-    images_NCHW: torch.Tensor, windows: list[list[int]], size: tuple[int, int], at_once: int
-) -> Iterator[torch.Tensor]:
-    """The window (top, height, left, width) of each image, scaled; of every part in the same memory, which the cache holds."""
-    count, channels = images_NCHW.shape[:2]
-    shape = (min(at_once, count), channels, *size)
-    made_NCHW = torch.empty(shape, dtype=torch.uint8, memory_format=torch.channels_last)
-    made, images = torch.split(made_NCHW, 1), torch.split(images_NCHW, 1)
-    for start in range(0, count, at_once):
-        part = slice(start, start + at_once)
-        for image_1CHW, (top, high, left, wide), into_1CHW in zip(images[part], windows[part], made, strict=False):
-            resize_bytes(image_1CHW.narrow(2, top, high).narrow(3, left, wide), into_1CHW)
-        yield made_NCHW[: len(windows[part])]
+def _windows_resized(images_NCHW: torch.Tensor, windows_N4: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """A window of each image scaled to `size`, as two products of matrices, which every device can do for a batch at once.
 
-
-def _windows_resized(
-    images_NCHW: torch.Tensor,
-    top_N: torch.Tensor,
-    high_N: torch.Tensor,
-    left_N: torch.Tensor,
-    wide_N: torch.Tensor,
-    size: tuple[int, int],
-) -> torch.Tensor:
-    """A window of each image scaled to `size`, as two products of matrices, which every device can do for a batch at once."""
+    Values are whole levels where the images' are, as with Pillow's crop and resize.
+    """
     height, width = images_NCHW.shape[2:]
+    top_N, high_N, left_N, wide_N = windows_N4.float().unbind(dim=1)
     rows_NIH = _weights(top_N, high_N, height, size[0]).to(images_NCHW.device)
     columns_NJW = _weights(left_N, wide_N, width, size[1]).to(images_NCHW.device)
     resized_NCHW = rows_NIH[:, None] @ images_NCHW.float() @ columns_NJW[:, None].mT
