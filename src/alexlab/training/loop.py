@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from alexlab.data.draws import Part
-from alexlab.data.preparation import IN_CACHE, Preparation
+from alexlab.data.preparation import Preparation
 from alexlab.data.store import Finish, Store
 from alexlab.errors import UserError
 from alexlab.networks.building import layout
@@ -148,7 +148,7 @@ class Loop:
         order = order[: (self.steps - standing.step) * recipe.batch]  # the last epoch may be a part of one
         self.computing.train()
         began = time.perf_counter()
-        in_worker = self._input_of(standing.step) if self._prepares_beside else None
+        in_worker = self._input_of(standing.step) if self.device.type == "cpu" else None
         for images, labels in self.train.batches(order, recipe.batch, in_worker, self.rows):
             whole = self._images_of(standing.batch)
             if in_worker is None:
@@ -186,13 +186,6 @@ class Loop:
         if self.divided:
             return self.processes.sums(first and self.saver.due(epoch_ended)) != [0]
         return first and (self.processes.count == 1 or not self._unseen) and self.saver.due(epoch_ended)
-
-    @property
-    def _prepares_beside(self) -> bool:
-        """Whether workers make the network's input. A small batch without augmentation costs less than handing it over."""
-        small = self.recipe.batch * math.prod(self.preparation.input) <= IN_CACHE and self.train.in_memory
-        as_stored = not self.preparation.augment and self.preparation.input == self.preparation.store
-        return self.device.type == "cpu" and not (small and as_stored)
 
     def _images_of(self, batch: int) -> int:
         """How many images batch number `batch` of an epoch has, in all processes together."""
