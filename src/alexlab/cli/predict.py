@@ -30,6 +30,9 @@ def predict(
     """
     import sys
 
+    from alexlab.process import answer_soon
+
+    answer_soon(run)  # before what follows imports PyTorch
     from alexlab.cli.answers import printer
     from alexlab.networks.packing import about_precision
     from alexlab.training.device import choose_device

@@ -75,6 +75,7 @@ class Packed(nn.Module):
     def __init__(self, fast: nn.Module, exact: nn.Module, precision: str, dtype: torch.dtype) -> None:
         super().__init__()
         self.fast, self.exact, self.precision, self.dtype = fast, exact, precision, dtype
+        self.answered = False
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
         by_float32 = self.precision == "bfloat16" and self.dtype == torch.float32 and len(images_NCHW) > 1
@@ -98,6 +99,12 @@ class Packed(nn.Module):
         return logits_NK
 
     def _exactly(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        first, self.answered = not self.answered, True
+        if (
+            first and len(images_NCHW) == 1
+        ):  # perhaps the only one: to lay out weights takes longer than to multiply by them once
+            answer: torch.Tensor = self.exact(images_NCHW)
+            return answer
         try:
             logits_NK: torch.Tensor = self.fast(images_NCHW)
         except RuntimeError:  # it counts on how PyTorch's layers lay out what they give, as `view` does
