@@ -12,7 +12,6 @@ with a run that is made for it; FOLDER (ALEXLAB_DATA) holds imagenette-sample.ta
 
 import argparse
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -21,7 +20,6 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -34,6 +32,7 @@ from alexlab.data.split import joined
 from alexlab.data.store import Store
 from alexlab.networks.packing import PRECISIONS, Packed, packed
 from alexlab.training.train import train
+from measuring import heading, matrix_rate
 
 MOST_IMAGES = 10_000
 ANSWERS = 3  # timed in a turn, after a pause and one that is not
@@ -131,7 +130,6 @@ def limits() -> None:
     """What the machine can do: the rates that bound the tables."""
     numbers = torch.randn(1 << 26)
     weights, one = torch.randn(4096, 9216), torch.randn(1, 9216)
-    left, right = torch.randn(2048, 2048), torch.randn(2048, 2048)
 
     def best(work: Callable[[], object]) -> float:
         found = []
@@ -148,8 +146,7 @@ def limits() -> None:
     )
     print(f"{weights.nbytes / best(lambda: nn.functional.linear(one, weights)) / 1e9:.1f} GB/s")
     for dtype in (torch.float32, torch.bfloat16):
-        a, b = left.to(dtype), right.to(dtype)
-        print(f"- product of matrices, {dtype}: {2 * 2048**3 / best(lambda a=a, b=b: a @ b) / 1e9:.0f} GFLOP/s")  # type: ignore[misc]
+        print(f"- product of matrices, {dtype}: {matrix_rate(dtype) / 1e9:,.1f} GFLOP/s")
     print("- AlexNet's weights: 244 MB in float32; one image takes 1.43 GFLOP")
 
 
@@ -207,10 +204,11 @@ def processes(data: Path, rounds: int) -> None:
                 command = [sys.executable, "-m", "alexlab", "predict", str(folder / "run"), str(images), "--csv"]
                 what[f"{told}, {precision}"] = [*command, "--precision", precision]
         times: dict[str, list[float]] = {told: [] for told in what}
+        as_installed = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         for _ in range(rounds):
             for told, command in what.items():
                 began = time.perf_counter()
-                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=as_installed)
                 times[told].append(time.perf_counter() - began)
         for told, seconds in times.items():
             median = statistics.median(seconds)
@@ -228,15 +226,8 @@ def main() -> None:
         runtime = version("onnxruntime")
     except PackageNotFoundError:
         runtime = "not installed"
-    print("# Answers on the CPU\n")
-    print(
-        f"`python benchmarks/inference.py --rounds {wanted.rounds}`, {date.today()}, {platform.machine()}, {os.cpu_count()} cores,"
-    )
-    print(
-        f"{torch.get_num_threads()} threads, Python {platform.python_version()}, PyTorch {torch.__version__}, ONNX Runtime {runtime}; ",
-        end="",
-    )
-    print(f"load {os.getloadavg()[0]:.1f} at the start.")
+    print(heading("Answers on the CPU", f"python benchmarks/inference.py --rounds {wanted.rounds}"))
+    print(f"ONNX Runtime {runtime}.")
     print(
         f"alexnet-torchvision at 224x224; {wanted.rounds} rounds (a third of them at batch 64) in which all take turns: "
         f"one answer that is not counted, then the mean of {ANSWERS}."

@@ -12,7 +12,6 @@ at their own size, 224 and 128.
 import argparse
 import math
 import os
-import platform
 import random
 import statistics
 import tarfile
@@ -20,7 +19,6 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,6 +32,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
 from alexlab.training.seeds import epoch_order, generator_for
+from measuring import heading
 from references.loops import normalised, to_tensor
 
 BATCH = 128
@@ -147,18 +146,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ALEXLAB_DATA", ".")))
     wanted = parser.parse_args()
     warnings.filterwarnings("ignore", message="This DataLoader will create")
-    versions = ", ".join(f"{library} {version(library)}" for library in ("torch", "pillow", "simplejpeg"))
-    print("# The image pipeline\n")
+    print(heading("The image pipeline", f"python benchmarks/pipeline.py --rounds {wanted.rounds}"))
     print(
-        f"`python benchmarks/pipeline.py --rounds {wanted.rounds}`, {date.today()}, {platform.machine()}, {os.cpu_count()} cores,"
+        f"pillow {version('pillow')}, simplejpeg {version('simplejpeg')}. From JPEG files (in the operating system's cache) to float32"
     )
     print(
-        f"Python {platform.python_version()}, {versions}; load {os.getloadavg()[0]:.1f} at the start. From JPEG files (in the"
+        f"batches of {BATCH} at 224x224: random resized crop, mirror, normalised. {wanted.rounds} rounds in which all take turns; each"
     )
-    print(
-        f"operating system's cache) to float32 batches of {BATCH} at 224x224: random resized crop, mirror, normalised."
-    )
-    print(f"{wanted.rounds} rounds in which all take turns; each ratio is to the reference of its round.")
+    print("ratio is to the reference of its round.")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder
         for name, size in (("imagenette-sample", 224), ("flowers", 128)):

@@ -2,7 +2,8 @@
 
     ALEXLAB_DATA=... python benchmarks/scaling.py [ROUNDS] > benchmarks/scaling.md        (and scaling.png beside it)
 
-Batch and image size: alexnet-torchvision on a folder's photographs (imagenette-sample), bfloat16. Number of images: lenet-relu on tars of
+Batch and image size: alexnet-torchvision on a folder's photographs (imagenette-sample), in bfloat16 where the
+processor multiplies it. Number of images: lenet-relu on tars of
 32x32 JPEGs (CIFAR-10 (JPEG), its files written again and again under other names) with --memory 0, so that every size decodes; the
 disk cache is off. Each point is a process; its peak is what the system says. The exponent is the slope of a straight line through the
 logarithms: 0 is flat, 1 is proportional.
@@ -153,7 +154,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if sys.argv[1:] else ROUNDS
     print(heading("How cost grows", " ".join(["python benchmarks/scaling.py", *sys.argv[1:]])))
     print(f"{rounds} rounds in turn; median (lowest to highest).\n")
-    photographs = {"network": "alexnet-torchvision", "dataset": "folder:imagenette-sample", "precision": "bfloat16"}
+    photographs = {"network": "alexnet-torchvision", "dataset": "folder:imagenette-sample", "precision": "auto"}
     parts = {}
     with tempfile.TemporaryDirectory() as temporary:
         by_batch = {b: {**photographs, "batch": b, "steps": max(6, min(40, 256 // b))} for b in BATCHES}

@@ -16,10 +16,13 @@ from typing import Any
 
 import torch
 
+from alexlab.networks.bfloat16 import multiplies_bfloat16
 from alexlab.process import settle
 from alexlab.recipes.reading import overridden, parse_setting, read_recipe
 from alexlab.training import loop
 from alexlab.training import train as training
+from alexlab.training.device import choose_precision
+from measuring import machine
 
 LOG = Path(__file__).resolve().with_suffix(".jsonl")
 
@@ -39,9 +42,9 @@ def main() -> None:
     changes = {**changes, "watch": "validation", "select": "last"}
     timer = Timer()
     training._finish = lambda *_: None  # type: ignore[assignment]
-    if (
-        overridden(read_recipe(name), changes).precision == "bfloat16"
-    ):  # then the held-out images are judged in it too: sooner
+    wanted, cpu = overridden(read_recipe(name), changes).precision, torch.device("cpu")
+    precision, _ = choose_precision(wanted, multiplies_bfloat16(cpu), cpu)
+    if precision == "bfloat16":  # then the held-out images are judged in it too: sooner
         exact = loop.evaluate
 
         def evaluate(*arguments: Any) -> Any:
@@ -56,6 +59,7 @@ def main() -> None:
     recipe = overridden(read_recipe(name), changes).model_dump(mode="json", exclude_defaults=True)
     line = {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+        "machine": machine(),
         "recipe": Path(name).stem,
         "changes": {key: value for key, value in changes.items() if key not in ("watch", "select")},
         "validation_accuracy": round(last["validation_accuracy"], 4),

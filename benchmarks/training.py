@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from alexlab.networks.bfloat16 import multiplies_bfloat16
 from alexlab.training.train import train
 from alexlab.training.watching import Quiet
 from measuring import heading, in_turn, matrix_rate, ratios, spread, table
@@ -42,10 +43,11 @@ class Clock(Quiet):
 
 
 def ours(recipe: str, batch: int, steps: int, skip: int, **values: Any) -> float:
-    """Images per second of `alexlab train --recipe RECIPE`, of the updates after `skip`."""
+    """Images per second of `alexlab train --recipe RECIPE` with this batch, of the updates after `skip`."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        train(recipe=recipe, steps=steps, out=Path(folder) / "run", device=DEVICE, watcher=clock, **values)
+        how = {"out": Path(folder) / "run", "device": DEVICE, "watcher": clock, "batch": batch, **values}
+        train(recipe=recipe, steps=steps, **how)
     return batch * (steps - skip) / (clock.ends[-1] - clock.ends[skip - 1])
 
 
@@ -92,7 +94,8 @@ def alone(part: str, who: str) -> float:
 
 
 def compare(part: str, rates: dict[str, float]) -> None:
-    found = in_turn({who: partial(alone, part, who) for who in CONTENDERS[part]}, ROUNDS)
+    able = [who for who in CONTENDERS[part] if "bfloat16" not in who or multiplies_bfloat16(torch.device(DEVICE))]
+    found = in_turn({who: partial(alone, part, who) for who in able}, ROUNDS)
     by_round = ratios(found, next(iter(found)))
     rows = []
     for who, values in found.items():
@@ -112,7 +115,10 @@ def main() -> None:
     wanted = sys.argv[1:] or list(CONTENDERS)
     print(heading("Training speed", f"python benchmarks/training.py {' '.join(wanted)}".strip()))
     rates = {"float32": matrix_rate(torch.float32, DEVICE), "bfloat16": matrix_rate(torch.bfloat16, DEVICE)}
-    print(", ".join(f"{name} products at {rate / 1e9:,.0f} GFLOP/s" for name, rate in rates.items()) + ".\n")
+    print(", ".join(f"{name} products at {rate / 1e9:,.1f} GFLOP/s" for name, rate in rates.items()) + ".")
+    if not multiplies_bfloat16(torch.device(DEVICE)):
+        print("bfloat16 is left out: this processor does not multiply it.")
+    print()
     for part in wanted:
         if part == "alexnet8" and not KERAS.exists():
             print(f"alexnet8: left out, {KERAS} is missing; `make bench` installs it.\n")
