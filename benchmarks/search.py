@@ -42,8 +42,8 @@ def main() -> None:
     changes = {**changes, "watch": "validation", "select": "last"}
     timer = Timer()
     training._finish = lambda *_: None  # type: ignore[assignment]
-    wanted, cpu = overridden(read_recipe(name), changes).precision, torch.device("cpu")
-    precision, _ = choose_precision(wanted, multiplies_bfloat16(cpu), cpu)
+    wanted = overridden(read_recipe(name), changes).precision
+    precision, _ = choose_precision(wanted, multiplies_bfloat16(torch.device("cpu")))
     if precision == "bfloat16":  # then the held-out images are judged in it too: sooner
         exact = loop.evaluate
 

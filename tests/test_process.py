@@ -4,19 +4,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 import alexlab as package
 from alexlab.data.opening import open_dataset
+from alexlab.process import TRIED_WITHOUT
 
 ASKED = """
 import sys
 from pathlib import Path
 from alexlab import process
 process.TRIED_WITHOUT = {tried!r}
-process.answer_soon(Path("run"))
+process.import_without_registrations(Path("run"))
 print("torch._meta_registrations" in sys.modules, "torch" in sys.modules)
 """
 
@@ -60,3 +62,14 @@ def test_the_command_answers_as_a_process_with_all_of_pytorch(
     found = {each["class"]: each["probability"] for each in json.loads(done.stdout)["top"]}
     expected = dict(run.predict("digit.png", top=3, device="cpu").top)
     assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.skipif(
+    not version("torch").startswith(TRIED_WITHOUT), reason="not tried with this PyTorch: all of it is imported"
+)
+def test_the_command_leaves_it_out() -> None:
+    run = package.train("lenet-relu", "digits", out="made", epochs=0.01, batch=8, device="cpu")
+    open_dataset("digits").test.images.picture(3).save("digit.png")  # type: ignore[union-attr]
+    command = [sys.executable, "-X", "importtime", "-m", "alexlab", "predict", str(run.folder), "digit.png"]
+    imported = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "torch.nn.modules.conv" in imported and "torch._meta_registrations" not in imported

@@ -1,4 +1,4 @@
-"""What the process asks of the C library and of OpenMP, for speed alone: no number that is computed depends on it."""
+"""What the process asks of the C library, of OpenMP and of Python, for speed alone: no number that is computed depends on it."""
 
 import ctypes
 import gc
@@ -39,10 +39,11 @@ def collect_rarely() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
-def answer_soon(run: Path) -> None:
-    """Before PyTorch is imported in order to answer with `run`: import it without REGISTRATIONS, where this is known to be safe.
+def import_without_registrations(run: Path) -> None:
+    """Have PyTorch imported later without REGISTRATIONS, to answer with `run` sooner, where this is known to be safe.
 
-    That is: in releases in which it was tried, and for networks of the catalogue, since a user's own might compile itself.
+    That is: in releases in which it was tried, and for networks of the catalogue, since a user's own might compile itself. An empty module
+    stays in the place of REGISTRATIONS until the process ends, so this too is for processes of our own alone.
     """
     try:
         tried = version("torch").startswith(TRIED_WITHOUT)

@@ -84,6 +84,12 @@ def test_normalisation_is_the_tutorials() -> None:
     torch.testing.assert_close(out, torch.tensor([[[[-1.0, 1.0], [-0.6, 0.6]]]]))
 
 
+@pytest.fixture(params=[1, 5, 400], ids=lambda at_once: f"{at_once} at once")
+def parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of small images are prepared as those of large ones are: a few images at a time, or one."""
+    monkeypatch.setattr(Preparation, "_at_once", lambda self, count, device: request.param)
+
+
 def ramp(count: int = 3, channels: int = 1, side: int = 16) -> torch.Tensor:
     values = torch.arange(side * side).view(1, 1, side, side) % 251
     return values.expand(count, channels, side, side).to(torch.uint8).clone()
@@ -98,6 +104,7 @@ def test_images_normalised_together_are_those_normalised_alone(channels: int) ->
         assert torch.equal(path(images, memory_format=layout), alone)
 
 
+@pytest.mark.usefixtures("parts")
 def test_mirror_swaps_about_half_and_nothing_else() -> None:
     ready = Preparation((1, 16, 16), "stretch", (1, 16, 16), augment=("mirror",))
     images = ramp(400)
@@ -105,6 +112,7 @@ def test_mirror_swaps_about_half_and_nothing_else() -> None:
     same = (out - images).abs().amax(dim=(1, 2, 3)) < 0.5
     swapped = (out - images.flip(3)).abs().amax(dim=(1, 2, 3)) < 0.5
     assert torch.all(same ^ swapped) and 150 < int(swapped.sum()) < 250
+    assert torch.equal(swapped, Draws(generator(), 400).uniform(1)[0] < 0.5)
 
 
 def test_shift_and_crop_are_windows() -> None:
@@ -192,6 +200,7 @@ def photographs(count: int = 12) -> torch.Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
+@pytest.mark.usefixtures("parts")
 def test_random_resized_crop_is_pillows_crop_and_resize_within_one_level() -> None:
     out = WINDOWED(photographs(), generator()) * 255
     windows = windows_of(Draws(generator(), 12), (40, 30)).tolist()
@@ -212,6 +221,7 @@ def test_the_way_for_other_devices_gives_the_same_within_one_level() -> None:
     ).abs().mean() < 0.4  # one level, and the rounding of either
 
 
+@pytest.mark.usefixtures("parts")
 @pytest.mark.parametrize("word", [*AUGMENTATIONS, ""])
 def test_without_a_compiler_the_same_is_computed(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from alexlab.data import preparation

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from alexlab.errors import UserError
 from alexlab.networks.bfloat16 import multiplies_bfloat16
 from alexlab.training import train as training
-from alexlab.training.device import choose_precision
+from alexlab.training.device import choose_precision, enough_memory
 from alexlab.training.watching import Quiet
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -31,15 +32,15 @@ class Notes(Quiet):
     ("wanted", "multiplied", "chosen", "says"),
     [
         ("auto", True, "bfloat16", ""),
-        ("auto", False, "float32", "this cpu does not multiply bfloat16"),
+        ("auto", False, "float32", "precision auto is float32"),
         ("bfloat16", True, "bfloat16", ""),
-        ("bfloat16", False, "bfloat16", "--set precision=float32"),
+        ("bfloat16", False, "bfloat16", "A new run with precision=auto"),
         ("float32", True, "float32", ""),
         ("float32", False, "float32", ""),
     ],
 )
 def test_what_is_wanted_and_what_there_is(wanted: str, multiplied: bool, chosen: str, says: str) -> None:
-    precision, note = choose_precision(wanted, multiplied, CPU)
+    precision, note = choose_precision(wanted, multiplied)
     assert precision == chosen and says in note and bool(says) == bool(note)
 
 
@@ -59,5 +60,14 @@ def test_auto_is_resolved_in_the_run(monkeypatch: pytest.MonkeyPatch, here: bool
     assert run.facts["asked"]["precision"] == "auto"  # by which --continue finds it, on any machine
 
 
-def test_devices_without_such_an_answer_compute_in_float32() -> None:
+def test_devices_without_such_an_answer_do_not_multiply() -> None:
     assert not multiplies_bfloat16(torch.device("mps"))
+
+
+def test_memory_that_gives_out_in_torchscript_is_said_by_its_own_words() -> None:
+    said = "The following operation failed in the TorchScript interpreter.\nRuntimeError: can't allocate memory: you tried 9 bytes."
+    with (
+        pytest.raises(UserError, match=r"memory gave out \(RuntimeError: can't allocate memory: you tried 9 bytes"),
+        enough_memory(),
+    ):
+        raise RuntimeError(said)

@@ -17,7 +17,7 @@ from alexlab.cli import options
     type=click.Choice(["float32", "bfloat16", "int8"]),
     default="float32",
     show_default=True,
-    help="bfloat16 and int8 are faster; doubtful images are computed again in float32.",
+    help="bfloat16 and int8 are faster where the processor has them; doubtful images are computed again in float32.",
 )
 @options.device
 @options.as_json
@@ -30,9 +30,9 @@ def predict(
     """
     import sys
 
-    from alexlab.process import answer_soon
+    from alexlab.process import import_without_registrations
 
-    answer_soon(run)  # before what follows imports PyTorch
+    import_without_registrations(run)  # before what follows imports PyTorch
     from alexlab.cli.answers import printer
     from alexlab.networks.packing import about_precision
     from alexlab.training.device import choose_device
@@ -44,7 +44,8 @@ def predict(
     if note := about_precision(precision, choose_device(device)):
         click.echo(f"note: {note}", err=True)
     failed = False
-    for prediction in opened.predictions(image_files(images, sys.stdin.buffer), top, device, precision):
+    once = len(images) == 1 and not Path(images[0]).is_dir()
+    for prediction in opened.predictions(image_files(images, sys.stdin.buffer), top, device, precision, once):
         say(prediction)
         failed = failed or prediction.error is not None
     sys.exit(1 if failed else 0)

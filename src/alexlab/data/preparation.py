@@ -173,7 +173,18 @@ class Preparation:
         back = normalised and self.pixels == "0-255"
         fill = compiled() if device.type == "cpu" else to_input
         at_once = self._at_once(count, device)
-        return fill(images_NCHW, windows, mirrored, at_once, inputs_NCHW, last, normalised, mean, std, back)
+        return fill(
+            images_NCHW,
+            windows,
+            mirrored,
+            at_once,
+            inputs_NCHW,
+            last=last,
+            scale=normalised,
+            mean=mean,
+            std=std,
+            back=back,
+        )
 
 
 def _empty(shape: torch.Size, memory_format: torch.memory_format, device: torch.device) -> torch.Tensor:
@@ -189,7 +200,7 @@ def _beside(values: tuple[float, ...], images_NCHW: torch.Tensor, last: bool) ->
     """One value, or one for each channel, as a tensor to subtract: from images, or from rows of channels-last ones."""
     channels, _, width = images_NCHW.shape[1:]
     tensor = torch.tensor(values, device=images_NCHW.device)
-    return tensor.expand(channels).repeat(width) if last and values else tensor.view(-1, 1, 1)
+    return tensor.expand(channels).repeat(width) if last else tensor.view(-1, 1, 1)
 
 
 def _windows(

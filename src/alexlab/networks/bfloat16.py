@@ -8,7 +8,8 @@ import torch
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether `device` multiplies matrices of bfloat16 in hardware, and so faster than those of float32."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        with torch.cuda.device(device):  # it is asked of the current one
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     if platform.machine().lower() in ("x86_64", "amd64"):

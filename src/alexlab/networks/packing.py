@@ -4,7 +4,7 @@ What PyTorch does for each call (bring weights into blocks, pool with channels f
 plain `nn.Conv2d` or `nn.Linear` stay what they are.
 
 A processor that does not multiply bfloat16 reads half or a quarter of the weights all the same where one image waits for them, in large
-linear layers; everything else is then float32.
+linear layers; everything else, and more images at once, is then float32.
 """
 
 import copy
@@ -24,7 +24,10 @@ PRECISIONS = {
 }
 CLOSE = 0.03  # answers whose first two classes are no further apart are computed again in float32
 LARGE = 1 << 20  # weights from which on a layer at batch 1 waits for memory
-ROWS_OF_A_VECTOR = 4  # images up to which multiplying by 8-bit weights is faster than by their bfloat16 copy
+FEW = {
+    "bfloat16": 1,
+    "int8": 4,
+}  # images up to which multiplying by smaller weights is faster than by a copy that is multiplied as it is
 
 
 def packed(network: nn.Module, precision: str = "float32") -> "Packed":
@@ -39,7 +42,7 @@ def packed(network: nn.Module, precision: str = "float32") -> "Packed":
     network = network.eval()
     shared: dict[int, Any] = {id(t): t for t in (*network.parameters(), *network.buffers())}
     device = next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
-    dtype = torch.float32 if precision == "float32" or not multiplies_bfloat16(device) else torch.bfloat16
+    dtype = torch.float32 if precision == "float32" or _emulates(device) else torch.bfloat16
     fast = _replaced(copy.deepcopy(network, shared), precision, dtype) if _onednn(network) else network
     return Packed(fast, network, precision, dtype)
 
@@ -54,19 +57,29 @@ def check_precision(precision: str, device: torch.device) -> None:
 
 def about_precision(precision: str, device: torch.device) -> str:
     """What a user should know of answers in this precision on `device`; "" where that is nothing."""
-    if precision == "float32" or device.type != "cpu" or multiplies_bfloat16(device):
+    if precision == "float32" or not _emulates(device):
         return ""
-    stored = {"bfloat16": "bfloat16, for one image at a time", "int8": "8 bits"}[precision]
+    if not _has_onednn():
+        return f"this PyTorch has no oneDNN, so {precision} is computed in float32."
+    stored = {"bfloat16": "bfloat16", "int8": "8 bits"}[precision]
+    few = {"bfloat16": "one image", "int8": f"up to {FEW['int8']} images"}[precision]
     return (
-        f"this processor does not multiply bfloat16: large linear layers keep weights of {stored}; all else is float32."
+        f"this processor does not multiply bfloat16: large linear layers have weights of {stored} for {few} at a time; "
+        "all else is float32."
     )
+
+
+def _emulates(device: torch.device) -> bool:
+    return device.type == "cpu" and not multiplies_bfloat16(device)
 
 
 def _onednn(network: nn.Module) -> bool:
     """Whether oneDNN computes where the network is."""
-    if any(tensor.device.type != "cpu" for tensor in network.parameters()):
-        return False
-    return torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return _has_onednn() and all(tensor.device.type == "cpu" for tensor in network.parameters())
+
+
+def _has_onednn() -> bool:
+    return bool(torch._C._has_mkldnn) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 class Packed(nn.Module):
@@ -75,11 +88,9 @@ class Packed(nn.Module):
     def __init__(self, fast: nn.Module, exact: nn.Module, precision: str, dtype: torch.dtype) -> None:
         super().__init__()
         self.fast, self.exact, self.precision, self.dtype = fast, exact, precision, dtype
-        self.answered = False
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
-        by_float32 = self.precision == "bfloat16" and self.dtype == torch.float32 and len(images_NCHW) > 1
-        if self.precision == "float32" or by_float32:
+        if self.precision == "float32" or (self.dtype == torch.float32 and len(images_NCHW) > FEW[self.precision]):
             return self._exactly(images_NCHW)
         logits_NK = self.quickly(images_NCHW)
         first, second = logits_NK.softmax(dim=1).topk(2, dim=1).values.unbind(dim=1)
@@ -99,12 +110,6 @@ class Packed(nn.Module):
         return logits_NK
 
     def _exactly(self, images_NCHW: torch.Tensor) -> torch.Tensor:
-        first, self.answered = not self.answered, True
-        if (
-            first and len(images_NCHW) == 1
-        ):  # perhaps the only one: to lay out weights takes longer than to multiply by them once
-            answer: torch.Tensor = self.exact(images_NCHW)
-            return answer
         try:
             logits_NK: torch.Tensor = self.fast(images_NCHW)
         except RuntimeError:  # it counts on how PyTorch's layers lay out what they give, as `view` does
@@ -175,7 +180,7 @@ class _Linear16(nn.Module):
         self.many = _Linear(layer.weight.detach(), layer.bias, torch.float32, relu)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if len(x) > 1:
+        if len(x) > FEW["bfloat16"]:
             answer: torch.Tensor = self.many(x)
             return answer
         found = F.linear(x.bfloat16(), self.weight).float()
@@ -186,7 +191,8 @@ class _Linear16(nn.Module):
 class _Linear8(nn.Module):
     """A linear layer with weights of 8 bits: w = scale * q with a scale for each output, which is multiplied after the sum.
 
-    Few images are multiplied by q as it is; for many, q becomes `dtype`, which holds it exactly, so that both give one answer.
+    Few images are multiplied by q as it is. For many, q becomes bfloat16, which holds it exactly, so that both give one answer; where
+    `dtype` is float32, for want of bfloat16 products, many are multiplied by the float32 weights, which is as fast.
     """
 
     def __init__(self, layer: nn.Linear, dtype: torch.dtype, relu: bool) -> None:
@@ -197,11 +203,15 @@ class _Linear8(nn.Module):
         self.scale, self.dtype, self.relu = scale, dtype, relu
         self.bias = torch.zeros_like(scale) if layer.bias is None else layer.bias.detach()
         self.ones = torch.ones_like(scale, dtype=torch.bfloat16)
+        self.by_float32 = _Linear(weight, layer.bias, dtype, relu) if dtype == torch.float32 else None
         self.many: _Linear | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if len(x) <= ROWS_OF_A_VECTOR:
+        if len(x) <= FEW["int8"]:
             sums = torch._weight_int8pack_mm(x.bfloat16(), self.q, self.ones)
+        elif self.by_float32:
+            answer: torch.Tensor = self.by_float32(x)
+            return answer
         else:
             self.many = self.many or _Linear(self.q.to(self.dtype), None, self.dtype, relu=False)
             sums = self.many(x)

@@ -50,7 +50,6 @@ class Blocked(nn.Module):
     def __init__(self, layers: list[nn.Module]) -> None:
         super().__init__()
         self.layers = nn.Sequential(*layers)
-        self.after_first = self.layers[1:]
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
         if images_NCHW.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not len(images_NCHW):
@@ -60,7 +59,8 @@ class Blocked(nn.Module):
         if _has_padded_gradient(first) and not images_NCHW.requires_grad:
             assert isinstance(first, nn.Conv2d)
             maps = _OneChannel.apply(images_NCHW, first.weight, first.bias, first.padding)  # type: ignore[no-untyped-call]
-            maps = self.after_first(maps)
+            for layer in list(self.layers)[1:]:
+                maps = layer(maps)
         else:
             maps = self.layers(images_NCHW.to_mkldnn())
         return maps.to_dense()
@@ -70,7 +70,8 @@ def _has_padded_gradient(layer: nn.Module) -> bool:
     """Whether oneDNN makes eight channels of the one that `layer` reads for its weights' gradient: with AVX2, a third of LeNet's update."""
     if not isinstance(layer, nn.Conv2d) or torch.backends.cpu.get_cpu_capability() != "AVX2":
         return False
-    return layer.in_channels == 1 and layer.stride == (1, 1) and layer.dilation == (1, 1)
+    plain = layer.stride == (1, 1) and layer.dilation == (1, 1) and not isinstance(layer.padding, str)
+    return layer.in_channels == 1 and plain
 
 
 class _OneChannel(torch.autograd.Function):

@@ -30,17 +30,17 @@ def choose_device(wanted: str = "auto") -> torch.device:
     return torch.device(wanted)
 
 
-def choose_precision(wanted: str, multiplied: bool, device: torch.device) -> tuple[str, str]:
+def choose_precision(wanted: str, multiplied: bool) -> tuple[str, str]:
     """The precision in which a recipe that says `wanted` computes, and what a user should know of that, or "".
 
-    `multiplied` is what `networks.bfloat16` says of every device that takes part, of which `device` is one.
+    `multiplied`: whether `networks.bfloat16` says of every device that takes part that it multiplies bfloat16.
     """
     if wanted == "auto" and not multiplied:
-        return "float32", f"precision auto is float32: this {device.type} does not multiply bfloat16."
+        return "float32", "precision auto is float32: bfloat16 products are not known to be fast here."
     if wanted == "bfloat16" and not multiplied:
         return wanted, (
-            f"this {device.type} does not multiply bfloat16: it is emulated, which can take hundreds of times longer than float32. "
-            "Say --set precision=float32, or precision=auto to have it chosen."
+            "bfloat16 products are not known to be fast here; a processor that emulates them takes hundreds of times longer than for "
+            "float32. A new run with precision=auto takes what is fast."
         )
     return ("bfloat16" if wanted == "auto" else wanted), ""
 
@@ -86,7 +86,8 @@ def enough_memory() -> Iterator[None]:
     except RuntimeError as error:  # PyTorch's allocators, and Python where no thread can be started
         said = str(error)
         if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said or "start new thread" in said:
-            raise _no_memory(said.splitlines()[0][:200]) from error
+            lines = said.splitlines()  # TorchScript tells of itself first
+            raise _no_memory(next((line for line in lines if "allocate memory" in line), lines[0])[:200]) from error
         raise
 
 

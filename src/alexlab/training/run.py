@@ -184,11 +184,16 @@ class Run:
         top: int = 5,
         device: str = "auto",
         precision: str = "float32",
+        once: bool = False,
     ) -> Iterator[Prediction]:
-        """As `training.prediction.predict`, with this run's network in the given precision."""
+        """As `training.prediction.predict`, with this run's network in the given precision.
+
+        Args:
+            once: there is one image, and nothing will be asked after it: weights are laid out for float32 in more time than they save.
+        """
         chosen = choose_device(device)
         check_precision(precision, chosen)
-        network = self.answering(chosen, precision)
+        network = self.network(chosen) if once and precision == "float32" else self.answering(chosen, precision)
         return predict(network, sources, self.preparation, self.classes, top, chosen)
 
     def answering(self, device: torch.device, precision: str = "float32") -> nn.Module:

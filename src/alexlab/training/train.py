@@ -208,7 +208,7 @@ def _train(
     parts = parts_of(dataset, recipe)
     check_same(recipe, parts, processes, parallel)
     multiplied = recipe.precision == "float32" or processes.sums(multiplies_bfloat16(chosen)) == [processes.count]
-    precision, about_precision = choose_precision(recipe.precision, multiplied, chosen)
+    precision, about_precision = choose_precision(recipe.precision, multiplied)
     recipe = overridden(recipe, {"precision": precision})
     doubts: list[str] = []
     if before:
