@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from alexlab.errors import UserError
+from alexlab.networks import fourier
 from alexlab.networks.bfloat16 import multiplies_bfloat16
 
 PRECISIONS = {
@@ -220,17 +221,22 @@ class _Linear8(nn.Module):
 
 
 class _Convolution(nn.Module):
-    """`nn.Conv2d`, and ReLU if wanted, with weights packed when the first batch of a size comes."""
+    """`nn.Conv2d`, and ReLU if wanted, with weights packed when the first batch of a size comes, or by Fourier transforms."""
 
     def __init__(self, layer: nn.Conv2d, dtype: torch.dtype, relu: bool) -> None:
         super().__init__()
         self.weight, self.dtype, self.then = layer.weight.detach(), dtype, "relu" if relu else "none"
         self.bias = None if layer.bias is None else layer.bias.detach().to(dtype)
-        self.how = (list(layer.padding), list(layer.stride), list(layer.dilation), layer.groups)
+        self.padding = [int(side) for side in layer.padding]
+        self.how = (self.padding, list(layer.stride), list(layer.dilation), layer.groups)
         self.layouts: dict[bool, torch.Tensor] = {}
+        self.by_fourier = layer if dtype == torch.float32 and fourier.available() and fourier.suits(layer) else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         many = len(x) > 1
+        if self.by_fourier and fourier.is_worth_it(x, self.by_fourier):
+            maps = fourier.convolution(x, self.weight, self.bias, self.padding)
+            return maps.relu_() if self.then == "relu" else maps
         if many not in self.layouts:
             weight = self.weight.to(self.dtype).contiguous(memory_format=torch.channels_last)
             self.layouts[many] = torch.ops.mkldnn._reorder_convolution_weight(weight, *self.how, list(x.shape))

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
 from alexlab.data.views import mean_probabilities
+from alexlab.networks.fourier import by_fourier
 
 BATCH = 256
 Progress = Callable[[int, int], None]
@@ -125,6 +126,7 @@ def log_probabilities(
     """
     was_training = network.training
     network.eval()
+    answering = network if together else by_fourier(network)
     found: list[torch.Tensor] = []
     batch = BATCH // (count or 1)
     try:
@@ -132,7 +134,7 @@ def log_probabilities(
         with torch.no_grad() if together else torch.inference_mode():
             for number, (images, _) in enumerate(store.batches(np.arange(len(store)), batch, None, rows), start=1):
                 if len(images) or together:  # of a small batch there may be none
-                    found.append(_of_batch(network, images.to(device), preparation, count).cpu())
+                    found.append(_of_batch(answering, images.to(device), preparation, count).cpu())
                 if progress:
                     progress(min(number * batch, len(store)), len(store))
     finally:

@@ -15,6 +15,7 @@ from alexlab.data.preparation import Preparation
 from alexlab.data.store import Finish, Store
 from alexlab.errors import UserError
 from alexlab.networks.building import layout
+from alexlab.networks.fourier import by_fourier
 from alexlab.parallel.ways import Way
 from alexlab.recipes.schema import Recipe
 from alexlab.training import checkpoint
@@ -69,7 +70,8 @@ class Loop:
         if several and self.way != "data":
             self.divided = Divided(self.network, self.way, self.recipe, BATCH, self.processes)
             self.network = self.divided.network
-        self.computing = in_parallel(self.network, self.device) if self.rows else blocked(self.network)  # in training
+        # In training.
+        self.computing = in_parallel(self.network, self.device) if self.rows else by_fourier(blocked(self.network))
         self.optimiser = make_optimiser(self.network, self.recipe)
         self.kept = Kept(self.recipe, self.network, self.optimiser, self.folder, self.processes, self.divided)
         self.figures = Figures(self.folder, self.watcher)

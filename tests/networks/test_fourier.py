@@ -1,0 +1,179 @@
+"""Convolutions by Fourier transforms: nearer to double precision than is asked of any, the network as it was, and only where known."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from alexlab.networks import fourier
+from alexlab.networks.building import build
+from alexlab.networks.fourier import by_fourier, convolution, is_worth_it, suits
+from alexlab.networks.packing import packed
+
+pytestmark = pytest.mark.skipif(
+    not (hasattr(torch, "_nnpack_available") and torch._nnpack_available()), reason="this PyTorch has no NNPACK"
+)
+Tensors = list[torch.Tensor]
+EXACT = 6e-7  # of the deviation of what is computed; Winograd's way has 4e-6
+
+
+@pytest.fixture(autouse=True)
+def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on processors on which it is not the fastest way."""
+    monkeypatch.setattr(fourier, "available", lambda: True)
+
+
+def answers(convolve: Callable[..., torch.Tensor], tensors: Tensors) -> Tensors:
+    """The maps, and the gradients of all of `tensors`."""
+    leaves = [tensor.detach().requires_grad_() for tensor in tensors]
+    maps = convolve(*leaves)
+    gradient = torch.randn(maps.shape, generator=torch.Generator().manual_seed(1)).to(maps.dtype)
+    return [maps.detach(), *torch.autograd.grad(maps, leaves, gradient)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kernel=st.integers(2, 8),
+    padding=st.tuples(st.integers(0, 7), st.integers(0, 7)),
+    side=st.tuples(st.integers(9, 31), st.integers(9, 31)),
+    images=st.integers(2, 5),
+    last=st.booleans(),
+)
+def test_maps_and_gradients_are_those_of_double_precision(
+    kernel: int, padding: tuple[int, int], side: tuple[int, int], images: int, last: bool
+) -> None:
+    torch.manual_seed(sum(side))
+    padding = (min(padding[0], kernel - 1), min(padding[1], kernel - 1))
+    assume(
+        min(s + 2 * p - kernel + 1 for s, p in zip(side, padding, strict=True)) > 3
+    )  # no layer that is worth it has fewer
+    x, weight = torch.randn(images, 5, *side).relu(), torch.randn(7, 5, kernel, kernel)
+    x = x.contiguous(memory_format=torch.channels_last) if last else x
+    tensors = [x, weight, torch.randn(7)]
+    mine = answers(lambda x, w, b: convolution(x, w, b, padding), tensors)
+    exact = answers(lambda x, w, b: F.conv2d(x, w, b, 1, padding), [tensor.double() for tensor in tensors])
+    for found, expected in zip(mine, exact, strict=True):
+        assert found.shape == expected.shape
+        assert (found - expected).square().mean().sqrt() <= EXACT * expected.std(correction=0)
+
+
+@pytest.mark.parametrize("kernel", range(2, 9))
+def test_maps_are_made_large_enough_for_tiles_of_16(kernel: int) -> None:
+    for side in range(1, 60):
+        enough = fourier._enough(side, kernel)
+        assert side <= enough and fourier._tiles(enough, kernel) == fourier._tiles(
+            side, kernel
+        )  # for nothing but the copy
+        assert math.ceil(enough / (9 - kernel)) > 2 * math.ceil(enough / (17 - kernel))
+
+
+def convolution_of(**how: Any) -> nn.Conv2d:
+    return nn.Conv2d(**{"in_channels": 64, "out_channels": 96, "kernel_size": 3, "padding": 1, **how})
+
+
+UNSUITED: list[dict[str, Any]] = [
+    {"stride": 2},
+    {"dilation": 2},
+    {"groups": 2},
+    {"padding": "same"},
+    {"padding": 3},
+    {"kernel_size": (3, 5)},
+]
+UNSUITED += [
+    {"kernel_size": 9},
+    {"in_channels": 3},
+    {"out_channels": 32},
+    {"padding_mode": "circular"},
+    {"dtype": torch.float64},
+]
+
+
+@pytest.mark.parametrize("how", UNSUITED, ids=lambda how: ", ".join(f"{key}={value}" for key, value in how.items()))
+def test_other_convolutions_are_left_alone(how: dict[str, Any]) -> None:
+    assert suits(convolution_of()) and not suits(convolution_of(**how))
+
+
+def test_small_maps_and_few_of_them_are_not_worth_it() -> None:
+    layer = convolution_of()
+    assert is_worth_it(torch.empty(64, 64, 13, 13), layer)
+    assert not is_worth_it(torch.empty(64, 64, 6, 6), layer)
+    assert (
+        not is_worth_it(torch.empty(1, 64, 140, 140), layer)
+        and not is_worth_it(torch.empty(8, 64, 13, 13), layer)
+        and is_worth_it(torch.empty(8, 64, 40, 40), layer)
+    )
+
+
+def losses(network: nn.Module, computing: nn.Module, steps: int = 3) -> list[float]:
+    images = torch.randn(32, 3, 131, 131, generator=torch.Generator().manual_seed(0))
+    optimiser = torch.optim.SGD(network.parameters(), 0.01)
+    found = []
+    for step in range(steps):
+        torch.manual_seed(step)  # dropout
+        loss = F.cross_entropy(computing(images), torch.arange(32) % 10)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        found.append(loss.item())
+    return found
+
+
+def test_a_network_learns_as_it_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fourier, "WORTH", 0)  # the last maps are small at 131 pixels
+    monkeypatch.setattr(fourier, "MANY", 32)
+    calls: list[object] = []
+    convolve = fourier.convolution
+    monkeypatch.setattr(fourier, "convolution", lambda *given: calls.append(given) or convolve(*given))
+    torch.manual_seed(0)
+    network = build("alexnet-torchvision", 10, (3, 131, 131))
+    plain = copy.deepcopy(network)
+    fast = by_fourier(network)
+    assert all(mine is own for mine, own in zip(fast.parameters(), network.parameters(), strict=True))
+    assert losses(network, fast) == pytest.approx(losses(plain, plain), rel=1e-6)
+    assert len(calls) == 3 * 4  # steps and convolutions
+    assert [type(layer) for layer in network.modules()] == [type(layer) for layer in plain.modules()]
+
+
+def test_bfloat16_is_computed_as_before() -> None:
+    network = nn.Sequential(convolution_of())
+    images = torch.randn(64, 64, 13, 13)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(by_fourier(network)(images), network(images))
+
+
+class Own(nn.Sequential):
+    """A user's layer."""
+
+
+def test_a_users_own_layers_and_watched_ones_stay_as_they_are() -> None:
+    own = nn.Sequential(Own(convolution_of()))
+    assert by_fourier(own) is own
+    watched = nn.Sequential(convolution_of(), nn.ReLU())
+    watched[1].register_forward_hook(lambda *_: None)
+    assert by_fourier(watched) is watched
+
+
+def test_processors_on_which_it_was_not_measured_compute_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = nn.Sequential(convolution_of())
+    assert by_fourier(network) is not network
+    monkeypatch.undo()
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    assert by_fourier(network) is network
+
+
+def test_batches_are_answered_by_it_and_one_image_is_not() -> None:
+    network = nn.Sequential(convolution_of(), nn.ReLU()).eval()
+    images = torch.randn(64, 64, 13, 13)
+    answering = packed(network)
+    with torch.inference_mode():
+        exact = network.double()(images.double())
+        found = answering(images)
+        assert (found - exact).square().mean().sqrt() <= EXACT * exact.std() and found.min() == 0
+        assert not torch.equal(answering(images[:1]), found[:1])
