@@ -4,7 +4,8 @@ M. Mathieu, M. Henaff, Y. LeCun, "Fast Training of Convolutional Networks throug
 float32 its sums are nearer to those of double precision than oneDNN's: fewer terms are added up one after another. For 3x3 kernels on few
 positions it would take Winograd's way, which is ten times less exact; such maps are made larger here until it does not.
 
-Only on processors whose widest instructions are AVX2: with AVX-512 oneDNN multiplies faster, and this was not measured.
+Only on processors whose widest instructions are AVX2: with AVX-512 oneDNN multiplies faster, and this was not measured. NNPACK makes its
+threads at a process's first convolution, as many as PyTorch has then, and keeps them; no sum depends on their number.
 """
 
 import math
@@ -20,6 +21,7 @@ TILE = 16
 COST = 2 * TILE * TILE  # real multiplications of a tile of one channel of one image by one of a kernel
 WORTH = 2  # times as many are saved at least, which the transforms take a part of
 MANY = 64  # channels, and tiles of a channel: from which on the transforms are a small part
+WORKSPACE = 1 << 27  # bytes of transforms at once; NNPACK keeps its memory
 
 
 def available() -> bool:
@@ -36,15 +38,16 @@ def suits(layer: nn.Module) -> bool:
     plain = layer.stride == (1, 1) and layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
     kernel, square = layer.kernel_size[0], layer.kernel_size[0] == layer.kernel_size[1]
     inside = not isinstance(layer.padding, str) and max(layer.padding) < kernel
-    return plain and inside and square and kernel <= TILE // 2 and min(layer.in_channels, layer.out_channels) >= MANY
+    return (
+        plain and inside and square and 2 < kernel <= TILE // 2 and min(layer.in_channels, layer.out_channels) >= MANY
+    )
 
 
-def is_worth_it(images_NCHW: torch.Tensor, layer: nn.Conv2d) -> bool:
-    """Whether images of this shape are convolved faster by a layer that `suits`."""
-    assert not isinstance(layer.padding, str)
-    kernel = layer.kernel_size[0]
-    high, wide = (side + 2 * p - kernel + 1 for side, p in zip(images_NCHW.shape[2:], layer.padding, strict=True))
-    tiles = _tiles(high, kernel) * _tiles(wide, kernel)
+def is_worth_it(images_NCHW: torch.Tensor, kernel: int, padding: Sequence[int]) -> bool:
+    """Whether images of this shape are convolved faster by a layer that `suits`, and the gradients computed."""
+    sides = images_NCHW.shape[2:]
+    high, wide = (side + 2 * p - kernel + 1 for side, p in zip(sides, padding, strict=True))
+    tiles = _tiles(max(high, sides[0]), kernel) * _tiles(max(wide, sides[1]), kernel)
     several = len(images_NCHW) > 1  # of one image NNPACK always takes Winograd's way
     return several and len(images_NCHW) * tiles >= MANY and high * wide * kernel**2 >= WORTH * COST * tiles
 
@@ -52,13 +55,16 @@ def is_worth_it(images_NCHW: torch.Tensor, layer: nn.Conv2d) -> bool:
 def convolution(
     images_NCHW: torch.Tensor, weight_KChw: torch.Tensor, bias_K: torch.Tensor | None, padding: Sequence[int]
 ) -> torch.Tensor:
-    """`F.conv2d` of two or more float32 images in any layout, with stride 1, to maps whose channels are last in memory; differentiable."""
+    """`F.conv2d` of two or more float32 images in any layout, with stride 1, to maps whose channels are last in memory.
+
+    Kernels are square, of 3 to 8 positions, and `padding` is smaller. It can be differentiated once.
+    """
     maps: torch.Tensor = _Convolution.apply(images_NCHW, weight_KChw, bias_K, padding)  # type: ignore[no-untyped-call]
     return maps
 
 
 class Fourier(nn.Module):
-    """A convolution in training, by Fourier transforms where that is worth it."""
+    """The convolution of a layer that `suits`, by Fourier transforms where that is worth it."""
 
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__()
@@ -67,17 +73,18 @@ class Fourier(nn.Module):
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
         layer = self.layer
         assert not isinstance(layer.padding, str)
-        mixed = torch.is_autocast_enabled("cpu")
-        if mixed or images_NCHW.dtype != torch.float32 or not is_worth_it(images_NCHW, layer):
+        exact = images_NCHW.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+        if not exact or not is_worth_it(images_NCHW, layer.kernel_size[0], layer.padding):
             maps: torch.Tensor = layer(images_NCHW)
             return maps
         return convolution(images_NCHW, layer.weight, layer.bias, layer.padding)
 
 
 def by_fourier(network: nn.Module) -> nn.Module:
-    """What computes as `network` does, in training in float32 faster where that is to be had; it has the weights of `network` itself.
+    """What computes as `network` does, batches in float32 faster where that is to be had; it has the weights of `network` itself.
 
-    Networks made of PyTorch's and alexlab's own layers, whose plain convolutions become `Fourier`; others are as they are.
+    Networks made of PyTorch's and alexlab's own layers, whose plain convolutions become `Fourier`; others are as they are. A hook that is
+    put on a convolution of `network` afterwards is not called.
     """
     layers = list(network.modules())
     if not available() or not any(suits(layer) for layer in layers) or not all(_is_known(layer) for layer in layers):
@@ -98,9 +105,10 @@ def _with_fourier(module: nn.Module) -> nn.Module:
 
 
 def _is_known(layer: nn.Module) -> bool:
-    """Whether the layer is of a kind that keeps nothing beside weights and buffers, and nobody's hook waits at it."""
+    """Whether the layer is of a kind that keeps nothing beside weights and buffers, and nobody's hook waits where it would be replaced."""
     watched = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks
-    return not watched and type(layer).__module__.startswith(("torch.nn.", "alexlab."))
+    replaced = bool(layer._modules) or suits(layer)
+    return not (watched and replaced) and type(layer).__module__.startswith(("torch.nn.", "alexlab."))
 
 
 class _Convolution(torch.autograd.Function):
@@ -144,8 +152,15 @@ def _correlated(
     if more_high or more_wide:
         planes_NCHW = F.pad(planes_NCHW, (padding[1], padding[1] + more_wide, padding[0], padding[0] + more_high))
         padding = (0, 0)
-    maps_NKHW = _nnpack(planes_NCHW, weight_KChw, bias_K, padding)[:, :, :high, :wide]
-    return maps_NKHW.contiguous(memory_format=torch.channels_last)
+    shape = (len(planes_NCHW), len(weight_KChw), high, wide)
+    maps_NKHW = torch.empty(shape, memory_format=torch.channels_last)
+    image = (
+        _tiles(high, kernel) * _tiles(wide, kernel) * max(weight_KChw.shape[:2]) * COST * 2
+    )  # bytes of its transforms
+    parts = min(math.ceil(len(planes_NCHW) * image / WORKSPACE), len(planes_NCHW) // 2)  # of two images at least
+    for some, into in zip(planes_NCHW.tensor_split(parts), maps_NKHW.tensor_split(parts), strict=True):
+        into.copy_(torch._nnpack_spatial_convolution(some, weight_KChw, bias_K, padding)[:, :, :high, :wide])
+    return maps_NKHW
 
 
 def _weight_gradient(
@@ -164,7 +179,8 @@ def _weight_gradient(
     gradient_NKHW = F.pad(gradient_NKHW, (0, right, 0, down))
     inputs_CMHW = _pieces(planes_NCHW, parts, [c + kernel - 1 for c in cut], cut)
     kernels_KMhw = _pieces(gradient_NKHW, parts, cut, cut)
-    return _nnpack(inputs_CMHW, kernels_KMhw, None, (0, 0)).transpose(0, 1)
+    weight_CKhw: torch.Tensor = torch._nnpack_spatial_convolution(inputs_CMHW, kernels_KMhw, None, (0, 0))
+    return weight_CKhw.transpose(0, 1)
 
 
 def _pieces(maps_NCHW: torch.Tensor, parts: list[int], size: list[int], step: list[int]) -> torch.Tensor:
@@ -187,11 +203,3 @@ def _enough(side: int, kernel: int) -> int:
     while math.ceil(side / (TILE // 2 + 1 - kernel)) <= 2 * _tiles(side, kernel):
         side += 1
     return side
-
-
-def _nnpack(
-    planes_NCHW: torch.Tensor, weight_KChw: torch.Tensor, bias_K: torch.Tensor | None, padding: Sequence[int]
-) -> torch.Tensor:
-    bias_K = planes_NCHW.new_zeros(len(weight_KChw)) if bias_K is None else bias_K
-    maps: torch.Tensor = torch._nnpack_spatial_convolution(planes_NCHW, weight_KChw, bias_K, padding, (1, 1))
-    return maps

@@ -230,11 +230,11 @@ class _Convolution(nn.Module):
         self.padding = [int(side) for side in layer.padding]
         self.how = (self.padding, list(layer.stride), list(layer.dilation), layer.groups)
         self.layouts: dict[bool, torch.Tensor] = {}
-        self.by_fourier = layer if dtype == torch.float32 and fourier.available() and fourier.suits(layer) else None
+        self.by_fourier = dtype == torch.float32 and fourier.available() and fourier.suits(layer)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         many = len(x) > 1
-        if self.by_fourier and fourier.is_worth_it(x, self.by_fourier):
+        if self.by_fourier and fourier.is_worth_it(x, self.weight.shape[2], self.padding):
             maps = fourier.convolution(x, self.weight, self.bias, self.padding)
             return maps.relu_() if self.then == "relu" else maps
         if many not in self.layouts:

@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from alexlab.data.preparation import Preparation
 from alexlab.data.store import Store
 from alexlab.errors import UserError
+from alexlab.networks.fourier import by_fourier
 from alexlab.training.evaluation import BATCH, Evaluation, Progress, from_logits, log_probabilities
 from alexlab.training.processes import Processes
 
@@ -33,7 +34,7 @@ def in_parallel(network: nn.Module, device: torch.device) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # broadcast_buffers is about to get another name
         return DistributedDataParallel(
-            network,
+            by_fourier(network),
             broadcast_buffers=False,  # the statistics of batch norm are the same everywhere already
             gradient_as_bucket_view=True,
             bucket_cap_mb=BUCKET_MB,
