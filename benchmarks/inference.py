@@ -31,6 +31,7 @@ import alexlab
 from alexlab.data.split import joined
 from alexlab.data.store import Store
 from alexlab.networks.packing import PRECISIONS, Packed, packed
+from alexlab.process import settle
 from alexlab.training.train import train
 from measuring import heading, matrix_rate
 
@@ -232,6 +233,7 @@ def main() -> None:
         f"alexnet-torchvision at 224x224; {wanted.rounds} rounds (a third of them at batch 64) in which all take turns: "
         f"one answer that is not counted, then the mean of {ANSWERS}."
     )
+    settle()  # as alexlab's predictions do, for all who take turns
     limits()
     speed(1, wanted.rounds)
     speed(64, max(3, wanted.rounds // 3))

@@ -21,6 +21,7 @@ from alexlab.errors import UserError
 from alexlab.networks.building import build, is_own, own_code
 from alexlab.networks.initialisation import Uninitialised
 from alexlab.networks.packing import Packed, check_precision, packed
+from alexlab.process import settle
 from alexlab.recipes.reading import read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation
 from alexlab.training import folder as run_folder
@@ -198,6 +199,7 @@ class Run:
 
     def answering(self, device: torch.device, precision: str = "float32") -> nn.Module:
         """The trained network as it answers on `device`: images to float32 logits. See `networks.packing`."""
+        settle()
         network = self.network(device)
         if device.type != "cpu" and precision == "float32":
             return network
