@@ -5,8 +5,8 @@
 Batch and image size: alexnet-torchvision on a folder's photographs (imagenette-sample), in bfloat16 where the
 processor multiplies it. Number of images: lenet-relu on tars of
 32x32 JPEGs (CIFAR-10 (JPEG), its files written again and again under other names) with --memory 0, so that every size decodes; the
-disk cache is off. Each point is a process; its peak is what the system says. The exponent is the slope of a straight line through the
-logarithms: 0 is flat, 1 is proportional.
+disk cache is off. Each point is a process; its peak is what Linux says of it (VmHWM). The exponent is the slope of a straight line through
+the logarithms: 0 is flat, 1 is proportional.
 """
 
 import io
@@ -57,28 +57,24 @@ class Clock(Quiet):
 
 
 def one(network: str, dataset: str, batch: int, steps: int, **values: Any) -> None:
-    """Train for `steps` updates; print the milliseconds an image of the second half of them, and the seconds to the first."""
+    """Train for `steps` updates; print the ms an image of the second half of them, the peak memory in MB, and the seconds to the first."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         how = {"out": Path(folder) / "run", "device": "cpu", "augment": [], "watch": "validation", **values}
         train(network, dataset, steps=steps, watcher=clock, batch=batch, **how)
     half = steps // 2
     each = np.diff(clock.ends[half - 1 :]) / batch
-    print(1000 * median(each), clock.ends[0] - clock.began)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(1000 * median(each), int(status["VmHWM"].split()[0]) * 1.024e-3, clock.ends[0] - clock.began)
 
 
 def alone(arguments: dict[str, Any]) -> tuple[float, float, float]:
-    """What `one` prints, and the peak memory in MB, of a process of its own."""
+    """What `one` prints in a process of its own."""
     command = [sys.executable, __file__, "--only", repr(arguments)]
     environment = {**os.environ, "ALEXLAB_CACHE": "0"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout
-        printed = process.stdout.read().split()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    return float(printed[0]), usage.ru_maxrss / 1e3, float(printed[1])
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
+    milliseconds, megabytes, opening = (float(word) for word in done.stdout.split())
+    return milliseconds, megabytes, opening
 
 
 def measured(settings: dict[int, dict[str, Any]], rounds: int) -> list[Point]:
