@@ -104,11 +104,15 @@ def _with_fourier(module: nn.Module) -> nn.Module:
     return other
 
 
+def is_watched(layer: nn.Module) -> bool:
+    """Whether somebody's hook wants to see the layer's tensors."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
+
+
 def _is_known(layer: nn.Module) -> bool:
     """Whether the layer is of a kind that keeps nothing beside weights and buffers, and nobody's hook waits where it would be replaced."""
-    watched = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks
     replaced = bool(layer._modules) or suits(layer)
-    return not (watched and replaced) and type(layer).__module__.startswith(("torch.nn.", "alexlab."))
+    return not (replaced and is_watched(layer)) and type(layer).__module__.startswith(("torch.nn.", "alexlab."))
 
 
 class _Convolution(torch.autograd.Function):
@@ -154,10 +158,10 @@ def _correlated(
         padding = (0, 0)
     shape = (len(planes_NCHW), len(weight_KChw), high, wide)
     maps_NKHW = torch.empty(shape, memory_format=torch.channels_last)
-    image = (
-        _tiles(high, kernel) * _tiles(wide, kernel) * max(weight_KChw.shape[:2]) * COST * 2
-    )  # bytes of its transforms
-    parts = min(math.ceil(len(planes_NCHW) * image / WORKSPACE), len(planes_NCHW) // 2)  # of two images at least
+    bytes_of_image = _tiles(high, kernel) * _tiles(wide, kernel) * max(weight_KChw.shape[:2]) * 4 * TILE**2
+    parts = min(
+        math.ceil(len(planes_NCHW) * bytes_of_image / WORKSPACE), len(planes_NCHW) // 2
+    )  # of two images at least
     for some, into in zip(planes_NCHW.tensor_split(parts), maps_NKHW.tensor_split(parts), strict=True):
         into.copy_(torch._nnpack_spatial_convolution(some, weight_KChw, bias_K, padding)[:, :, :high, :wide])
     return maps_NKHW

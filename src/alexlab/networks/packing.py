@@ -25,10 +25,8 @@ PRECISIONS = {
 }
 CLOSE = 0.03  # answers whose first two classes are no further apart are computed again in float32
 LARGE = 1 << 20  # weights from which on a layer at batch 1 waits for memory
-FEW = {
-    "bfloat16": 1,
-    "int8": 4,
-}  # images up to which multiplying by smaller weights is faster than by a copy that is multiplied as it is
+# Images up to which multiplying by smaller weights is faster than by a copy that is multiplied as it is.
+FEW = {"bfloat16": 1, "int8": 4}
 
 
 def packed(network: nn.Module, precision: str = "float32") -> "Packed":

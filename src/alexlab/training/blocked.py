@@ -12,6 +12,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from alexlab.networks.fourier import is_watched
+
 FEW = 16  # channels: as many as were measured
 
 
@@ -23,7 +25,7 @@ def blocked(network: nn.Module) -> nn.Module:
     """
     if (
         type(network) is not nn.Sequential
-        or _is_watched(network)
+        or is_watched(network)
         or not torch.backends.cpu.get_cpu_capability().startswith("AVX")
     ):
         return network
@@ -102,13 +104,8 @@ class _OneChannel(torch.autograd.Function):
         return None, weight_1Khw.transpose(0, 1), bias_K, None
 
 
-def _is_watched(layer: nn.Module) -> bool:
-    """Whether somebody's hook wants to see the layer's tensors."""
-    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
-
-
 def _suits(layer: nn.Module) -> bool:
-    if _is_watched(layer):
+    if is_watched(layer):
         return False
     if type(layer) is nn.Conv2d:
         few = max(layer.in_channels, layer.out_channels) <= FEW and layer.groups == 1

@@ -70,8 +70,8 @@ class Loop:
         if several and self.way != "data":
             self.divided = Divided(self.network, self.way, self.recipe, BATCH, self.processes)
             self.network = self.divided.network
-        faster = in_parallel(self.network, self.device) if self.rows else by_fourier(blocked(self.network))
-        self.computing = faster  # what gives the logits in training
+        # What gives the logits in training.
+        self.computing = in_parallel(self.network, self.device) if self.rows else by_fourier(blocked(self.network))
         self.optimiser = make_optimiser(self.network, self.recipe)
         self.kept = Kept(self.recipe, self.network, self.optimiser, self.folder, self.processes, self.divided)
         self.figures = Figures(self.folder, self.watcher)
