@@ -8,7 +8,7 @@ not compile, the function below does the same in Python.
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import List, Optional  # noqa: UP035  # TorchScript knows these alone
+from typing import List, Optional  # noqa: UP035  # TorchScript has known these longest
 
 import torch
 from torch import Tensor
