@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from alexlab.training.run import Run
+from alexlab.runs.run import Run
 from measuring import machine, table
 
 QUIET = (

@@ -28,10 +28,10 @@ import torch
 from torch import nn
 
 import alexlab
+from alexlab.data.input.store import Store
 from alexlab.data.split import joined
-from alexlab.data.store import Store
-from alexlab.networks.packing import PRECISIONS, Packed, packed
-from alexlab.process import settle
+from alexlab.speed.packing import PRECISIONS, Packed, packed
+from alexlab.speed.process import settle
 from alexlab.training.train import train
 from measuring import heading, matrix_rate
 

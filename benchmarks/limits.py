@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from alexlab.data.decode import decode_rgb
+from alexlab.data.input.decode import decode_rgb
 from measuring import TRIES, bandwidth, heading, matrix_rate, table
 
 DECODED = 500  # JPEGs in a try

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from alexlab.networks.normalisation import LocalResponseNorm, WithinMapNorm
+from alexlab.networks.layers.normalisation import LocalResponseNorm, WithinMapNorm
 
 ROUNDS = 11
 MACHINE = "2-core AMD EPYC"

@@ -13,8 +13,8 @@ from statistics import median
 
 import torch
 
-from alexlab.networks.bfloat16 import multiplies_bfloat16
-from alexlab.training.device import processor
+from alexlab.speed.bfloat16 import multiplies_bfloat16
+from alexlab.speed.device import processor
 
 SIDE = 3072  # of the matrices multiplied
 EMULATED = 384  # of those whose type this processor does not multiply: some 300 times slower

@@ -26,11 +26,11 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from alexlab.data.decode import decode_rgb
 from alexlab.data.images import FileImages, Split
+from alexlab.data.input.decode import decode_rgb
+from alexlab.data.input.store import Store
+from alexlab.data.input.transform import Preparation
 from alexlab.data.opening import open_dataset
-from alexlab.data.preparation import Preparation
-from alexlab.data.store import Store
 from alexlab.training.seeds import epoch_order, generator_for
 from measuring import heading
 from references.loops import normalised, to_tensor

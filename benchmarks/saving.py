@@ -17,10 +17,10 @@ import torch
 
 from alexlab.networks.building import build
 from alexlab.recipes.reading import overridden, read_recipe
-from alexlab.training.checkpoint import Standing, checkpoint_bytes, path_of
+from alexlab.runs.checkpoint import Standing, checkpoint_bytes, path_of
+from alexlab.runs.saving import SHARE, Saver
 from alexlab.training.divergence import not_finite
-from alexlab.training.optimiser import make_optimiser
-from alexlab.training.saving import SHARE, Saver
+from alexlab.training.optimisers.making import make_optimiser
 from alexlab.training.train import CHECKPOINT_EVERY
 
 NETWORKS = {"lenet5": ((1, 28, 28), 64), "alexnet8": ((3, 32, 32), 64), "alexnet-torchvision": ((3, 224, 224), 32)}

@@ -33,7 +33,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 TIMED = """
 import json, sys, time
 from alexlab.training.train import train
-from alexlab.training.watching import Quiet
+from alexlab.training.callbacks import Quiet
 
 class Timed(Quiet):
     times = []  # when each update ended, in the first process
@@ -51,7 +51,7 @@ finally:
 SUMMED = """
 import json, sys, time
 import torch, torch.distributed as dist
-from alexlab.training.processes import joined
+from alexlab.parallel.processes import joined
 numbers, bucket = int(sys.argv[1]), int(float(sys.argv[2]) * 2**20 / 4)
 with joined("cpu") as processes:
     parts = torch.zeros(numbers).split(bucket)

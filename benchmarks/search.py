@@ -16,12 +16,12 @@ from typing import Any
 
 import torch
 
-from alexlab.networks.bfloat16 import multiplies_bfloat16
-from alexlab.process import settle
 from alexlab.recipes.reading import overridden, parse_setting, read_recipe
+from alexlab.speed.bfloat16 import multiplies_bfloat16
+from alexlab.speed.device import choose_precision
+from alexlab.speed.process import settle
 from alexlab.training import loop
 from alexlab.training import train as training
-from alexlab.training.device import choose_precision
 from measuring import machine
 
 LOG = Path(__file__).resolve().with_suffix(".jsonl")

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from alexlab.data import far
 from alexlab.data.images import FileImages, Split
+from alexlab.data.input.store import Store
+from alexlab.data.input.transform import Preparation
 from alexlab.data.opening import open_dataset
-from alexlab.data.pack import pack
-from alexlab.data.preparation import Preparation
-from alexlab.data.store import Store
+from alexlab.data.shards.packing import pack
+from alexlab.data.shards.reading import remote as far
 from alexlab.training.seeds import epoch_order
 from measuring import heading, in_turn, spread, table
 

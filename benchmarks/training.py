@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
-from alexlab.networks.bfloat16 import multiplies_bfloat16
+from alexlab.speed.bfloat16 import multiplies_bfloat16
+from alexlab.training.callbacks import Quiet
 from alexlab.training.train import train
-from alexlab.training.watching import Quiet
 from measuring import heading, in_turn, matrix_rate, ratios, spread, table
 from references.loops import textbook_alexnet, tutorial_lenet
 
@@ -86,7 +86,9 @@ ROUNDS = 3
 def alone(part: str, who: str) -> float:
     """The images per second of one contender, in a process of its own."""
     command = [sys.executable, __file__, "--only", part, who]
-    as_the_command_line = {"OMP_WAIT_POLICY": "PASSIVE"} if who.startswith("alexlab") else {}  # see alexlab.process
+    as_the_command_line = (
+        {"OMP_WAIT_POLICY": "PASSIVE"} if who.startswith("alexlab") else {}
+    )  # see alexlab.speed.process
     done = subprocess.run(
         command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **as_the_command_line}
     )

@@ -20,7 +20,7 @@ from alexlab.parallel.hybrid import divide_hybrid
 from alexlab.parallel.towers import divide_towers
 from alexlab.parallel.traffic import counted
 from alexlab.recipes.reading import overridden, read_recipe
-from alexlab.training.optimiser import make_optimiser
+from alexlab.training.optimisers.making import make_optimiser
 from benchmarks.links import network as links
 
 RECIPE = overridden(read_recipe("quick"), {"optimiser": "sgd", "momentum": 0.9, "rate": 0.001, "weight_decay": 0.0005})

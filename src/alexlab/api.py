@@ -10,9 +10,9 @@ from alexlab.data.opening import open_dataset
 from alexlab.networks.building import build
 from alexlab.networks.shapes import Shape
 from alexlab.report.page import write_report
+from alexlab.runs.run import Run
 from alexlab.training import train as training
-from alexlab.training.run import Run
-from alexlab.training.writing import is_sealed, seal
+from alexlab.writing import is_sealed, seal
 
 __all__ = ["Run", "dataset", "network", "resume", "train"]
 

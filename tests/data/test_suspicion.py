@@ -10,9 +10,9 @@ from PIL import Image
 
 import alexlab
 from alexlab.data import suspicion
-from alexlab.data.files import open_files
 from alexlab.data.images import ArrayImages, FileImages, Split
 from alexlab.data.opening import open_dataset
+from alexlab.data.sources.files import open_files
 from alexlab.data.suspicion import suspicions
 from tests.conftest import write_photographs
 

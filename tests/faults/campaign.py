@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alexlab.training import lock, saving
+from alexlab.runs import lock, saving
 from alexlab.training import train as training
 from tests.conftest import write_photographs
 

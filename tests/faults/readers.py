@@ -14,16 +14,16 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
-from alexlab.data import cifar
-from alexlab.data.decode import decode, decode_rgb
-from alexlab.data.files import open_files
-from alexlab.data.folder import read_list
-from alexlab.data.idx import read_idx
-from alexlab.data.shard_index import FORMAT, KIND, Index, Shard, index_bytes, read_index
-from alexlab.networks.caffe import read_caffemodel, read_mean
-from alexlab.networks.pretrained import read_weights
+from alexlab.data.input.decode import decode, decode_rgb
+from alexlab.data.shards.index import FORMAT, KIND, Index, Shard, index_bytes, read_index
+from alexlab.data.sources import cifar
+from alexlab.data.sources.files import open_files
+from alexlab.data.sources.folder import read_list
+from alexlab.data.sources.idx import read_idx
 from alexlab.recipes.reading import parse_setting, preset_text, read_recipe
-from alexlab.training.weights import load_tensors
+from alexlab.weights.caffe import read_caffemodel, read_mean
+from alexlab.weights.pretrained import read_weights
+from alexlab.weights.tensors import load_tensors
 
 Reader = Callable[[bytes], object]
 

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from alexlab.training.writing import CHECKSUMS
+from alexlab.writing import CHECKSUMS
 from tests.faults.campaign import TINY
 
 

@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 
 from alexlab.cli.doctor import doctor
 from alexlab.cli.runs import runs
+from alexlab.runs.checkpoint import checkpoints
+from alexlab.runs.doctor import examine
+from alexlab.runs.lock import held
 from alexlab.training import train as training
-from alexlab.training.checkpoint import checkpoints
-from alexlab.training.doctor import examine
-from alexlab.training.lock import held
 from tests.conftest import ROOT
 from tests.faults.campaign import TINY
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from alexlab import Run
-from alexlab.training.checkpoint import checkpoints, step_of
+from alexlab.runs.checkpoint import checkpoints, step_of
 
 SLOW = """
 import time

@@ -16,12 +16,12 @@ import pytest
 import torch
 
 from alexlab.errors import UserError
-from alexlab.training import lock, saving
+from alexlab.runs import lock, saving
+from alexlab.runs.checkpoint import checkpoints
+from alexlab.runs.run import Run
 from alexlab.training import train as training
-from alexlab.training.checkpoint import checkpoints
-from alexlab.training.run import Run
-from alexlab.training.watching import Quiet
-from alexlab.training.writing import CHECKSUMS, check_digest, noted_digests, write_file
+from alexlab.training.callbacks import Quiet
+from alexlab.writing import CHECKSUMS, check_digest, noted_digests, write_file
 from tests.conftest import write_photographs
 from tests.faults.campaign import TINY, differences
 
@@ -147,7 +147,7 @@ def test_a_damaged_metrics_file_comes_back_whole(whole: Path, cut: str) -> None:
 def test_two_processes_in_one_run_folder() -> None:
     train("part", steps=3)
     code = (
-        "import time; from pathlib import Path; from alexlab.training.lock import held\n"
+        "import time; from pathlib import Path; from alexlab.runs.lock import held\n"
         "with held(Path('part')): print(1, flush=True); time.sleep(60)"
     )
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
@@ -202,7 +202,7 @@ def test_a_full_disk(whole: Path, small_disk: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(UserError, match="MB free; the run's weights and checkpoints need"):
         train(str(small_disk / "refused"))
     assert not list(small_disk.iterdir())
-    monkeypatch.setattr("alexlab.training.folder.check_room", lambda folder, needed: None)
+    monkeypatch.setattr("alexlab.runs.folder.check_room", lambda folder, needed: None)
 
     def fill() -> None:
         with (small_disk / "other").open("wb", buffering=0) as file:

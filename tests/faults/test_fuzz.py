@@ -18,15 +18,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alexlab.data.cifar import _unpickled
-from alexlab.data.decode import decode
-from alexlab.data.files import open_files
-from alexlab.data.idx import read_idx
+from alexlab.data.input.decode import decode
+from alexlab.data.sources.cifar import _unpickled
+from alexlab.data.sources.files import open_files
+from alexlab.data.sources.idx import read_idx
 from alexlab.errors import UserError
-from alexlab.networks.pretrained import read_weights
 from alexlab.recipes.reading import parse_setting, read_recipe
-from alexlab.training.folder import read_lines
-from alexlab.training.weights import load_tensors
+from alexlab.runs.folder import read_lines
+from alexlab.weights.pretrained import read_weights
+from alexlab.weights.tensors import load_tensors
 from tests.conftest import ROOT
 from tests.faults.fuzz import attempt, changed
 from tests.faults.readers import READERS, seeds

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from alexlab.data.workers import workers
+from alexlab.data.input.workers import workers
+from alexlab.runs.checkpoint import checkpoints
+from alexlab.runs.run import Run
 from alexlab.training import train as training
-from alexlab.training.checkpoint import checkpoints
 from alexlab.training.loop import Loop
-from alexlab.training.run import Run
 from tests.conftest import write_photographs
 from tests.faults.campaign import TINY, differences
 

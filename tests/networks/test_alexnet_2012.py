@@ -13,7 +13,7 @@ from torch import nn
 from alexlab.errors import UserError
 from alexlab.networks.alexnet_2012 import Tower, TwoTowers, Widths, alexnet_2012, alexnet_paper
 from alexlab.networks.building import build
-from alexlab.networks.dropout import UnscaledDropout
+from alexlab.networks.layers.dropout import UnscaledDropout
 from tests.networks import reference_2012 as reference
 
 SMALL = Widths(conv1=6, conv2=7, conv3=8, conv4=5, conv5=6, hidden=9)

@@ -7,7 +7,7 @@ from torch import nn
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS, Network, find
-from alexlab.networks.normalisation import LocalResponseNorm
+from alexlab.networks.layers.normalisation import LocalResponseNorm
 
 ON_META = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 

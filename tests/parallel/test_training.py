@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from alexlab.errors import UserError
-from alexlab.parallel.ways import HYBRID, TOWERS, check_way
+from alexlab.parallel.strategies import HYBRID, TOWERS, check_way
 
 Alexlab = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -18,7 +18,7 @@ from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS
 from alexlab.report.inside import answers, convolutions, first_filters, last_hidden, nearest
 from alexlab.report.look import look
-from alexlab.training.run import Run
+from alexlab.runs.run import Run
 
 
 def test_answers_are_taken_before_a_relu_works_in_place() -> None:

@@ -18,9 +18,9 @@ from alexlab.describe.describing import describe
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.recipes import overridden, read_recipe
+from alexlab.speed.device import exact
 from alexlab.training import train as training
-from alexlab.training.device import exact
-from alexlab.training.optimiser import make_optimiser, rate_at
+from alexlab.training.optimisers.making import make_optimiser, rate_at
 from alexlab.training.seeds import epoch_order, seed_for
 
 SHORT: dict[str, Any] = {"network": "lenet5", "dataset": "digits", "epochs": 2, "batch": 100, "device": "cpu"}

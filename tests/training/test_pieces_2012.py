@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from alexlab.data.colour import PixelStatistics
-from alexlab.data.preparation import Preparation
+from alexlab.data.input.colour import PixelStatistics
+from alexlab.data.input.transform import Preparation
 from alexlab.networks.building import build
 from alexlab.recipes.schema import Recipe
-from alexlab.training import published
-from alexlab.training.checkpoint import Standing
+from alexlab.runs import published
+from alexlab.runs.checkpoint import Standing
 from alexlab.training.loop import Loop
 
 

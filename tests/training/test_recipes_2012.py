@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import alexlab
-from alexlab.data.store import Store
+from alexlab.data.input.store import Store
 from alexlab.errors import UserError
 from alexlab.recipes import overridden, read_recipe
+from alexlab.runs.run import evaluate_together
 from alexlab.training import train as training
-from alexlab.training.optimiser import make_optimiser, set_rates
-from alexlab.training.run import evaluate_together
-from alexlab.training.weights import load_tensors
+from alexlab.training.optimisers.making import make_optimiser, set_rates
+from alexlab.weights.tensors import load_tensors
 from tests.conftest import write_photographs
 
 NETWORK = """
@@ -57,7 +57,7 @@ def test_the_mean_image_is_the_training_sets_and_is_cropped_with_its_window() ->
 
 
 def _watched(run: alexlab.Run) -> set[str]:
-    from alexlab.training.folder import read_json
+    from alexlab.runs.folder import read_json
 
     return set(read_json(run.folder / "split.json")["watched"]["names"])
 

@@ -11,11 +11,11 @@ import torch
 import alexlab
 from alexlab.errors import UserError
 from alexlab.networks.building import build
-from alexlab.training import saving
+from alexlab.runs import saving
+from alexlab.runs.checkpoint import checkpoints
 from alexlab.training import train as training
-from alexlab.training.checkpoint import checkpoints
 from alexlab.training.divergence import not_finite
-from alexlab.training.weights import NotFinite, load_tensors, to_bytes
+from alexlab.weights.tensors import NotFinite, load_tensors, to_bytes
 from tests.faults.campaign import TINY, TRAINED, differences
 
 HOW: dict[str, Any] = {**TRAINED["rollback"], "device": "cpu"}

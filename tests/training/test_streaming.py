@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexlab.data.pack import pack
+from alexlab.data.shards.packing import pack
 from tests.data.serving import serving
 
 IMAGE = 3 * 128 * 128  # bytes, decoded

@@ -9,7 +9,7 @@ import click
 
 from alexlab import __version__
 from alexlab.errors import UserError, unknown
-from alexlab.process import collect_rarely, settle
+from alexlab.speed.process import collect_rarely, settle
 
 COMMANDS = {
     "networks": "list the networks; `networks show NAME` tells where one comes from",

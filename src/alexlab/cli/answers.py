@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from alexlab.training.prediction import Prediction
+from alexlab.inference.prediction import Prediction
 
 
 def printer(how: str) -> Callable[[Prediction], None]:

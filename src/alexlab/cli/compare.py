@@ -14,7 +14,7 @@ def compare(networks: tuple[str, ...], inputs: tuple[str, ...], form: str | None
     """Networks side by side, aligned by role, with the differences marked."""
     from alexlab.describe import comparison, showing
     from alexlab.describe.describing import described
-    from alexlab.describe.target import find_target, parse_shape
+    from alexlab.passes.target import find_target, parse_shape
 
     shapes = [parse_shape(text) for text in inputs]
     compared = comparison.compare(*(described(find_target(name, shapes)) for name in networks))

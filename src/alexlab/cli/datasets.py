@@ -96,8 +96,8 @@ def check(name: str, images: bool, data_dir: Path | None) -> None:
     import sys
 
     from alexlab.cli.tables import print_table
-    from alexlab.data.ilsvrc import survey
     from alexlab.data.opening import own_path
+    from alexlab.data.sources.ilsvrc import survey
 
     if not name.startswith("ilsvrc:"):
         _check_images(name, data_dir)
@@ -117,9 +117,9 @@ def _check_images(name: str, data_dir: Path | None) -> None:
 
     from alexlab.cli.progress import Shown
     from alexlab.cli.tables import print_table
+    from alexlab.data.input.store import unreadable
     from alexlab.data.inspection import inspect
     from alexlab.data.opening import open_dataset
-    from alexlab.data.store import unreadable
     from alexlab.data.suspicion import suspicions
     from alexlab.errors import UserError
 

@@ -20,9 +20,9 @@ def describe(network: str, inputs: tuple[str, ...], batch: int, form: str | None
     """
     from alexlab.describe import showing
     from alexlab.describe.describing import described
-    from alexlab.describe.target import find_target, parse_shape
     from alexlab.describe.words import failure_message
     from alexlab.errors import UserError
+    from alexlab.passes.target import find_target, parse_shape
 
     description = described(find_target(network, [parse_shape(text) for text in inputs]), batch)
     click.echo(showing.description_shown(description, form), nl=False)

@@ -15,7 +15,7 @@ def diagram(networks: tuple[str, ...], output: Path, inputs: tuple[str, ...], da
     from alexlab.describe.describing import described
     from alexlab.describe.diagram import diagram as drawn
     from alexlab.describe.drawing import save
-    from alexlab.describe.target import find_target, parse_shape
+    from alexlab.passes.target import find_target, parse_shape
 
     shapes = [parse_shape(text) for text in inputs]
     descriptions = [described(find_target(name, shapes)) for name in networks]

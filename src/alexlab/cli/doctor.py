@@ -19,7 +19,7 @@ def doctor(runs: tuple[Path, ...], data_dir: Path | None, as_json: bool) -> None
     import json
     import sys
 
-    from alexlab.training.doctor import examine
+    from alexlab.runs.doctor import examine
 
     bad = False
     findings = []

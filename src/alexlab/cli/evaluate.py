@@ -30,7 +30,7 @@ def evaluate(
     from functools import partial
 
     from alexlab.cli.progress import Shown
-    from alexlab.training.run import Run, evaluate_together
+    from alexlab.runs.run import Run, evaluate_together
 
     opened = [Run(run) for run in runs]
     with Shown() as watcher:

@@ -24,7 +24,7 @@ def look(
     IMAGES are pictures to show; without any, eight that the run held out. Writes PNG files, and look.html that holds them all.
     """
     from alexlab.report.look import look as look_inside
-    from alexlab.training.run import Run
+    from alexlab.runs.run import Run
 
     page = look_inside(Run(run), images, layers, out, data_dir, device)
     for path in sorted(page.parent.glob("*.png")):

@@ -42,7 +42,7 @@ def pack(
     import json
 
     from alexlab.cli.progress import Shown
-    from alexlab.data.pack import pack
+    from alexlab.data.shards.packing import pack
 
     with Shown() as watcher:
         index = pack(dataset, out, data_dir, megabytes, images, processes, watcher.preparing)

@@ -35,7 +35,7 @@ def plan(
     import json
 
     from alexlab.cli.tables import print_table
-    from alexlab.parallel.ways import WAYS
+    from alexlab.parallel.strategies import WAYS
     from alexlab.plan import planning
     from alexlab.plan.model import Link
     from alexlab.plan.units import bits_per_second, seconds

@@ -30,14 +30,14 @@ def predict(
     """
     import sys
 
-    from alexlab.process import import_without_registrations
+    from alexlab.speed.process import import_without_registrations
 
     import_without_registrations(run)  # before what follows imports PyTorch
     from alexlab.cli.answers import printer
-    from alexlab.networks.packing import about_precision
-    from alexlab.training.device import choose_device
-    from alexlab.training.reading import image_files
-    from alexlab.training.run import Run
+    from alexlab.inference.reading import image_files
+    from alexlab.runs.run import Run
+    from alexlab.speed.device import choose_device
+    from alexlab.speed.packing import about_precision
 
     opened = Run(run)
     say = printer("json" if as_json else "csv" if as_csv else "table")

@@ -15,7 +15,7 @@ def runs(folder: Path, as_json: bool) -> None:
     import json
 
     from alexlab.errors import UserError
-    from alexlab.training.runs import list_runs
+    from alexlab.runs.listing import list_runs
 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; `alexlab train` makes runs below runs/.")

@@ -111,8 +111,8 @@ def train(
     from alexlab import api
     from alexlab.cli.progress import Shown
     from alexlab.errors import UserError
+    from alexlab.parallel.launching import check_processes, launch
     from alexlab.recipes.reading import parse_setting
-    from alexlab.training.launching import check_processes, launch
 
     if processes and "RANK" in os.environ:
         check_processes(processes)

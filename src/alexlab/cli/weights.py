@@ -26,7 +26,7 @@ def open_weights(file: str, out: Path, mean: Path | None, classes: Path | None) 
     FILE is torchvision's .pth or Caffe's .caffemodel; the word torchvision fetches the published one.
     """
     from alexlab.cli.progress import Shown
-    from alexlab.training.published import run_from_weights
+    from alexlab.runs.published import run_from_weights
 
     with Shown() as watcher:
         run = run_from_weights(file, out, mean, classes, watcher.preparing)
@@ -39,8 +39,8 @@ def open_weights(file: str, out: Path, mean: Path | None, classes: Path | None) 
 @click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="The folder of the file.")
 def export_weights(run: Path, out: Path) -> None:
     """Write the weights of RUN, an alexnet-torchvision, as torchvision's file alexnet-owt-HASH.pth."""
-    from alexlab.training.published import export
-    from alexlab.training.run import Run
+    from alexlab.runs.published import export
+    from alexlab.runs.run import Run
 
     click.echo(str(export(Run(run), out)))
 
@@ -49,7 +49,7 @@ def export_weights(run: Path, out: Path) -> None:
 def fetch_weights() -> None:
     """Fetch torchvision's published weights (244 MB), and print where they lie."""
     from alexlab.cli.progress import Shown
-    from alexlab.training.published import published
+    from alexlab.runs.published import published
 
     with Shown() as watcher:
         path = published("torchvision", watcher.preparing)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from alexlab.data.decode import Pixels, decode
-from alexlab.data.files import Files
+from alexlab.data.input.decode import Pixels, decode
+from alexlab.data.sources.files import Files
 
 Shape = tuple[int, int, int]
 

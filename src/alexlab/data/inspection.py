@@ -10,8 +10,8 @@ from os import cpu_count
 
 import numpy as np
 
-from alexlab.data.decode import ImageError
 from alexlab.data.images import Dataset, FileImages, Images
+from alexlab.data.input.decode import ImageError
 
 AHEAD = 256  # images decoded at a time: bounded memory
 

@@ -10,14 +10,14 @@ import numpy as np
 import platformdirs
 
 from alexlab.data.catalogue import DATASETS, Entry, File, find
-from alexlab.data.cifar import read_cifar10
-from alexlab.data.files import ARCHIVES
-from alexlab.data.folder import read_folder, read_list
-from alexlab.data.idx import read_idx
-from alexlab.data.ilsvrc import read_ilsvrc
 from alexlab.data.images import ArrayImages, Dataset, Shape, Split
-from alexlab.data.shard_index import INDEX
-from alexlab.data.shards import is_address, read_shards
+from alexlab.data.shards.index import INDEX
+from alexlab.data.shards.reading import is_address, read_shards
+from alexlab.data.sources.cifar import read_cifar10
+from alexlab.data.sources.files import ARCHIVES
+from alexlab.data.sources.folder import read_folder, read_list
+from alexlab.data.sources.idx import read_idx
+from alexlab.data.sources.ilsvrc import read_ilsvrc
 from alexlab.data.split import divide, held_out
 from alexlab.errors import UserError
 
@@ -77,7 +77,7 @@ def open_dataset(
     folders = data_folders(data_dir)
     if download and entry.files:
         # Not at the top: urllib3 takes a tenth of the time in which `predict` answers.
-        from alexlab.data.fetch import fetch
+        from alexlab.data.fetching.fetch import fetch
 
         try:
             for file in entry.files:

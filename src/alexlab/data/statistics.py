@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from alexlab.data.store import Store
+from alexlab.data.input.store import Store
 
 BATCH = 64
 MOST_IMAGES = 65_536  # looked at; MNIST and CIFAR-10 have less

@@ -11,8 +11,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from alexlab.data.decode import ImageError
 from alexlab.data.images import ArrayImages, FileImages, Images, Split
+from alexlab.data.input.decode import ImageError
 from alexlab.errors import UserError
 
 MOST_IMAGES = 300_000  # a dataset with more is not searched for duplicates

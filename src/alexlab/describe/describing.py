@@ -10,11 +10,11 @@ from torch import nn
 from alexlab.describe import rows
 from alexlab.describe.description import Description, Totals
 from alexlab.describe.failures import failure_of
-from alexlab.describe.target import Target, find_target
-from alexlab.describe.trace import Trace, Value
-from alexlab.describe.tracer import Tracer, on_meta
 from alexlab.describe.training import Training, behaves_alike, work_out_training
 from alexlab.errors import UserError
+from alexlab.passes.target import Target, find_target
+from alexlab.passes.trace import Trace, Value
+from alexlab.passes.watching import Tracer, on_meta
 
 Shape = tuple[int, ...]
 

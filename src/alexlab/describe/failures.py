@@ -6,11 +6,11 @@ from math import prod
 import torch
 from torch import nn
 
-from alexlab.describe.arithmetic import Arithmetic
 from alexlab.describe.description import Failure
-from alexlab.describe.functions import role
-from alexlab.describe.trace import Op, Step, Trace, Value
-from alexlab.describe.windows import output_size, sides
+from alexlab.passes.arithmetic import Arithmetic
+from alexlab.passes.functions import role
+from alexlab.passes.trace import Op, Step, Trace, Value
+from alexlab.passes.windows import output_size, sides
 
 LARGEST_SIDE_TRIED = 512
 

@@ -2,9 +2,9 @@
 
 from math import prod
 
-from alexlab.describe.functions import role
-from alexlab.describe.trace import Op, Step, Value
-from alexlab.describe.windows import (
+from alexlab.passes.functions import role
+from alexlab.passes.trace import Op, Step, Value
+from alexlab.passes.windows import (
     Side,
     Working,
     adaptive_side,

@@ -11,9 +11,9 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from alexlab.describe.functions import POINTWISE
-from alexlab.describe.trace import Op, Trace, Value
-from alexlab.describe.windows import Side, adaptive_side, sides
+from alexlab.passes.functions import POINTWISE
+from alexlab.passes.trace import Op, Trace, Value
+from alexlab.passes.windows import Side, adaptive_side, sides
 
 
 @dataclass(frozen=True, slots=True)

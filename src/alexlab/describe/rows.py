@@ -13,10 +13,10 @@ from alexlab.describe.formulas import (
     parameters_working,
     size_workings,
 )
-from alexlab.describe.functions import role as role_of_function
 from alexlab.describe.receptive import Sight, first_spatial, sights
-from alexlab.describe.trace import Op, Step, Trace, Value
-from alexlab.describe.windows import Side
+from alexlab.passes.functions import role as role_of_function
+from alexlab.passes.trace import Op, Step, Trace, Value
+from alexlab.passes.windows import Side
 
 CLASS_ROLES = (
     (r"conv", "convolution"),

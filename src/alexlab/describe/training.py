@@ -11,8 +11,8 @@ from math import prod
 
 from torch import nn
 
-from alexlab.describe.functions import RESHAPES
-from alexlab.describe.trace import Op, Trace, Value, values
+from alexlab.passes.functions import RESHAPES
+from alexlab.passes.trace import Op, Trace, Value, values
 
 SAVES_RESULT = {
     "relu",

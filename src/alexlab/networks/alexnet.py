@@ -9,7 +9,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from alexlab.networks.normalisation import LocalResponseNorm
+from alexlab.networks.layers.normalisation import LocalResponseNorm
 from alexlab.networks.shapes import Shape, flattened, output_shape
 
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from alexlab.networks.dropout import UnscaledDropout
-from alexlab.networks.normalisation import LocalResponseNorm, WithinMapNorm
+from alexlab.networks.layers.dropout import UnscaledDropout
+from alexlab.networks.layers.normalisation import LocalResponseNorm, WithinMapNorm
 from alexlab.networks.shapes import Shape, flattened
 
 

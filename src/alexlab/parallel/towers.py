@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import nn
 
 from alexlab.networks.alexnet_2012 import Tower, TwoTowers
-from alexlab.networks.dropout import UnscaledDropout
+from alexlab.networks.layers.dropout import UnscaledDropout
 from alexlab.parallel.division import ALL, Division, Share, even_share
 
 

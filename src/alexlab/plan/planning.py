@@ -6,7 +6,7 @@ from typing import Any
 from alexlab.describe.describing import describe
 from alexlab.describe.description import Description
 from alexlab.errors import UserError
-from alexlab.parallel.ways import WAYS, Way, check_way
+from alexlab.parallel.strategies import WAYS, Way, check_way
 from alexlab.plan.model import Device, Link, times
 from alexlab.plan.work import share
 

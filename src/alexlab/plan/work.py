@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from alexlab.describe.description import Description, Layer
 from alexlab.parallel.costs import SENT
-from alexlab.parallel.ways import Way
+from alexlab.parallel.strategies import Way
 
 VALUE = 4  # bytes of a float32
 FIRST_BUCKET, BUCKET = 2**20, 25 * 2**20

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from alexlab.data.colour import PixelStatistics
 from alexlab.data.images import Dataset, Shape
+from alexlab.data.input.colour import PixelStatistics
+from alexlab.data.input.transform import AUGMENTATIONS, Preparation
 from alexlab.data.opening import native_shape
-from alexlab.data.preparation import AUGMENTATIONS, Preparation
 from alexlab.errors import UserError, unknown
 from alexlab.networks.building import is_own
 from alexlab.networks.catalogue import find

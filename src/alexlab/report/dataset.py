@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from alexlab.data.images import Dataset
+from alexlab.data.input.transform import Preparation
 from alexlab.data.opening import native_shape
-from alexlab.data.preparation import Preparation
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.resolving import preparation, resolved
 from alexlab.report.figures import png
 from alexlab.report.sheets import contact_sheet
-from alexlab.training.writing import write_file
+from alexlab.writing import write_file
 
 OWN_SIDE = 224  # of the input shown where neither network nor dataset says one
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from alexlab.errors import UserError, unknown
-from alexlab.networks.pretrained import head_name
+from alexlab.weights.pretrained import head_name
 
 
 def first_filters(network: nn.Module, channels: int) -> torch.Tensor | None:

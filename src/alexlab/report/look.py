@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from PIL import Image
 
-from alexlab.data.ilsvrc import readable
 from alexlab.data.images import Split
-from alexlab.data.store import Store
+from alexlab.data.input.store import Store
+from alexlab.data.sources.ilsvrc import readable
 from alexlab.errors import UserError
 from alexlab.report import drawings
 from alexlab.report.figures import png
 from alexlab.report.inside import answers, convolutions, first_filters, last_hidden, nearest
 from alexlab.report.page import fill_page, inline
-from alexlab.training.device import choose_device, exact
-from alexlab.training.run import Run, read_picture
-from alexlab.training.writing import write_file
+from alexlab.runs.run import Run, read_picture
+from alexlab.speed.device import choose_device, exact
+from alexlab.writing import write_file
 
 IMAGES, TOP, NEAREST = 8, 5, 6
 MOST_TRAINING = 10_000  # training images among which the nearest are looked for

@@ -10,12 +10,12 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 
 from alexlab.report import figures, sheets
-from alexlab.training import folder as run_folder
-from alexlab.training.parts import as_recorded
-from alexlab.training.writing import write_file
+from alexlab.runs import folder as run_folder
+from alexlab.runs.parts import as_recorded
+from alexlab.writing import write_file
 
 if TYPE_CHECKING:
-    from alexlab.training.run import Run
+    from alexlab.runs.run import Run
 
 
 def write_report(run: "Run") -> None:

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from alexlab.data.decode import ImageError
 from alexlab.data.images import Dataset, Split
-from alexlab.data.preparation import Preparation
+from alexlab.data.input.decode import ImageError
+from alexlab.data.input.transform import Preparation
 
 EXAMPLES = 5  # of each class on a contact sheet
 MOST_CLASSES = 20

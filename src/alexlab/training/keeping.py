@@ -9,16 +9,16 @@ import torch
 from torch import nn
 
 from alexlab.errors import UserError
+from alexlab.parallel.data_parallel import spread
+from alexlab.parallel.divided import Divided
+from alexlab.parallel.processes import Processes
 from alexlab.recipes.schema import Recipe
-from alexlab.training import checkpoint
-from alexlab.training.checkpoint import Restored, Standing, State, Weights
-from alexlab.training.data_parallel import spread
+from alexlab.runs import checkpoint
+from alexlab.runs.checkpoint import Restored, Standing, State, Weights
+from alexlab.runs.folder import FORMAT
+from alexlab.runs.saving import Saver
 from alexlab.training.divergence import Diverged
-from alexlab.training.divided import Divided
-from alexlab.training.folder import FORMAT
-from alexlab.training.processes import Processes
-from alexlab.training.saving import Saver
-from alexlab.training.weights import NotFinite, to_bytes
+from alexlab.weights.tensors import NotFinite, to_bytes
 
 
 @dataclass(frozen=True)

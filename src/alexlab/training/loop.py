@@ -10,29 +10,29 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexlab.data.draws import Part
-from alexlab.data.preparation import Preparation
-from alexlab.data.store import Finish, Store
+from alexlab.data.input.draws import Part
+from alexlab.data.input.store import Finish, Store
+from alexlab.data.input.transform import Preparation
 from alexlab.errors import UserError
+from alexlab.inference.evaluation import BATCH, Evaluation, evaluate
 from alexlab.networks.building import layout
-from alexlab.networks.fourier import by_fourier
-from alexlab.parallel.ways import Way
+from alexlab.parallel.data_parallel import evaluated_in_parts, in_parallel, over_all, share_of_loss
+from alexlab.parallel.divided import Divided
+from alexlab.parallel.processes import Processes
+from alexlab.parallel.strategies import Way
 from alexlab.recipes.schema import Recipe
-from alexlab.training import checkpoint
-from alexlab.training.blocked import blocked
-from alexlab.training.checkpoint import Standing, Sums
-from alexlab.training.data_parallel import evaluated_in_parts, in_parallel, over_all, share_of_loss
+from alexlab.runs import checkpoint
+from alexlab.runs.checkpoint import Standing, Sums
+from alexlab.runs.figures import Figures
+from alexlab.runs.saving import Saver
+from alexlab.speed.blocked import blocked
+from alexlab.speed.fourier import by_fourier
+from alexlab.training.callbacks import Watcher
 from alexlab.training.divergence import Diverged, not_finite
-from alexlab.training.divided import Divided
-from alexlab.training.evaluation import BATCH, Evaluation, evaluate
-from alexlab.training.figures import Figures
 from alexlab.training.interruption import Interrupted, Interruption
 from alexlab.training.keeping import Kept
-from alexlab.training.optimiser import MOST_PLATEAUS, make_optimiser, set_rates
-from alexlab.training.processes import Processes
-from alexlab.training.saving import Saver
+from alexlab.training.optimisers.making import MOST_PLATEAUS, make_optimiser, set_rates
 from alexlab.training.seeds import epoch_order, generator_for, seed_draws, seed_for
-from alexlab.training.watching import Watcher
 
 POINTS = 5  # of the curves within an epoch, as the textbook draws them
 EPOCH_WITHOUT_NOISE = 67  # as it ran in 2012

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from alexlab.data.shard_order import shard_order
+from alexlab.data.shards.order import shard_order
 
 
 def seed_for(seed: int, *what: str | int) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alexlab.errors import UserError
-from alexlab.training.watching import Watcher
+from alexlab.training.callbacks import Watcher
 
 
 @dataclass(frozen=True)

@@ -11,29 +11,32 @@ import numpy as np
 import torch
 from torch import nn
 
-from alexlab.data.colour import pixel_statistics
 from alexlab.data.images import Dataset
+from alexlab.data.input.colour import pixel_statistics
+from alexlab.data.input.store import Store, memory_budget
+from alexlab.data.input.transform import Preparation
 from alexlab.data.opening import open_dataset
-from alexlab.data.preparation import Preparation
 from alexlab.data.statistics import channel_statistics
-from alexlab.data.store import Store, memory_budget
 from alexlab.data.suspicion import suspicions
 from alexlab.errors import UserError
-from alexlab.networks.bfloat16 import multiplies_bfloat16
 from alexlab.networks.building import build, layout, own_code
-from alexlab.networks.dropout import set_dropout
-from alexlab.networks.growing import take_smaller
-from alexlab.networks.pretrained import freeze_all_but_head, load_pretrained
-from alexlab.parallel.ways import Way, check_way
-from alexlab.process import settle
+from alexlab.networks.layers.dropout import set_dropout
+from alexlab.networks.layers.growing import take_smaller
+from alexlab.parallel.data_parallel import check_parts
+from alexlab.parallel.processes import WAIT, Ended, Processes, joined
+from alexlab.parallel.strategies import Way, check_way
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation, resolved
 from alexlab.recipes.schema import Recipe
-from alexlab.training import folder as run_folder
-from alexlab.training.checkpoint import KEPT, checkpoints
-from alexlab.training.continuing import run_before
-from alexlab.training.data_parallel import check_parts
-from alexlab.training.device import (
+from alexlab.runs import folder as run_folder
+from alexlab.runs.checkpoint import KEPT, checkpoints
+from alexlab.runs.continuing import run_before
+from alexlab.runs.lock import held
+from alexlab.runs.parts import Parts, check_same, check_unchanged, parts_of, record
+from alexlab.runs.published import PUBLISHED, path_to_input, published
+from alexlab.runs.run import Run
+from alexlab.speed.bfloat16 import multiplies_bfloat16
+from alexlab.speed.device import (
     choose_device,
     choose_precision,
     describe_device,
@@ -41,19 +44,16 @@ from alexlab.training.device import (
     environment,
     exact,
 )
+from alexlab.speed.process import settle
+from alexlab.speed.threads import multiplications, threads_for
+from alexlab.training.callbacks import Quiet, Watcher
 from alexlab.training.interruption import interruption
-from alexlab.training.lock import held
 from alexlab.training.loop import Loop
-from alexlab.training.parts import Parts, check_same, check_unchanged, parts_of, record
-from alexlab.training.processes import WAIT, Ended, Processes, joined
-from alexlab.training.published import PUBLISHED, path_to_input, published
-from alexlab.training.run import Run
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
-from alexlab.training.threads import multiplications, threads_for
-from alexlab.training.watching import Quiet, Watcher
-from alexlab.training.weights import load_statistics, save_statistics
-from alexlab.training.writing import is_sealed, seal, write_file
+from alexlab.weights.pretrained import freeze_all_but_head, load_pretrained
+from alexlab.weights.tensors import load_statistics, save_statistics
+from alexlab.writing import is_sealed, seal, write_file
 
 CHECKPOINT_EVERY = 5.0  # minutes
 INTERRUPTED = 130  # the exit code

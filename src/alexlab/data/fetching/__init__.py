@@ -1,0 +1,1 @@
+"""Published files, fetched, checked and kept."""

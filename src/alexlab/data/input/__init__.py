@@ -1,0 +1,1 @@
+"""The one path from an image to a network's input."""

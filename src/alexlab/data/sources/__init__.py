@@ -1,0 +1,1 @@
+"""Where images come from: IDX, CIFAR, folders, lists, tars, ILSVRC; one reader a format."""

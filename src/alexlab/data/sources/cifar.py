@@ -1,0 +1,155 @@
+"""CIFAR-10 as published: the binary archive, and the Python one through an unpickler that admits nothing but arrays.
+
+Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
+"""
+
+import io
+import pickle
+import pickletools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexlab.data.images import ArrayImages, Split
+from alexlab.data.sources.files import Files, open_files
+from alexlab.errors import UserError
+
+TRAIN_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
+TEST_BATCHES = ("test_batch",)
+IMAGES_PER_BATCH = 10_000
+PIXELS = 3 * 32 * 32
+RECORD = 1 + PIXELS
+
+
+def read_cifar10(path: Path) -> dict[str, Split]:
+    """The splits "train" and "test" from the published archive at `path`, or the folder that it unpacks to.
+
+    Raises:
+        UserError: a batch is missing, cut off, or holds labels above 9 or anything but arrays.
+    """
+    files = open_files(path)
+    by_name = {name.rsplit("/", 1)[-1]: name for name in files.names}
+    binary = "data_batch_1.bin" in by_name
+    splits = {}
+    for split, batches in (("train", TRAIN_BATCHES), ("test", TEST_BATCHES)):
+        parts = []
+        for batch in batches:
+            file = f"{batch}.bin" if binary else batch
+            if file not in by_name:
+                raise UserError(
+                    f"{path}: {file} is missing; expected {', '.join(TRAIN_BATCHES)} and {TEST_BATCHES[0]}."
+                )
+            parts.append(_batch(files, by_name[file], binary))
+        pixels, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        if labels.max() > 9:
+            raise UserError(f"{path}: found the label {labels.max()} in {split}; expected 0 to 9.")
+        names = [f"{split}/{i:05}" for i in range(len(labels))]
+        splits[split] = Split(ArrayImages(pixels.reshape(-1, 3, 32, 32), names), labels.astype(np.int64))
+    return splits
+
+
+def _batch(files: Files, name: str, binary: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    data = files.read(name)
+    if not binary:
+        return _unpickled(data, f"{files.root}/{name}")
+    if len(data) != IMAGES_PER_BATCH * RECORD:
+        raise UserError(
+            f"{files.root}/{name}: found {len(data):,} bytes, expected {IMAGES_PER_BATCH * RECORD:,}. Fetch it again."
+        )
+    records = np.frombuffer(data, dtype=np.uint8).reshape(-1, RECORD)
+    return records[:, 1:], records[:, 0].astype(np.int64)
+
+
+OPERATIONS = frozenset(
+    (
+        "PROTO", "FRAME", "MARK", "STOP", "EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_LIST", "APPEND", "APPENDS",
+        "NONE", "BININT", "BININT1", "BININT2", "LONG1", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES",
+        "BINUNICODE", "SHORT_BINUNICODE", "NEWFALSE", "NEWTRUE", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3",
+        "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET"
+    )
+)  # fmt: skip
+"""Of a pickle's operations, those that the published batches need."""
+
+MOST_TUPLES = 100  # arrays take a few; a million within each other overflow the stack of the interpreter
+
+
+def _check_operations(data: bytes) -> None:
+    """Raise ValueError where unpickling would take more memory than the file is long, or nest too deep. Nothing is made."""
+    tuples = 0
+    for operation, argument, _ in pickletools.genops(data):
+        tuples += operation.name.startswith(("TUPLE", "EMPTY_TUPLE"))
+        if operation.name not in OPERATIONS or tuples > MOST_TUPLES:
+            raise ValueError(f"the operation {operation.name} has no place in a batch")
+        if operation.name.endswith("PUT") and (not isinstance(argument, int) or argument > len(data)):
+            raise ValueError(f"it counts to {argument}")
+
+
+class _Array:
+    """What stands for a NumPy array while a batch is read: NumPy's own way to take up a state trusts it."""
+
+    values: NDArray[np.uint8]
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, by_columns, data = state
+        if not isinstance(kind, _Kind) or kind.name not in ("u1", "|u1", b"u1", b"|u1"):
+            raise ValueError("an array of something else than bytes")
+        if not isinstance(data, bytes) or len(shape) != 2 or shape[0] * shape[1] != len(data):
+            raise ValueError(f"an array of shape {shape} with other values than that")
+        self.values = np.frombuffer(data, np.uint8).reshape(shape, order="F" if by_columns else "C")
+
+
+class _Kind:
+    """What stands for a NumPy dtype."""
+
+    def __init__(self, name: Any, *more: Any) -> None:
+        self.name = name
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def _array(*arguments: Any) -> _Array:
+    return _Array()
+
+
+def _bytes(text: Any, encoding: Any) -> bytes:
+    return str(text).encode("latin1")
+
+
+ADMITTED: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _array,
+    ("numpy._core.multiarray", "_reconstruct"): _array,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Kind,
+    ("_codecs", "encode"): _bytes,
+}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """An unpickler that knows plain containers and what stands for arrays, and can call nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ADMITTED:
+            raise pickle.UnpicklingError(f"asks for {module}.{name}; only arrays are admitted")
+        return ADMITTED[module, name]
+
+
+def _unpickled(data: bytes, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    try:
+        _check_operations(data)
+        batch = _ArraysOnly(io.BytesIO(data), encoding="bytes").load()
+        pixels, listed = batch[b"data"].values, batch[b"labels"]
+        if not isinstance(listed, list) or not all(type(label) is int and 0 <= label <= 9 for label in listed):
+            raise ValueError("its `labels` are no list of numbers from 0 to 9")
+        labels = np.array(listed, dtype=np.int64)
+        if pixels.shape != (len(labels), PIXELS):
+            raise ValueError("its `data` is not a uint8 array of a row of 3,072 an image")
+        if len(labels) != IMAGES_PER_BATCH:
+            raise ValueError(f"{len(labels):,} images, expected {IMAGES_PER_BATCH:,}")
+    except Exception as error:  # a hostile pickle can make the unpickler raise anything
+        raise UserError(
+            f"{name}: refused as a CIFAR-10 batch ({error}). Use cifar-10-binary.tar.gz instead."
+        ) from error
+    return pixels, labels

@@ -1,0 +1,165 @@
+"""Files by name, in a folder or in a tar archive, read as bytes without unpacking anything by hand."""
+
+import bz2
+import gzip
+import lzma
+import os
+import shutil
+import tempfile
+import weakref
+import zlib
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from alexlab.data.sources.tar import damaged, tar_members
+from alexlab.errors import UserError
+
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+LARGEST_RATIO = 200  # of unpacked to packed bytes: images hardly compress; a bomb reaches thousands
+SMALLEST_LIMIT = 1 << 30
+
+
+class Far(Protocol):
+    """Files that are fetched in pieces (shards) of many."""
+
+    def piece(self, name: str) -> int:
+        """The number of the piece that a file lies in."""
+
+    def ahead(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        """While the block runs, fetch ahead for somebody who reads these files in this order."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Named files.
+
+    Attributes:
+        root: the folder or archive, or the address of what is far.
+        names: relative POSIX paths, sorted.
+        folders: those seen, empty ones included.
+        read: the content of a file. Raises UserError where it cannot be read, or has changed since it was read before.
+        size: the bytes of a file. Raises UserError where it is gone.
+        version: what changes with a file's content, where that is not told by size and time of change of the file, or of the archive.
+        far: where the files are fetched from; None where they lie on this machine.
+    """
+
+    root: Path | str
+    names: tuple[str, ...]
+    folders: frozenset[str]
+    read: Callable[[str], bytes]
+    size: Callable[[str], int]
+    version: Callable[[str], str] | None = None
+    far: Far | None = None
+
+
+def is_archive(path: Path) -> bool:
+    return path.name.lower().endswith(ARCHIVES)
+
+
+def open_files(path: Path) -> Files:
+    """The files under the folder `path`, or in the tar archive `path`. Raises UserError where it is neither."""
+    if path.is_dir():
+        return _folder(path)
+    if path.is_file() and is_archive(path):
+        return _archive(path)
+    if path.exists():
+        raise UserError(f"{path}: found a file; expected a folder or an archive ({', '.join(ARCHIVES)}).")
+    raise UserError(f"{path}: no such folder or archive.")
+
+
+def _folder(root: Path) -> Files:
+    names, folders = [], set()
+    for where, below, files in os.walk(root, followlinks=True):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        relative = Path(where).relative_to(root)
+        if relative.parts:
+            folders.add(relative.as_posix())
+        names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
+
+    return in_folder(root, tuple(sorted(names)), frozenset(folders))
+
+
+def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = frozenset()) -> Files:
+    """The files of these names below the folder `root`."""
+    start = f"{root}{os.sep}"  # a Path for each image would cost as much as its reading
+    first: dict[str, int] = {}  # of size and time of change, by which make tells that a file is another
+
+    def read(name: str) -> bytes:
+        try:
+            file = os.open(start + name, os.O_RDONLY)  # four calls of the system; a file object takes more
+            try:
+                facts = os.fstat(file)
+                data = os.read(file, facts.st_size)
+                while len(data) < facts.st_size and (more := os.read(file, facts.st_size - len(data))):
+                    data += more  # some network file systems give a part
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
+        seen = hash((facts.st_size, facts.st_mtime_ns))
+        if first.setdefault(name, seen) != seen or len(data) != facts.st_size:
+            raise UserError(f"{root / name}: has changed since it was read before. Restore it, or start anew.")
+        return data
+
+    def size(name: str) -> int:
+        try:
+            return os.stat(start + name).st_size  # noqa: PTH116  # a Path for each of a million takes longer
+        except OSError as error:
+            raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
+
+    return Files(root, names, folders, read, size)
+
+
+def _archive(path: Path) -> Files:
+    """The regular files of a tar. A compressed one is unpacked once into an unnamed temporary file."""
+    try:
+        plain = _uncompressed(path)
+    except (EOFError, zlib.error, OSError) as error:
+        raise damaged(path, error) from error
+    try:
+        members, folders = tar_members(plain, path)
+    except BaseException:
+        os.close(plain)
+        raise
+
+    def read(name: str) -> bytes:
+        offset, size = members[name]
+        data = os.pread(plain, size, offset)  # safe from several threads
+        if len(data) != size:
+            raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
+        return data
+
+    files = Files(path, tuple(sorted(members)), frozenset(folders - {""}), read, lambda name: members[name][1])
+    weakref.finalize(files, os.close, plain)
+    return files
+
+
+def _uncompressed(path: Path) -> int:
+    """A file descriptor of the plain tar."""
+    if path.name.lower().endswith(".tar"):
+        return os.open(path, os.O_RDONLY)
+    limit = max(SMALLEST_LIMIT, LARGEST_RATIO * path.stat().st_size)
+    with tempfile.TemporaryFile(prefix="alexlab-") as plain, _unpacking(path) as packed:
+        try:
+            while piece := packed.read(1 << 20):
+                plain.write(piece)
+                if plain.tell() > limit:
+                    raise UserError(f"{path}: unpacks to more than {limit:,} bytes, as an archive bomb does; refused.")
+            plain.flush()
+        except lzma.LZMAError as error:
+            raise EOFError(str(error)) from error
+        except OSError as error:
+            if error.errno is not None and shutil.disk_usage(tempfile.gettempdir()).free < 1 << 20:
+                raise UserError(f"{path}: no room to unpack it in {tempfile.gettempdir()}. Set TMPDIR.") from error
+            raise
+        return os.dup(plain.fileno())
+
+
+def _unpacking(path: Path) -> BinaryIO:
+    ending = path.name.lower().rsplit(".", 1)[1]
+    if ending == "bz2":
+        return cast(BinaryIO, bz2.open(path, "rb"))
+    return cast(BinaryIO, lzma.open(path, "rb") if ending == "xz" else gzip.open(path, "rb"))

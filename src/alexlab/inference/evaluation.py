@@ -1,0 +1,177 @@
+"""How good a network is on labelled images."""
+
+import csv
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from alexlab.data.input.store import Store
+from alexlab.data.input.transform import Preparation
+from alexlab.data.input.views import mean_probabilities
+from alexlab.speed.fourier import by_fourier
+
+BATCH = 256
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of one network on one set of images.
+
+    Attributes:
+        on: what it was evaluated on.
+        top1, top5: shares of the images whose class is the first, or among the first five, of the network's answers.
+        loss: mean cross-entropy, in nats.
+        images: how many.
+        classes: their names.
+        confusion_TP: images by true class and predicted class, int64 of shape (classes, classes).
+        predicted_N, confidence_N: for each image the predicted class and its probability.
+        labels_N: the true classes.
+        names: of the images.
+    """
+
+    on: str
+    top1: float
+    top5: float
+    loss: float
+    images: int
+    classes: tuple[str, ...]
+    confusion_TP: NDArray[np.int64]
+    predicted_N: NDArray[np.int64]
+    confidence_N: NDArray[np.float32]
+    labels_N: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    @property
+    def recall(self) -> list[float | None]:
+        """Of the images of each class, the share that was recognised; None where there are none."""
+        return _shares(self.confusion_TP, axis=1)
+
+    @property
+    def precision(self) -> list[float | None]:
+        """Of the images taken for each class, the share that are of it; None where none was."""
+        return _shares(self.confusion_TP, axis=0)
+
+    def facts(self) -> dict[str, Any]:
+        """What `evaluate --json` prints."""
+        return {
+            "on": self.on,
+            "images": self.images,
+            "top1": self.top1,
+            "top5": self.top5,
+            "loss": self.loss,
+            "classes": [
+                {"class": name, "images": int(self.confusion_TP[i].sum()), "precision": precision, "recall": recall}
+                for i, (name, precision, recall) in enumerate(
+                    zip(self.classes, self.precision, self.recall, strict=True)
+                )
+            ],
+            "confusion": self.confusion_TP.tolist(),
+        }
+
+    def table(self) -> str:
+        """Every image in CSV: its name, its class, what it was taken for, and with what probability."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(("image", "class", "predicted", "probability"))
+        rows = zip(self.names, self.labels_N, self.predicted_N, self.confidence_N.tolist(), strict=True)
+        writer.writerows((name, self.classes[i], self.classes[j], round(p, 6)) for name, i, j, p in rows)
+        return text.getvalue()
+
+
+def _shares(confusion_TP: NDArray[np.int64], axis: int) -> list[float | None]:
+    right, all_of = np.diag(confusion_TP), confusion_TP.sum(axis=axis)
+    return [float(r / a) if a else None for r, a in zip(right, all_of, strict=True)]
+
+
+def evaluate(
+    network: nn.Module,
+    store: Store,
+    preparation: Preparation,
+    device: torch.device,
+    on: str,
+    classes: tuple[str, ...],
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate `network` on the stored images, in float32 and evaluation mode; the mode that it was in comes back."""
+    logits_NK = log_probabilities(network, store, preparation, device, None, progress)
+    return from_logits(logits_NK, store.labels, on, classes, store.names)
+
+
+def log_probabilities(
+    network: nn.Module,
+    store: Store,
+    preparation: Preparation,
+    device: torch.device,
+    count: int | None = None,
+    progress: Progress | None = None,
+    rows: Callable[[int], slice] | None = None,
+    together: bool = False,
+) -> torch.Tensor:
+    """Logarithms of the probabilities (N, classes), float64, that the network gives the stored images.
+
+    Args:
+        count: of views, whose probabilities are averaged; None for the one view of the recipe.
+        progress: called with the images done and in all.
+        rows: which rows of a batch of so many images are wanted; by default all, and N counts those that are.
+        together: whether several processes have to call the network together, for a batch of which one has no rows too.
+    """
+    was_training = network.training
+    network.eval()
+    answering = network if together else by_fourier(network)
+    found: list[torch.Tensor] = []
+    batch = BATCH // (count or 1)
+    try:
+        # Distributed tensors divide a product otherwise where nothing is taken apart for autograd, and exchange more for it.
+        with torch.no_grad() if together else torch.inference_mode():
+            for number, (images, _) in enumerate(store.batches(np.arange(len(store)), batch, None, rows), start=1):
+                if len(images) or together:  # of a small batch there may be none
+                    found.append(_of_batch(answering, images.to(device), preparation, count).cpu())
+                if progress:
+                    progress(min(number * batch, len(store)), len(store))
+    finally:
+        network.train(was_training)
+    return torch.cat(found) if found else torch.empty(0, 0, dtype=torch.float64)
+
+
+def _of_batch(network: nn.Module, images: torch.Tensor, preparation: Preparation, count: int | None) -> torch.Tensor:
+    if count is None:
+        return F.log_softmax(network(preparation(images)).cpu().double(), dim=1)
+    inputs_NVCHW = preparation.views(images, count)
+    logits_MK = network(inputs_NVCHW.flatten(0, 1)).cpu().double()
+    return mean_probabilities(logits_MK.view(*inputs_NVCHW.shape[:2], -1)).log()
+
+
+def together(log_probabilities: list[torch.Tensor]) -> torch.Tensor:
+    """What several networks say together: the logarithm of the mean of their probabilities, each (N, classes)."""
+    return torch.stack(log_probabilities).logsumexp(dim=0) - math.log(len(log_probabilities))
+
+
+def from_logits(
+    logits_NK: torch.Tensor, labels_N: torch.Tensor, on: str, classes: tuple[str, ...], names: tuple[str, ...]
+) -> Evaluation:
+    """The figures of logits (N, classes) against labels (N,)."""
+    k = len(classes)
+    confidence, predicted = F.softmax(logits_NK, dim=1).max(dim=1)
+    top5 = logits_NK.topk(min(5, k), dim=1).indices.eq(labels_N[:, None]).any(dim=1)
+    return Evaluation(
+        on=on,
+        top1=predicted.eq(labels_N).double().mean().item(),
+        top5=top5.double().mean().item(),
+        loss=F.cross_entropy(logits_NK.double(), labels_N).item(),
+        images=len(labels_N),
+        classes=classes,
+        confusion_TP=torch.bincount(labels_N * k + predicted, minlength=k * k).view(k, k).numpy(),
+        predicted_N=predicted.numpy(),
+        confidence_N=confidence.float().numpy(),
+        labels_N=labels_N.numpy(),
+        names=names,
+    )

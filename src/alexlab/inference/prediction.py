@@ -1,0 +1,113 @@
+"""What a network says of images that have no label."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+
+from alexlab.data.input.decode import Pixels
+from alexlab.data.input.transform import Preparation
+from alexlab.data.input.workers import workers
+from alexlab.errors import UserError
+
+BATCH = 64
+AHEAD = 2 * BATCH  # images decoded before they are asked for
+
+Source = Image.Image | bytes | str
+"""A picture; or the content of an image file; or why there is neither."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The most probable classes of one image, the first first, with their probabilities; or why there are none."""
+
+    path: str
+    top: tuple[tuple[str, float], ...] = ()
+    error: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What `predict --json` prints in a line."""
+        if self.error is not None:
+            return {"path": self.path, "error": self.error}
+        return {"path": self.path, "top": [{"class": name, "probability": p} for name, p in self.top]}
+
+
+def predict(
+    network: nn.Module,
+    sources: Iterable[tuple[str, Source]],
+    preparation: Preparation,
+    classes: tuple[str, ...],
+    top: int,
+    device: torch.device,
+) -> Iterator[Prediction]:
+    """A prediction for each of `sources`, in their order: pairs of a path and what is there. Images are decoded ahead by `workers`."""
+    network.eval()
+    stored = _ahead(sources, preparation)
+    while batch := list(islice(stored, BATCH)):
+        yield from _batch(network, batch, preparation, classes, top, device)
+
+
+def _ahead(sources: Iterable[tuple[str, Source]], preparation: Preparation) -> Iterator[tuple[str, Pixels | str]]:
+    """Each path with its stored image (height, width, channels), or with why there is none."""
+    each = iter(sources)
+    first = list(islice(each, 2))
+    if len(first) < 2:  # one image is not worth a thread
+        yield from ((path, _stored(path, source, preparation)) for path, source in first)
+        return
+    waiting: deque[tuple[str, Future[Pixels | str]]] = deque()
+    for source in (first, each):
+        for path, there in source:
+            waiting.append((path, workers().submit(_stored, path, there, preparation)))
+            if len(waiting) > AHEAD:
+                path, future = waiting.popleft()
+                yield path, future.result()
+    while waiting:
+        path, future = waiting.popleft()
+        yield path, future.result()
+
+
+def _stored(path: str, source: Source, preparation: Preparation) -> Pixels | str:
+    try:
+        if isinstance(source, str):
+            return source
+        if isinstance(source, Image.Image):
+            return preparation.stored(source).transpose(1, 2, 0)
+        channels, height, width = preparation.store
+        pixels: Pixels = np.empty((height, width, channels), np.uint8)
+        preparation.store_file(source, "standard input" if path == "-" else path, pixels)
+        return pixels
+    except UserError as error:
+        return str(error)
+
+
+def _batch(
+    network: nn.Module,
+    images: list[tuple[str, Pixels | str]],
+    preparation: Preparation,
+    classes: tuple[str, ...],
+    top: int,
+    device: torch.device,
+) -> Iterator[Prediction]:
+    stored = [pixels for _, pixels in images if not isinstance(pixels, str)]
+    answers: Iterator[tuple[list[float], list[int]]] = iter(())
+    if stored:
+        with torch.inference_mode():
+            images_NCHW = torch.from_numpy(np.stack(stored)).permute(0, 3, 1, 2).to(device)
+            inputs_NCHW = preparation(images_NCHW)
+            probability_NK = F.softmax(network(inputs_NCHW).float(), dim=1).cpu()
+        found = probability_NK.topk(min(top, len(classes)), dim=1)
+        answers = iter(zip(found.values.tolist(), found.indices.tolist(), strict=True))
+    for path, pixels in images:
+        if isinstance(pixels, str):
+            yield Prediction(path, error=pixels)
+        else:
+            values, indices = next(answers)
+            yield Prediction(path, tuple((classes[i], value) for value, i in zip(values, indices, strict=True)))

@@ -1,0 +1,1 @@
+"""One watched forward pass, PyTorch's functions by name, and the arithmetic of windows."""

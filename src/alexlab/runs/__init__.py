@@ -1,0 +1,1 @@
+"""The run on disk: its folder, checkpoints, locks, checksums, and what can be done with it."""

@@ -1,0 +1,216 @@
+"""Where a training stands, kept in files of their own, so that it can go on as if it had never stopped.
+
+checkpoint-00001234.safetensors holds the weights, the optimiser's state, the figures so far and where the training stood after 1,234
+updates. Nothing random is in it: what is drawn depends on the seed and the step alone.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from alexlab.errors import UserError
+from alexlab.weights.tensors import check_tensors, load_tensors, to_bytes
+from alexlab.writing import check_digest
+
+FORMAT = 2  # 1 had one file, checkpoint.safetensors, without the figures
+NAME = re.compile(r"checkpoint-(\d{8,})\.safetensors")
+KEPT = 2
+"""How many checkpoints stay: if the newest is damaged, there is one before it."""
+
+Weights = Mapping[str, torch.Tensor]
+State = Mapping[int, Mapping[str, torch.Tensor]]
+"""Of an optimiser, by the number of the parameter."""
+
+
+@dataclass
+class Sums:
+    """Loss and right answers over the training images since some moment."""
+
+    loss: float = 0.0
+    right: int = 0
+    images: int = 0
+
+    def add(self, loss: float, right: int, images: int) -> None:
+        """`loss` is the mean over these images."""
+        self.loss += loss * images
+        self.right += right
+        self.images += images
+
+    def means(self) -> tuple[float, float]:
+        """Mean loss and accuracy."""
+        return self.loss / self.images, self.right / self.images
+
+
+@dataclass
+class Standing:
+    """Where a training stands: `batch` batches of epoch `epoch` (both from 0) are done."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: float | None = None  # watched accuracy; among equals the lower loss is the better
+    best_loss: float = 0.0
+    best_epoch: float = 0
+    stale: int = 0
+    plateaus: int = 0
+    rollbacks: int = 0  # how often it went back from numbers that were not finite: each divides the rate by ten
+    processes: int = 1  # whose shards the order of this epoch keeps apart; see data.shard_order
+    since_epoch: Sums = field(default_factory=Sums)
+    since_point: Sums = field(default_factory=Sums)
+    seconds: float = 0.0  # spent in updates, over all sittings
+    images: int = 0  # trained in that time
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a checkpoint brought back: where the training stood, and its lines of metrics.jsonl (None in format 1).
+
+    `weights` and `state` are what is still to be given to a network and an optimiser.
+    """
+
+    path: Path
+    standing: Standing
+    metrics: list[str] | None
+    weights: Weights = field(default_factory=dict)
+    state: State = field(default_factory=dict)
+
+
+def checkpoint_bytes(weights: Weights, state: State, standing: Standing, metrics: list[str]) -> bytes:
+    """Weights, the optimiser's state and standing as they are now: the content of one safetensors file."""
+    tensors = {f"network.{name}": tensor for name, tensor in weights.items()}
+    for index, of_parameter in state.items():
+        for name, value in of_parameter.items():
+            if value is not None:
+                tensors[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
+    return to_bytes(tensors, {"format": FORMAT, "standing": asdict(standing), "metrics": metrics})
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """The name of the checkpoint after update `step`."""
+    return folder / f"checkpoint-{step:08}.safetensors"
+
+
+def step_of(path: Path) -> int:
+    """The update after which a checkpoint was written; -1 for the one of format 1, which does not say."""
+    found = NAME.fullmatch(path.name)
+    return int(found[1]) if found else -1
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a run's folder, the newest first."""
+    found = [path for path in folder.glob("checkpoint*.safetensors") if step_of(path) >= 0]
+    old = folder / "checkpoint.safetensors"
+    return sorted(found, key=step_of, reverse=True) + [old] * old.exists()
+
+
+def forget_after(folder: Path, step: int) -> None:
+    """Delete the checkpoints of later steps: of a way that led nowhere."""
+    for path in checkpoints(folder):
+        if step_of(path) > step:
+            path.unlink(missing_ok=True)
+
+
+def prune(folder: Path, also: int | None = None) -> None:
+    """Delete all checkpoints but the newest `KEPT`, and but that of step `also`."""
+    for path in checkpoints(folder)[KEPT:]:
+        if step_of(path) != also:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def restore_newest(
+    folder: Path,
+    restore: Callable[[Path], Restored],
+    noted: Callable[[str], None],
+    wanted: Callable[[int], bool] = lambda step: True,
+) -> Restored | None:
+    """What `restore` makes of the newest good checkpoint; None where there is none at all.
+
+    Args:
+        restore: `restore` below for a network and an optimiser, or `read`. Raises UserError where a checkpoint is not good.
+        noted: told of each checkpoint that is damaged and passed over.
+        wanted: whether the checkpoint of a step will do.
+
+    Raises:
+        UserError: there are checkpoints, and none is good.
+    """
+    problems: list[str] = []
+    for path in checkpoints(folder):
+        if not wanted(step_of(path)):
+            continue
+        try:
+            restored = restore(path)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        for problem in problems:
+            noted(f"{problem} Going on from the checkpoint before, {restored.path.name}.")
+        return restored
+    if problems:
+        raise UserError(
+            f"{folder}: no checkpoint is good: {' '.join(problems)} Start again: alexlab train --recipe {folder}/recipe.toml"
+        )
+    return None
+
+
+def restore(network: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -> Restored:
+    """Bring network and optimiser to where the checkpoint left them.
+
+    Raises:
+        UserError: the file is damaged, of another format, or of another network. Neither is changed then.
+    """
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    found = read(network.state_dict(), len(parameters), path)
+    state = {
+        index: {key: _laid_out(tensor, parameters[index]) for key, tensor in of_parameter.items()}
+        for index, of_parameter in found.state.items()
+    }
+    try:
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: its facts are damaged ({error}).") from error
+    network.load_state_dict(found.weights)
+    return replace(found, weights={}, state={})
+
+
+def read(expected: Weights, parameters: int, path: Path) -> Restored:
+    """What a checkpoint holds, of a network with tensors like `expected` and so many parameters.
+
+    Raises:
+        UserError: the file is damaged, of another format, or of another network.
+    """
+    check_digest(path)
+    tensors, facts = load_tensors(path)
+    if facts.get("format") not in (1, FORMAT):
+        raise UserError(f"{path}: a checkpoint of format {facts.get('format')}; this alexlab reads 1 and {FORMAT}.")
+    weights = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
+    check_tensors(expected, weights, str(path))
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, key = name.split(".", 2)
+            if int(index) >= parameters:
+                raise UserError(f"{path}: holds the state of more parameters than the network has.")
+            state.setdefault(int(index), {})[key] = tensor
+    try:
+        return Restored(path, _standing(facts["standing"]), facts.get("metrics"), weights, state)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: its facts are damaged ({error}).") from error
+
+
+def _laid_out(tensor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """Laid out as its parameter: the fused updates go through both from front to back."""
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter, device="cpu").copy_(tensor)
+
+
+def _standing(facts: dict[str, Any]) -> Standing:
+    since_epoch, since_point = Sums(**facts.pop("since_epoch")), Sums(**facts.pop("since_point"))
+    return Standing(**facts, since_epoch=since_epoch, since_point=since_point)

@@ -1,0 +1,39 @@
+"""The figures of a training as its folder keeps them: metrics.jsonl, which repeats itself bit for bit, and timing.jsonl, which does not."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from alexlab.runs import folder as run_folder
+from alexlab.runs.checkpoint import Standing
+from alexlab.training.callbacks import Watcher
+
+
+class Figures:
+    """The lines of metrics.jsonl so far, as `lines`."""
+
+    def __init__(self, folder: Path, watcher: Watcher) -> None:
+        self.folder, self.watcher = folder, watcher
+        self.lines: list[str] = []
+
+    def record(self, facts: dict[str, Any], standing: Standing) -> None:
+        """Append a line to each file, and tell the watcher."""
+        seconds = standing.seconds
+        speed = {"images_per_second": standing.images / seconds if seconds else 0.0, "seconds": seconds}
+        self.lines.append(json.dumps(facts))
+        run_folder.append_line(self.folder / "metrics.jsonl", facts)
+        timing = {"step": facts["step"], "kind": facts["kind"], "clock": time.time(), **speed}
+        run_folder.append_line(self.folder / "timing.jsonl", timing)
+        self.watcher.recorded({**facts, **speed})
+
+    def go_back(self, lines: list[str] | None, step: int) -> None:
+        """Go back to these lines; to those up to `step` where a checkpoint (of format 1) holds none."""
+        path = self.folder / "metrics.jsonl"
+        if lines is None:
+            run_folder.forget_after(path, step)
+            self.lines = path.read_text(encoding="utf-8").splitlines()
+        else:
+            self.lines = lines
+            run_folder.write_lines(path, lines)
+        run_folder.forget_after(self.folder / "timing.jsonl", step)

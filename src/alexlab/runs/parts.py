@@ -1,0 +1,124 @@
+"""Which images a run trains on, watches, and is tested on; recorded in the run, so that it can be repeated."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alexlab.data.images import ArrayImages, Dataset, FileImages, Split
+from alexlab.data.split import divide, held_out, joined
+from alexlab.errors import UserError
+from alexlab.parallel.processes import Processes
+from alexlab.recipes.schema import Recipe
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The images of a run. `watched` is what is evaluated after each epoch; `test` is None where the dataset has none."""
+
+    train: Split
+    watched: Split
+    test: Split | None
+
+
+def parts_of(dataset: Dataset, recipe: Recipe) -> Parts:
+    """Divide the dataset as the recipe says.
+
+    Raises:
+        UserError: the recipe watches a test set that the dataset lacks, or a class is too small to hold anything out.
+    """
+    if recipe.watch == "test":
+        if dataset.test is None:
+            raise UserError(
+                f"the recipe watches the test set, and {dataset.title} has none; say --set watch=validation."
+            )
+        return Parts(dataset.train, dataset.test, dataset.test)
+    if dataset.validation is not None:
+        return Parts(dataset.train, dataset.validation, dataset.test)
+    out = held_out(dataset.train, recipe.hold_out, recipe.seed, "validation", dataset.classes)
+    train, validation = divide(dataset.train, out)
+    return Parts(train, validation, dataset.test)
+
+
+def record(parts: Parts) -> dict[str, Any]:
+    """What split.json holds: of each part the number of images, a digest of names and labels, and the names but for training."""
+    named = {"train": parts.train, "watched": parts.watched, "test": parts.test}
+    return {
+        name: {
+            "images": len(split),
+            "sha256": _digest(split),
+            "content": _content(split),
+            **({} if name == "train" else {"names": list(split.images.names)}),
+        }
+        for name, split in named.items()
+        if split is not None
+    }
+
+
+def check_unchanged(parts: Parts, recorded: dict[str, Any], where: str) -> None:
+    """Raise UserError where the parts are not those that were recorded."""
+    for name, facts in record(parts).items():
+        before = recorded.get(name)
+        if before is None or before["sha256"] != facts["sha256"]:
+            had = before["images"] if before else 0
+            raise UserError(
+                f"{where}: the {name} images are not those of the run any more: {facts['images']:,} now, {had:,} then, or other "
+                "names or labels. Restore the dataset, or start a new run."
+            )
+        if before.get("content", facts["content"]) != facts["content"]:
+            raise UserError(
+                f"{where}: the {name} images have the names and labels of the run's, but other content. Restore the dataset, or start "
+                "a new run."
+            )
+
+
+def check_same(recipe: Recipe, parts: Parts, processes: Processes, parallel: str) -> None:
+    """Raise UserError unless all processes train by the same recipe on the same images, and divide the work the same way."""
+    if processes.count == 1:
+        return
+    texts = {"recipe": recipe.model_dump_json() + parallel, "dataset": json.dumps(record(parts))}
+    mend = {
+        "recipe": "Start all with the same command, and the same files that it names.",
+        "dataset": "Every machine needs the same files; `alexlab datasets check` tells about them.",
+    }
+    for what, text in texts.items():
+        processes.check_same(what, hashlib.sha256(text.encode()).hexdigest(), mend[what])
+
+
+def as_recorded(dataset: Dataset, recorded: dict[str, Any], part: str) -> Split:
+    """The images that were recorded as `part`, wherever they are in the dataset now.
+
+    Raises:
+        UserError: images that were recorded are gone.
+    """
+    names: list[str] = recorded[part]["names"]
+    for split in (dataset.test, dataset.validation, dataset.train):
+        if split is not None and list(split.images.names) == names:
+            return split
+    # The folder has changed, and with it the division: the images that were held out are still told by their names.
+    everything = joined([split for split in (dataset.train, dataset.validation, dataset.test) if split is not None])
+    place = {name: i for i, name in enumerate(everything.images.names)}
+    if gone := [name for name in names if name not in place]:
+        raise UserError(
+            f"{dataset.found}: {len(gone)} of the {len(names)} images that the run held out are gone, {gone[0]} for one."
+        )
+    return everything.select(np.array([place[name] for name in names]))
+
+
+def _content(split: Split) -> str:
+    """A digest of the pixels of images that are held as an array, of the sizes of files."""
+    digest = hashlib.sha256()
+    if isinstance(split.images, ArrayImages):
+        digest.update(np.ascontiguousarray(split.images.pixels_NCHW).data)
+    elif isinstance(split.images, FileImages):
+        size = split.images.files.size
+        digest.update("".join([f"{size(name)}\n" for name in split.images.names]).encode())
+    return digest.hexdigest()
+
+
+def _digest(split: Split) -> str:
+    named = zip(split.images.names, split.labels.tolist(), strict=True)
+    lines = "".join([f"{name}\0{label}\n" for name, label in named])
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()

@@ -1,0 +1,308 @@
+"""A run: a folder that training made, and what can be done with it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from alexlab.data.images import Dataset, Split
+from alexlab.data.input.decode import ImageError, decode
+from alexlab.data.input.store import Store
+from alexlab.data.input.transform import Preparation
+from alexlab.data.opening import is_shards, open_dataset
+from alexlab.data.sources.ilsvrc import readable
+from alexlab.errors import UserError
+from alexlab.inference.evaluation import Evaluation, from_logits, log_probabilities, together
+from alexlab.inference.prediction import Prediction, Source, predict
+from alexlab.networks.building import build, is_own, own_code
+from alexlab.networks.initialisation import Uninitialised
+from alexlab.recipes.reading import read_recipe
+from alexlab.recipes.resolving import needs_statistics, preparation
+from alexlab.runs import folder as run_folder
+from alexlab.runs.parts import as_recorded
+from alexlab.speed.device import choose_device, exact
+from alexlab.speed.packing import Packed, check_precision, packed
+from alexlab.speed.process import settle
+from alexlab.weights.tensors import load_into, load_statistics
+
+Picture = str | Path | Image.Image | NDArray[np.uint8]
+
+
+class Run:
+    """A run folder, opened.
+
+    Attributes:
+        folder: where it is.
+        recipe: the resolved recipe.
+        facts: run.json: dataset, classes, environment.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        """Open the run in `folder`. Raises UserError where that is no run of alexlab, or one of a newer format."""
+        self.folder = Path(folder)
+        if not (self.folder / "run.json").is_file() or not (self.folder / "recipe.toml").is_file():
+            what = "not a run's folder (no run.json and recipe.toml)" if self.folder.is_dir() else "no such folder"
+            raise UserError(f"{folder}: {what}; expected one that `alexlab train` made.")
+        self.facts: dict[str, Any] = run_folder.read_json(self.folder / "run.json")
+        if self.facts.get("format") != run_folder.FORMAT:
+            raise UserError(
+                f"{folder}: a run of format {self.facts.get('format')}; this alexlab reads {run_folder.FORMAT}."
+            )
+        self.recipe = read_recipe(str(self.folder / "recipe.toml"))
+        self.classes: tuple[str, ...] = tuple(self.facts["classes"])
+        self._network: nn.Module | None = None
+        self._answering: dict[str, Packed] = {}
+
+    @property
+    def preparation(self) -> Preparation:
+        """The path from an image to the network's input."""
+        statistics = load_statistics(self.folder) if needs_statistics(self.recipe) else None
+        return preparation(self.recipe, statistics)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """How the training ended (result.json); {"state": "unfinished"} where it did not."""
+        path = self.folder / "result.json"
+        result: dict[str, Any] = run_folder.read_json(path) if path.exists() else {"state": "unfinished"}
+        return result
+
+    @property
+    def held_out(self) -> str:
+        """A digest of the names and labels of the images that the run is tested on."""
+        recorded = self._recorded()
+        digest: str = recorded["test" if "test" in recorded else "watched"]["sha256"]
+        return digest
+
+    @property
+    def was_trained(self) -> bool:
+        """Whether there is a training behind the weights: published ones that were opened have none."""
+        return bool(run_folder.read_json(self.folder / "split.json"))
+
+    def _recorded(self) -> dict[str, Any]:
+        recorded: dict[str, Any] = run_folder.read_json(self.folder / "split.json")
+        if not recorded:
+            raise UserError(f"{self.folder}: made from weights, so it held out no images; say which with --on DATASET.")
+        return recorded
+
+    @property
+    def final(self) -> dict[str, Any] | None:
+        """The final figures (evaluation.json), or None where the training is not finished."""
+        path = self.folder / "evaluation.json"
+        found: dict[str, Any] | None = run_folder.read_json(path) if path.exists() else None
+        return found
+
+    def metrics(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl: points within epochs ("point"), or epochs ("epoch"), or both."""
+        lines = run_folder.read_lines(self.folder / "metrics.jsonl")
+        return [line for line in lines if kind is None or line["kind"] == kind]
+
+    @property
+    def weights(self) -> Path:
+        """The weight file that the run uses: the best or the last, as the recipe says; the last where training is not done.
+
+        Raises:
+            UserError: there are none yet.
+        """
+        for name in (self.recipe.select, "best", "last"):
+            if (path := self.folder / f"{name}.safetensors").exists():
+                return path
+        raise UserError(f"{self.folder}: holds no weights yet; carry on with `alexlab train --resume {self.folder}`.")
+
+    def network(self, device: torch.device | None = None) -> nn.Module:
+        """The trained network, in evaluation mode."""
+        if self._network is None:
+            classes, input = self.recipe.classes, self.recipe.input
+            assert isinstance(classes, int) and isinstance(input, tuple)
+            name = own_code(self.recipe.network, self.folder)
+            with nullcontext() if is_own(name) else Uninitialised():
+                network = build(name, classes, input)
+            load_into(network, self.weights)
+            self._network = network.eval()
+        return self._network.to(device or torch.device("cpu"))
+
+    def evaluate(
+        self,
+        on: str | None = None,
+        device: str = "auto",
+        data_dir: str | Path | None = None,
+        views: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Evaluation:
+        """Evaluate on the run's own test images (validation images where it has no test), or on another dataset.
+
+        Args:
+            on: a dataset's name, or an image folder; its classes must be among the run's.
+            views: 1, 5 or 10 windows of the input's size, whose probabilities are averaged; by default what the recipe says.
+
+        Raises:
+            UserError: the dataset is not to be had, or has classes that the run does not know.
+        """
+        return evaluate_together([self], on, device, data_dir, views, progress)
+
+    def _log_probabilities(
+        self, split: Split, device: torch.device, views: int | None, progress: Callable[[int, int], None] | None
+    ) -> torch.Tensor:
+        ready = self.preparation
+        return log_probabilities(
+            self.network(device), Store(split, ready, budget=0, disk=0), ready, device, views, progress
+        )
+
+    def dataset(self, data_dir: str | Path | None = None) -> Dataset:
+        """The dataset that the run was trained on."""
+        directory = Path(data_dir) if data_dir else None
+        at = None if data_dir else Path(self.facts["found"])
+        return open_dataset(self.recipe.dataset, directory, self.recipe.seed, at=at)
+
+    def predict(
+        self, image: Picture | list[Picture], top: int = 5, device: str = "auto", precision: str = "float32"
+    ) -> Any:
+        """The most probable classes of an image (a path, a picture, or uint8 pixels of shape (H, W) or (H, W, 3)).
+
+        Args:
+            precision: "float32", or faster "bfloat16" or "int8", with the same answers within what docs/precision-and-cache.md says.
+
+        Returns:
+            A Prediction; for a list, a list of them.
+
+        Raises:
+            UserError: an image cannot be read.
+        """
+        images = image if isinstance(image, list) else [image]
+        found = list(self.predictions(((_name(each), _source(each)) for each in images), top, device, precision))
+        if problems := [each.error for each in found if each.error]:
+            raise ImageError(problems[0])
+        return found if isinstance(image, list) else found[0]
+
+    def predictions(
+        self,
+        sources: Iterable[tuple[str, Source]],
+        top: int = 5,
+        device: str = "auto",
+        precision: str = "float32",
+        once: bool = False,
+    ) -> Iterator[Prediction]:
+        """As `training.prediction.predict`, with this run's network in the given precision.
+
+        Args:
+            once: there is one image, and nothing will be asked after it: weights are laid out for float32 in more time than they save.
+        """
+        chosen = choose_device(device)
+        check_precision(precision, chosen)
+        network = self.network(chosen) if once and precision == "float32" else self.answering(chosen, precision)
+        return predict(network, sources, self.preparation, self.classes, top, chosen)
+
+    def answering(self, device: torch.device, precision: str = "float32") -> nn.Module:
+        """The trained network as it answers on `device`: images to float32 logits. See `networks.packing`."""
+        settle()
+        network = self.network(device)
+        if device.type != "cpu" and precision == "float32":
+            return network
+        if precision not in self._answering or self._answering[precision].exact is not network:
+            self._answering[precision] = packed(network, precision)
+        return self._answering[precision]
+
+    def held_out_images(self, data_dir: str | Path | None = None) -> Split:
+        """The images that the run is tested on, those it watched where there are no test images. Raises UserError without any."""
+        return self._own_images(Path(data_dir) if data_dir else None)[1]
+
+    def _own_images(self, data_dir: Path | None) -> tuple[str, Split]:
+        recorded = self._recorded()
+        part = "test" if "test" in recorded else "watched"
+        name = "test" if part == "test" else "validation"
+        dataset = self.dataset(data_dir)
+        return f"{dataset.title}, {name}", as_recorded(dataset, recorded, part)
+
+    def _images_of(self, on: str, data_dir: Path | None) -> tuple[str, Split]:
+        name = f"folder:{on}" if ":" not in on and Path(on).exists() and not is_shards(Path(on)) else on
+        dataset = open_dataset(name, data_dir, self.recipe.seed, whole=True)
+        split, part = (dataset.test, "test") if dataset.test else (dataset.validation, "validation")
+        if split is None:
+            split, part = dataset.train, "all images"
+        classes = dataset.classes
+        if set(readable(classes)) <= set(self.classes):
+            classes = readable(classes)  # folders named by WordNet id, and a run that knows the names
+        if unknown := sorted(set(classes) - set(self.classes)):
+            raise UserError(
+                f"{on}: has the class{'es' * (len(unknown) > 1)} {', '.join(unknown[:5])}, which the run does not know; "
+                f"it tells apart {', '.join(self.classes[:10])}{'...' if len(self.classes) > 10 else ''}."
+            )
+        number = {label: self.classes.index(each) for label, each in enumerate(classes)}
+        labels = np.array([number[label] for label in split.labels.tolist()], dtype=np.int64)
+        return f"{dataset.title}, {part}", Split(split.images, labels)
+
+    def __repr__(self) -> str:
+        result = self.result
+        best = f", best {result['best']:.4f}" if result.get("best") is not None else ""
+        return f"Run({str(self.folder)!r}: {self.recipe.network} on {self.recipe.dataset}, {result['state']}{best})"
+
+    def _repr_html_(self) -> str:
+        """A table of epochs and the curves, for a notebook."""
+        from alexlab.report.page import run_html
+
+        return run_html(self)
+
+
+def evaluate_together(
+    runs: list[Run],
+    on: str | None = None,
+    device: str = "auto",
+    data_dir: str | Path | None = None,
+    views: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Evaluate the mean of the runs' probabilities, as the paper does with five networks; see `Run.evaluate`.
+
+    Raises:
+        UserError: the runs tell other classes apart, or were tested on other images.
+    """
+    first, directory = runs[0], Path(data_dir) if data_dir else None
+    for run in runs[1:]:
+        if run.classes != first.classes:
+            raise UserError(f"{run.folder} tells other classes apart than {first.folder}; they cannot be averaged.")
+        if on is None and run.held_out != first.held_out:
+            raise UserError(f"{run.folder} was tested on other images than {first.folder}; say which with --on.")
+    name, split = first._own_images(directory) if on is None else first._images_of(on, directory)
+    chosen = choose_device(device)
+    with exact():
+        found = [run._log_probabilities(split, chosen, views, progress) for run in runs]
+    seen = (f", mean of {len(runs)} runs" if len(runs) > 1 else "") + (f", {views} views" if views else "")
+    return from_logits(
+        together(found), torch.from_numpy(split.labels), name + seen, first.classes, tuple(split.images.names)
+    )
+
+
+def _name(image: Picture) -> str:
+    return str(image) if isinstance(image, str | Path) else "image"
+
+
+def read_picture(image: Picture) -> Image.Image:
+    """The picture that `image` is or names. Raises UserError where it cannot be read."""
+    if isinstance(image, Image.Image):
+        import io
+
+        buffer = io.BytesIO()  # through the decoder, so that modes and orientation are handled in one place
+        image.save(buffer, "PNG")
+        return decode(buffer.getvalue(), "image")
+    if isinstance(image, np.ndarray):
+        try:
+            return Image.fromarray(image)
+        except (TypeError, ValueError) as error:
+            raise ImageError(f"an array of {image.dtype} and shape {image.shape} is no picture ({error}).") from error
+    return decode(_content(image), str(image))
+
+
+def _source(image: Picture) -> Source:
+    return _content(image) if isinstance(image, str | Path) else read_picture(image)
+
+
+def _content(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}).") from error

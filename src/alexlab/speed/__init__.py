@@ -1,0 +1,1 @@
+"""What computes the same, faster, on this machine."""

@@ -1,0 +1,1 @@
+"""The updates of the weights, one file each."""

@@ -1,0 +1,1 @@
+"""Weight files in and out: safetensors, torchvision's and Caffe's."""
