@@ -9,7 +9,6 @@ import torch
 from alexlab.data.images import Split
 from alexlab.data.input import store as storing
 from alexlab.data.input import workers as working
-from alexlab.data.input.buffers import LEAST_BYTES, room
 from alexlab.data.input.store import Store
 from alexlab.data.input.transform import Preparation
 from alexlab.data.opening import open_dataset
@@ -82,15 +81,3 @@ def test_an_unreadable_image_is_named_when_its_batch_comes(split: Split, tmp_pat
     with pytest.raises(UserError, match=r"blue/3.png: not an image"):
         for _ in Store(split, READY, budget=0, disk=0).batches(np.arange(len(split)), 4, finish):
             pass
-
-
-def test_room_is_given_again_only_when_nobody_holds_it() -> None:
-    shape = (4, LEAST_BYTES)
-    held = torch.from_numpy(room(shape, np.uint8))
-    address, view = held.data_ptr(), held[1:3]
-    assert room(shape, np.uint8).ctypes.data != address
-    del held
-    assert room(shape, np.uint8).ctypes.data != address
-    del view
-    addresses = [array.ctypes.data for array in [room(shape, np.uint8) for _ in range(3)]]
-    assert address in addresses and len(set(addresses)) == 3

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from alexlab.data.images import ArrayImages, FileImages, Images, Split
-from alexlab.data.input.buffers import room
+from alexlab.data.input.buffers import buffer
 from alexlab.data.input.cache import DecodedCache, default_budget, open_cache
 from alexlab.data.input.decode import ImageError, Pixels
 from alexlab.data.input.transform import Preparation
@@ -145,7 +145,7 @@ class Store:
     def empty(self, count: int) -> Pixels:
         """Room for `count` stored images, (N, height, width, channels)."""
         channels, height, width = self._preparation.store
-        return room((count, height, width, channels), np.uint8)
+        return buffer((count, height, width, channels), np.uint8)
 
     def taken(self, part: NDArray[np.int64]) -> torch.Tensor:
         """These images, of a store that holds them in memory."""

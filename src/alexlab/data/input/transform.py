@@ -14,7 +14,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from alexlab.data.images import Shape
-from alexlab.data.input.buffers import room
+from alexlab.data.input.buffers import buffer
 from alexlab.data.input.colour import PixelStatistics, noise_as_it_ran, noise_as_written
 from alexlab.data.input.decode import Pixels, decode_rgb, decoded, fit, fit_rgb
 from alexlab.data.input.draws import Draws, Part
@@ -192,8 +192,8 @@ def _empty(shape: torch.Size, memory_format: torch.memory_format, device: torch.
         return torch.empty(shape, device=device, memory_format=memory_format)
     count, channels, height, width = shape
     if memory_format == torch.channels_last:
-        return torch.from_numpy(room((count, height, width, channels), np.float32)).permute(0, 3, 1, 2)
-    return torch.from_numpy(room(tuple(shape), np.float32))
+        return torch.from_numpy(buffer((count, height, width, channels), np.float32)).permute(0, 3, 1, 2)
+    return torch.from_numpy(buffer(tuple(shape), np.float32))
 
 
 def _beside(values: tuple[float, ...], images_NCHW: torch.Tensor, last: bool) -> torch.Tensor:
