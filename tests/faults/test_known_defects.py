@@ -116,7 +116,7 @@ def test_who_decodes_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parts == whole
     for cores in (1, 5):
         for module in ("store", "workers"):
-            monkeypatch.setattr(f"alexlab.data.{module}.cores", lambda cores=cores: cores)
+            monkeypatch.setattr(f"alexlab.data.input.{module}.cores", lambda cores=cores: cores)
         workers.cache_clear()
         training.train(recipe="quick", out=f"cores{cores}", **{**HOW, **how})
         assert not differences(Path("whole"), Path(f"cores{cores}"))
