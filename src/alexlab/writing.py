@@ -46,6 +46,8 @@ def not_written(path: Path, error: OSError, size: int = 0) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         wanted = f" for {size:,} bytes" if size else ""
         return UserError(f"{path}: no room on the disk{wanted}; nothing was overwritten. Make room, and carry on.")
+    if error.errno == errno.ENOENT and not path.parent.is_dir():
+        return UserError(f"{path}: the folder {path.parent} does not exist; make it first.")
     return UserError(f"{path}: cannot be written ({error.strerror or error}).")
 
 

@@ -1,4 +1,4 @@
-"""describe, compare, diagram and activations from the command line."""
+"""describe, compare and diagram from the command line."""
 
 import json
 import subprocess
@@ -125,14 +125,16 @@ def test_a_run(alexlab: Alexlab) -> None:
         (("describe", "."), "no recipe.toml"),
         (("compare", "lenet5"), "expected two or more"),
         (("diagram", "lenet5", "-o", "a.gif"), "expected .svg, .png or .pdf"),
-        (("activations", "-o", "none/a.svg"), "does not exist"),
+        (("diagram", "--activations", "-o", "none/a.svg"), "does not exist"),
+        (("diagram", "-o", "a.svg"), "expected one or more networks"),
+        (("diagram", "lenet5", "--activations", "-o", "a.svg"), "expected one or more networks"),
     ],
 )
 def test_mistakes_are_one_error(alexlab: Alexlab, own: str, arguments: tuple[str, ...], says: str) -> None:
     Path("broken.py").write_text("undefined_name\n")
     done = alexlab(*arguments)
     assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
-    assert not Path("a.gif").exists()
+    assert not Path("a.gif").exists() and not Path("a.svg").exists()
 
 
 def test_compare_and_drawings(alexlab: Alexlab) -> None:
@@ -140,5 +142,5 @@ def test_compare_and_drawings(alexlab: Alexlab) -> None:
     assert json.loads(alexlab("compare", "lenet5", "mlp", "--json").stdout)["networks"] == ["lenet5", "mlp"]
     assert alexlab("compare", "lenet5", "mlp", "--csv").stdout.startswith(",,lenet5,mlp")
     assert alexlab("diagram", "lenet5", "mlp", "-o", "both.png", "--dark").stdout == "wrote both.png\n"
-    assert alexlab("activations", "-o", "curves.svg").returncode == 0
+    assert alexlab("diagram", "--activations", "-o", "curves.svg").returncode == 0
     assert Path("both.png").stat().st_size > 10_000 and "<svg" in Path("curves.svg").read_text()

@@ -15,7 +15,7 @@ import pytest
 from alexlab.describe import compare, describe
 from alexlab.describe.activation_curves import activation_curves
 from alexlab.describe.diagram import diagram
-from alexlab.describe.pages import description_csv, description_html, description_markdown, page
+from alexlab.describe.pages import description_csv, description_markdown, description_page
 from alexlab.describe.showing import comparison_text, description_json
 from alexlab.describe.terminal import description_text
 from alexlab.networks import NETWORKS
@@ -80,7 +80,7 @@ def test_csv_has_a_row_a_layer() -> None:
 
 def test_html_is_one_page_that_loads_nothing() -> None:
     for text in (
-        page("lenet5", description_html(describe("lenet5"))),
+        description_page(describe("lenet5")),
         comparison_text(compare(describe("lenet5"), describe("mlp")), "html"),
     ):
         assert "http" not in text and "<script" not in text

@@ -24,11 +24,10 @@ COMMANDS = {
     "weights": "published weights into a run, and a run's into torchvision's file",
     "describe": "the arithmetic of every layer, worked out",
     "compare": "networks side by side",
-    "diagram": "draw a network, or several beside each other",
+    "diagram": "draw a network, several beside each other, or --activations",
     "plan": "how long an update takes with many devices, and which way of dividing it wins",
     "check": "tell what is wrong with a network or a training script",
     "doctor": "what is wrong with installation, machine, data and runs, and what to do",
-    "activations": "draw ReLU, sigmoid and tanh with their derivatives",
 }
 """Name and one line of each command, in the order of --help. `alexlab.cli.NAME` holds the command NAME."""
 

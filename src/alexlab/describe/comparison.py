@@ -13,11 +13,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from alexlab.describe.description import Description, Layer
-from alexlab.describe.pages import element, table_html, table_markdown
+from alexlab.describe.pages import table_markdown
 from alexlab.describe.structure import Block, block_text, blocks, layer_text, then_text
 from alexlab.describe.tables import Table, shape_text
 from alexlab.errors import UserError
 from alexlab.networks.catalogue import NETWORKS
+from alexlab.templates import fill
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,17 @@ class Comparison:
         print_comparison(self, Console(file=out, width=100, color_system=None, legacy_windows=False, highlight=False))
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
+    def page(self) -> str:
+        """Return a whole HTML page with the table and the words. It loads nothing from anywhere."""
+        title = ", ".join(self.networks)
+        return fill("alexlab.describe", "page.html", title=title, element="comparison.html", **self._facts())
+
     def _repr_html_(self) -> str:
-        differing = frozenset(i for i, row in enumerate(self.rows) if row.differs)
-        return element([table_html(self.table(), differing), *(f"<p>{text}</p>" for text in self.words)])
+        return fill("alexlab.describe", "comparison.html", **self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        differing = [i for i, row in enumerate(self.rows) if row.differs]
+        return {"compared": self.table(), "differing": differing, "words": self.words}
 
 
 def compare(*descriptions: Description) -> Comparison:

@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from alexlab.describe.pages import description_html
+from alexlab.describe.terminal import description_text
+
 Setting = int | bool | str | tuple[int, ...]
 
 
@@ -132,11 +135,7 @@ class Description:
         return asdict(self)
 
     def __str__(self) -> str:
-        from alexlab.describe.terminal import description_text
-
         return description_text(self)
 
     def _repr_html_(self) -> str:
-        from alexlab.describe.pages import description_html
-
         return description_html(self)

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 from alexlab.errors import UserError
+from alexlab.writing import write_file
 
 Point = tuple[float, float]
 
@@ -168,15 +169,13 @@ def save(drawing: Drawing, path: Path) -> None:
     """Write a drawing as what the name of the file asks for: .svg, .png (two pixels a unit) or .pdf.
 
     Raises:
-        UserError: another ending, or a folder that does not exist.
+        UserError: another ending, or a file that cannot be written.
     """
     if path.suffix.lower() not in (".svg", ".png", ".pdf"):
         raise UserError(f"{path}: found the ending {path.suffix!r}; expected .svg, .png or .pdf.")
-    if not path.parent.is_dir():
-        raise UserError(f"{path}: the folder {path.parent} does not exist; make it first.")
     if path.suffix.lower() == ".svg":
-        path.write_text(svg(drawing), encoding="utf-8")
+        write_file(path, svg(drawing).encode())
         return
-    from alexlab.describe.raster import save_with_matplotlib
+    from alexlab.describe.raster import raster
 
-    save_with_matplotlib(drawing, path)
+    write_file(path, raster(drawing, path.suffix.lower().removeprefix(".")))

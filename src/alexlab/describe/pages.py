@@ -1,10 +1,11 @@
 """A description, or any Table, as Markdown, CSV and HTML."""
 
-import csv
-from html import escape
-from io import StringIO
+from __future__ import annotations
 
-from alexlab.describe.description import Description
+import csv
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
 from alexlab.describe.tables import (
     Table,
     costs_table,
@@ -15,24 +16,10 @@ from alexlab.describe.tables import (
     workings_table,
 )
 from alexlab.describe.words import LEGEND, failure_lines, sentences
+from alexlab.templates import fill
 
-STYLE = """
-.alexlab { --ink: #1a1d21; --soft: #5d6670; --line: #d5dae0; --paper: #fff; --mark: #fff3c4; --bad: #b3261e;
-  font: 14px/1.45 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: var(--ink); background: var(--paper);
-  padding: 1em; overflow-x: auto; }
-@media (prefers-color-scheme: dark) { .alexlab { --ink: #e6e8eb; --soft: #9aa4af; --line: #3a424b; --paper: #15181c;
-  --mark: #4a3f12; --bad: #ff8a80; } }
-.alexlab table { border-collapse: collapse; margin: .4em 0 1.4em; font-variant-numeric: tabular-nums; }
-.alexlab caption { text-align: left; font-weight: 600; padding-bottom: .3em; }
-.alexlab th, .alexlab td { padding: .2em .9em .2em 0; text-align: left; vertical-align: top; white-space: pre-line; }
-.alexlab th { border-bottom: 1px solid var(--line); color: var(--soft); font-weight: 500; }
-.alexlab .n { text-align: right; }
-.alexlab tr.sum td { border-top: 1px solid var(--line); font-weight: 600; }
-.alexlab tr.differs td { background: var(--mark); }
-.alexlab p { max-width: 75ch; margin: .6em 0; }
-.alexlab .soft { color: var(--soft); }
-.alexlab .bad { color: var(--bad); }
-"""
+if TYPE_CHECKING:
+    from alexlab.describe.description import Description
 
 
 def _title(description: Description) -> str:
@@ -98,51 +85,23 @@ def table_csv(table: Table) -> str:
 
 
 def description_html(description: Description) -> str:
-    """The tables and words as one element with its own style: for a notebook, or inside a page."""
-    parts = [f"<h2>{escape(_title(description))}</h2>"]
-    if description.source:
-        parts.append(f'<p class="soft">{escape(description.source)}</p>')
-    parts.extend(table_html(table) for table in _tables(description))
-    parts.extend(f"<p>{escape(text)}</p>" for text in sentences(description))
-    if description.failure is not None:
-        failure = description.failure
-        parts.append(f'<h3 class="bad">Does not fit: {escape(failure.layer)} ({escape(failure.kind)})</h3>')
-        parts.extend(f"<p>{escape(label)}: {escape(text)}</p>" for label, text in failure_lines(failure))
-    parts.append(f'<p class="soft">{escape(LEGEND)}</p>')
-    return element(parts)
+    """Return the tables and words as one element with its own style: for a notebook, or inside a page."""
+    return fill("alexlab.describe", "description.html", **_facts(description))
 
 
-def element(parts: list[str]) -> str:
-    """`parts` of HTML as one element with its own style."""
-    return f'<div class="alexlab"><style>{STYLE}</style>\n' + "\n".join(parts) + "\n</div>"
+def description_page(description: Description) -> str:
+    """Return a whole HTML page of a description. It loads nothing from anywhere."""
+    facts = _facts(description)
+    return fill("alexlab.describe", "page.html", title=description.network, element="description.html", **facts)
 
 
-def table_html(table: Table, differing: frozenset[int] = frozenset()) -> str:
-    """A table; the rows whose numbers are in `differing` are marked."""
-
-    def cells(row: tuple[str, ...], tag: str) -> str:
-        made = []
-        for column, cell in zip(table.columns, row, strict=True):
-            align = ' class="n"' if column in table.right else ""
-            made.append(f"<{tag}{align}>{escape(cell)}</{tag}>")
-        return "".join(made)
-
-    body = []
-    for i, row in enumerate(table.rows):
-        last = table.summed and i == len(table.rows) - 1
-        style = ' class="sum"' if last else ' class="differs"' if i in differing else ""
-        body.append(f"<tr{style}>{cells(row, 'td')}</tr>")
-    return (
-        f"<table><caption>{escape(table.title)}</caption>\n"
-        f"<thead><tr>{cells(table.columns, 'th')}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody></table>"
-    )
-
-
-def page(title: str, body: str) -> str:
-    """A whole HTML page around one element. It loads nothing from anywhere."""
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<style>body { margin: 0 }</style>\n</head>\n'
-        f"<body>\n{body}\n</body>\n</html>\n"
-    )
+def _facts(description: Description) -> dict[str, Any]:
+    failure = description.failure
+    return {
+        "description": description,
+        "heading": _title(description),
+        "tables": _tables(description),
+        "sentences": sentences(description),
+        "failure_lines": failure_lines(failure) if failure else (),
+        "legend": LEGEND,
+    }

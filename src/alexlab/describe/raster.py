@@ -1,6 +1,6 @@
 """A drawing as PNG or PDF, through matplotlib."""
 
-from pathlib import Path
+from io import BytesIO
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -12,8 +12,8 @@ POINTS_PER_UNIT = 0.75
 """A unit of a drawing is a CSS pixel, 1/96 inch; matplotlib counts line widths and text in points, 1/72 inch."""
 
 
-def save_with_matplotlib(drawing: Drawing, path: Path) -> None:
-    """Write a drawing as .png (192 dots an inch, two pixels a unit) or .pdf."""
+def raster(drawing: Drawing, form: str) -> bytes:
+    """Return a drawing as "png" (192 dots an inch, two pixels a unit) or "pdf"."""
     figure = Figure(figsize=(drawing.width / 96, drawing.height / 96), facecolor=colour(drawing.theme, "paper"))
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -37,9 +37,11 @@ def save_with_matplotlib(drawing: Drawing, path: Path) -> None:
         else:
             _write(axes, shape, drawing.theme, order)
     metadata = {"Title": drawing.title}
-    if path.suffix.lower() == ".pdf":
+    if form == "pdf":
         metadata |= {"CreationDate": None}  # type: ignore[dict-item]  # the same drawing is the same file
-    figure.savefig(path, dpi=192, facecolor=figure.get_facecolor(), metadata=metadata)
+    content = BytesIO()
+    figure.savefig(content, format=form, dpi=192, facecolor=figure.get_facecolor(), metadata=metadata)
+    return content.getvalue()
 
 
 def _patch(shape: Polygon, theme: str, order: int) -> Patch:

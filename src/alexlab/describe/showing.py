@@ -8,7 +8,7 @@ from rich.console import Console
 
 from alexlab.describe.comparison import Comparison, print_comparison
 from alexlab.describe.description import Description
-from alexlab.describe.pages import description_csv, description_html, description_markdown, page, table_csv
+from alexlab.describe.pages import description_csv, description_markdown, description_page, table_csv
 from alexlab.describe.terminal import print_description
 
 
@@ -27,15 +27,11 @@ def description_json(description: Description) -> str:
     return json.dumps(description.to_dict(), indent=2) + "\n"
 
 
-def _page(description: Description) -> str:
-    return page(description.network, description_html(description))
-
-
 FORMS: dict[str, Callable[[Description], str]] = {
     "markdown": description_markdown,
     "json": description_json,
     "csv": description_csv,
-    "html": _page,
+    "html": description_page,
 }
 
 
@@ -48,7 +44,7 @@ def comparison_text(comparison: Comparison, form: str | None) -> str:
     if form == "csv":
         return table_csv(comparison.table())
     if form == "html":
-        return page(", ".join(comparison.networks), comparison._repr_html_())
+        return comparison.page()
     return _printed(lambda console: print_comparison(comparison, console))
 
 

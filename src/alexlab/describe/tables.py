@@ -1,9 +1,13 @@
 """The tables of a description as plain text cells, for every way of showing them."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from alexlab.describe.description import Description, Layer, Setting
+if TYPE_CHECKING:
+    from alexlab.describe.description import Description, Layer, Setting
 
 
 @dataclass(frozen=True)

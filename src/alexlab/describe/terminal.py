@@ -1,6 +1,9 @@
 """A description, or any Table, in the terminal: plain text that fits 80 columns, and uses more where there are more."""
 
+from __future__ import annotations
+
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -8,7 +11,6 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from alexlab.describe.description import Description
 from alexlab.describe.tables import (
     Table,
     costs_table,
@@ -18,6 +20,9 @@ from alexlab.describe.tables import (
     workings_table,
 )
 from alexlab.describe.words import LEGEND, failure_lines, sentences
+
+if TYPE_CHECKING:
+    from alexlab.describe.description import Description
 
 WIDE = 112
 """From this many columns on, the workings have columns of their own."""

@@ -1,9 +1,14 @@
 """What the numbers say, in sentences: where the parameters, the work and the memory sit."""
 
-from collections.abc import Callable, Iterable
+from __future__ import annotations
 
-from alexlab.describe.description import Description, Failure, Layer
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
 from alexlab.describe.tables import field_text, megabytes, percent
+
+if TYPE_CHECKING:
+    from alexlab.describe.description import Description, Failure, Layer
 
 MULTIPLY_ADD = (
     "A multiply-add is one product of a weight and a value, added to a sum: the one step of which convolutions and "

@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 TRAIN, WATCHED, INK, GRID = "#2a6f97", "#d1495b", "#222222", "#dddddd"
 
 
 def png(figure: Figure) -> bytes:
-    """The picture as a PNG file."""
+    """Return the picture as a PNG file. Its texts are shown as they are: a class's name between dollars is no formula."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, facecolor="white")
     return buffer.getvalue()

@@ -18,9 +18,10 @@ from alexlab.errors import UserError
 from alexlab.report import drawings
 from alexlab.report.figures import png
 from alexlab.report.inside import answers, convolutions, first_filters, last_hidden, nearest
-from alexlab.report.page import fill_page, inline
+from alexlab.report.page import inline
 from alexlab.runs.run import Run, read_picture
 from alexlab.speed.device import choose_device, exact
+from alexlab.templates import fill
 from alexlab.writing import write_file
 
 IMAGES, TOP, NEAREST = 8, 5, 6
@@ -89,7 +90,8 @@ def look(
         for section in sections:
             write_file(folder / section.file, section.data)
         shown = [(section, inline(section.data)) for section in sections]
-        write_file(folder / "look.html", fill_page("look.html", run=run, facts=run.facts, sections=shown).encode())
+        page = fill("alexlab.report", "look.html", run=run, facts=run.facts, sections=shown)
+        write_file(folder / "look.html", page.encode())
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error}).") from error
     return folder / "look.html"

@@ -3,15 +3,14 @@
 import base64
 import csv
 import io
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
 
 from alexlab.report import figures, sheets
 from alexlab.runs import folder as run_folder
 from alexlab.runs.parts import as_recorded
+from alexlab.templates import fill
 from alexlab.writing import write_file
 
 if TYPE_CHECKING:
@@ -51,7 +50,8 @@ def _mistakes(run: "Run") -> bytes:
 
 
 def _page(name: str, run: "Run", pictures: dict[str, bytes]) -> str:
-    return fill_page(
+    return fill(
+        "alexlab.report",
         name,
         run=run,
         recipe=run.recipe.model_dump(mode="json"),
@@ -64,18 +64,6 @@ def _page(name: str, run: "Run", pictures: dict[str, bytes]) -> str:
     )
 
 
-def fill_page(name: str, **values: Any) -> str:
-    """The page `name` of alexlab/report/pages with these values in it, everything escaped."""
-    return _pages().get_template(name).render(**values)
-
-
 def inline(data: bytes) -> str:
     """A PNG as the address of an image that lies in the page itself."""
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
-
-
-@cache
-def _pages() -> Environment:
-    return Environment(
-        loader=PackageLoader("alexlab.report", "pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
