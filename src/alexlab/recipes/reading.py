@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError, unknown
 from alexlab.recipes.schema import Recipe
 
@@ -49,6 +50,7 @@ def read_recipe(name: str) -> Recipe:
     """
     if not name.endswith(".toml"):
         return _parsed(preset_text(name), name)
+    check_regular(Path(name))
     try:
         with Path(name).open(encoding="utf-8") as file:
             text = file.read(LONGEST + 1)

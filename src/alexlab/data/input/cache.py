@@ -52,7 +52,7 @@ def default_budget() -> int:
 
 
 def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([kMGT]?)B?", text.strip())
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?) *([kMGT]?)B?", text.strip())
     if not found:
         raise UserError(f"ALEXLAB_CACHE is {text!r}; expected a size such as 100GB, 500MB, or 0 for no cache on disk.")
     return int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))

@@ -22,6 +22,7 @@ from alexlab.data.shards.index import FORMAT, INDEX, KIND, SPLITS, Index, Shard,
 from alexlab.data.shards.remote import Fetching, Opened
 from alexlab.data.sources.files import Files
 from alexlab.data.sources.folder import IMAGE_ENDINGS, SPLIT_FOLDERS, Splits
+from alexlab.data.sources.regular import READING, check_regular
 from alexlab.data.sources.tar import tar_members
 from alexlab.errors import UserError
 
@@ -54,6 +55,7 @@ def read_shards(where: str) -> tuple[Splits, Index]:
 
 
 def _written_index(root: Path) -> Index:
+    check_regular(root / INDEX)
     try:
         data = (root / INDEX).read_bytes()
     except OSError as error:
@@ -81,6 +83,7 @@ def _fetched_index(address: str) -> Index:
 def _check_present(root: Path, index: Index) -> None:
     problems = []
     for shard in index.shards:
+        check_regular(root / shard.name)
         try:
             size = (root / shard.name).stat().st_size
         except OSError:
@@ -179,7 +182,9 @@ def _splits(index: Index, files: Files, near: bool) -> Splits:
 
 def _looked_through(root: Path) -> Index:
     """An index of tars that have none, as the webdataset library writes them: key.jpg (or another image) and key.cls."""
-    tars = sorted(path for path in root.glob("*.tar") if path.is_file()) if root.is_dir() else []
+    tars = sorted(root.glob("*.tar")) if root.is_dir() else []
+    for path in tars:
+        check_regular(path)
     if not tars:
         raise UserError(
             f"{root}: found neither {INDEX} nor shards (*.tar); expected a folder that `alexlab pack` made."
@@ -224,7 +229,7 @@ def _looked_through(root: Path) -> Index:
 def _samples(path: Path) -> list[tuple[str, str, int, int]]:
     """Of each image in a tar: its name, what its .cls says, where it begins, its bytes."""
     try:
-        file = os.open(path, os.O_RDONLY)
+        file = os.open(path, READING)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
     try:

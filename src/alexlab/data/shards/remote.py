@@ -19,6 +19,7 @@ from alexlab.data.catalogue import File
 from alexlab.data.input.cache import default_budget
 from alexlab.data.shards.index import Shard
 from alexlab.data.shards.order import WINDOW
+from alexlab.data.sources.regular import READING
 from alexlab.errors import UserError
 
 AT_ONCE = 4  # shards fetched at a time
@@ -33,7 +34,7 @@ class Opened:
     """A file that is open for `os.pread` as long as this object lives, and that no process deletes from the cache meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        self.file = os.open(path, os.O_RDONLY)
+        self.file = os.open(path, READING)
         weakref.finalize(self, os.close, self.file)
         with suppress(OSError):  # a file system without locks
             fcntl.flock(self.file, fcntl.LOCK_SH)

@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import shutil
+import stat
 import tempfile
 import weakref
 import zlib
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from alexlab.data.sources.regular import READING, check_regular, not_regular, regular_files
 from alexlab.data.sources.tar import damaged, tar_members
 from alexlab.errors import UserError
 
@@ -65,20 +67,14 @@ def open_files(path: Path) -> Files:
         return _folder(path)
     if path.is_file() and is_archive(path):
         return _archive(path)
+    check_regular(path)
     if path.exists():
         raise UserError(f"{path}: found a file; expected a folder or an archive ({', '.join(ARCHIVES)}).")
     raise UserError(f"{path}: no such folder or archive.")
 
 
 def _folder(root: Path) -> Files:
-    names, folders = [], set()
-    for where, below, files in os.walk(root, followlinks=True):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        relative = Path(where).relative_to(root)
-        if relative.parts:
-            folders.add(relative.as_posix())
-        names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
-
+    names, folders = regular_files(root)
     return in_folder(root, tuple(sorted(names)), frozenset(folders))
 
 
@@ -89,9 +85,11 @@ def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = froz
 
     def read(name: str) -> bytes:
         try:
-            file = os.open(start + name, os.O_RDONLY)  # four calls of the system; a file object takes more
+            file = os.open(start + name, READING)  # four calls of the system; a file object takes more
             try:
                 facts = os.fstat(file)
+                if not stat.S_ISREG(facts.st_mode):
+                    raise not_regular(root / name, facts.st_mode)
                 data = os.read(file, facts.st_size)
                 while len(data) < facts.st_size and (more := os.read(file, facts.st_size - len(data))):
                     data += more  # some network file systems give a part

@@ -7,6 +7,7 @@ import numpy as np
 
 from alexlab.data.images import FileImages, Shape, Split
 from alexlab.data.sources.files import Files, in_folder, open_files
+from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
@@ -18,6 +19,8 @@ SPLIT_FOLDERS = {
     "validation": "val",
     "test": "test",
 }
+
+LONGEST_LABEL = 255  # characters, as of a folder's name
 
 Splits = dict[str, Split]
 """Some of "train", "val" and "test"; or "all" where the source does not divide its images."""
@@ -110,6 +113,7 @@ def read_list(path: Path) -> tuple[Splits, tuple[str, ...]]:
     Raises:
         UserError: a column or a file is missing, a row is incomplete, or there are fewer than two classes.
     """
+    check_regular(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -126,6 +130,11 @@ def read_list(path: Path) -> tuple[Splits, tuple[str, ...]]:
     for line, row in enumerate(rows, start=2):
         if not row["path"] or not row["label"]:
             raise UserError(f"{path}: line {line} lacks its path or its label.")
+        if len(row["label"]) > LONGEST_LABEL:
+            raise UserError(
+                f"{path}: line {line} has a label of {len(row['label']):,} characters; expected {LONGEST_LABEL} at most."
+            )
+        check_regular(path.parent / row["path"])
         if not _is_file(path.parent / row["path"]):
             raise UserError(
                 f"{path}: line {line} names {row['path'][:200]!r}, which is not in {path.parent.resolve()}."

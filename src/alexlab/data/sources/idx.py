@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError
 
 UNSIGNED_BYTE = 0x08
@@ -24,6 +25,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     Raises:
         UserError: not an IDX file, the other kind of IDX file, or one whose length disagrees with its header.
     """
+    check_regular(path)
     try:
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"

@@ -24,6 +24,7 @@ from alexlab.data.images import FileImages, Split
 from alexlab.data.sources.files import ARCHIVES, Files, open_files
 from alexlab.errors import UserError
 
+NUMBER = re.compile(r"[0-9]{1,9}")
 WNID = re.compile(r"n\d{8}")
 VAL_IMAGE = re.compile(r"ILSVRC2012_val_(\d{8})\.jpe?g", re.IGNORECASE)
 TRAIN_FOLDERS, VAL_FOLDERS = ("train", "ILSVRC2012_img_train"), ("val", "ILSVRC2012_img_val", "validation")
@@ -223,9 +224,9 @@ def _official(files: Files, where: dict[str, str], images: int) -> dict[int, str
     labels = {}
     lines = _text(files, where[GROUND_TRUTH]).split()
     for number, line in enumerate(lines, start=1):
-        if not line.isdecimal() or int(line) not in wnid_of:
+        if not NUMBER.fullmatch(line) or int(line) not in wnid_of:
             raise _Problem(
-                f"{line!r} in line {number} of {where[GROUND_TRUTH]}",
+                f"{line[:60]!r} in line {number} of {where[GROUND_TRUTH]}",
                 f"expected an ILSVRC2012_ID, 1 to {len(wnid_of):,}.",
             )
         labels[number] = wnid_of[int(line)]
@@ -236,7 +237,7 @@ def _ids(files: Files, where: dict[str, str]) -> dict[int, str]:
     """WordNet id of each ILSVRC2012_ID."""
     if MAP in where:
         rows = [line.split() for line in _text(files, where[MAP]).splitlines() if line.strip()]
-        if any(len(row) < 2 or not row[1].isdecimal() for row in rows):
+        if any(len(row) < 2 or not NUMBER.fullmatch(row[1]) for row in rows):
             raise _Problem(where[MAP], "expected lines of a WordNet id, its number and a name.")
         found = {int(row[1]): row[0] for row in rows}
     elif META in where:

@@ -10,9 +10,9 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from alexlab.data.sources.regular import MOST_FILES
 from alexlab.errors import UserError
 
-MOST_FILES = 4_000_000  # three times ImageNet's challenge
 LONGEST_NAME = 4096
 BLOCK = 512
 NUMBER = rb"[0-7]{6}[0-7 ][ \x00]"

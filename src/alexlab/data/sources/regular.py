@@ -1,0 +1,81 @@
+"""Regular files alone: a pipe would be waited for without end, a device read without end."""
+
+import os
+import stat
+from pathlib import Path
+
+from alexlab.errors import UserError
+
+MOST_FILES = 4_000_000  # three times ImageNet's challenge
+MOST_FOLDERS = 1_000_000  # links can make any number of a few
+
+KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+# Opening a pipe that nobody writes to does not wait then; to regular files it makes no difference.
+READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def check_regular(path: Path) -> None:
+    """Raise UserError where something else than a regular file, or a link to one, lies at `path`; say nothing where nothing lies there."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # whoever opens it says what is wrong
+        return
+    if not stat.S_ISREG(mode):
+        raise not_regular(path, mode)
+
+
+def not_regular(path: Path | str, mode: int | None) -> UserError:
+    """Return what is said of `path`, whose mode is None for a link that leads nowhere."""
+    kind = "a link to nothing" if mode is None else KINDS.get(stat.S_IFMT(mode), "something else")
+    return UserError(f"{path}: found {kind}; expected a regular file. Remove or replace it.")
+
+
+def regular_files(root: Path) -> tuple[list[str], set[str]]:
+    """Return the files and the folders below the folder `root`, as relative POSIX paths. Links are followed, hidden names left out.
+
+    Raises:
+        UserError: something there is neither a file nor a folder, or a link leads back to a folder that it lies in, or a folder
+            cannot be read.
+    """
+    names: list[str] = []
+    folders: set[str] = set()
+    waiting: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]  # each with the folders that it lies in
+    try:
+        while waiting:
+            below, above = waiting.pop()
+            facts = os.stat(f"{root}{os.sep}{below}")  # noqa: PTH116  # a Path for each folder takes longer
+            itself = (facts.st_dev, facts.st_ino)
+            if itself in above:
+                raise UserError(f"{root}/{below}: found a link back to a folder that it lies in; remove it.")
+            with os.scandir(f"{root}{os.sep}{below}") as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir():
+                        folders.add(below + entry.name)
+                        waiting.append((f"{below}{entry.name}/", (*above, itself)))
+                    elif entry.is_file():
+                        names.append(below + entry.name)
+                    else:
+                        raise not_regular(f"{root}/{below}{entry.name}", _mode(entry))
+            if len(folders) > MOST_FOLDERS or len(names) > MOST_FILES:
+                raise UserError(
+                    f"{root}: more than {MOST_FOLDERS:,} folders or {MOST_FILES:,} files; refused. Do links lead in circles there?"
+                )
+    except OSError as error:
+        raise UserError(f"{error.filename or root}: cannot be read ({error.strerror or error}).") from error
+    return names, folders
+
+
+def _mode(entry: os.DirEntry[str]) -> int | None:
+    try:
+        return entry.stat().st_mode
+    except FileNotFoundError:
+        return None
