@@ -1,14 +1,16 @@
 """The command: targets, formats, exit codes, bad input, and the limits of the process that imports a network."""
 
 import json
+import os
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from alexlab.check import check_target, targets
+from alexlab.check import check_target, isolated, targets
 from alexlab.check.rules import RULES
 from alexlab.cli.check import check
 from alexlab.errors import UserError
@@ -127,8 +129,11 @@ def test_a_run(alexlab):
         ("import subprocess; subprocess.run(['touch', 'made'])", "does not let"),
         ("import nothing_of_that_name", "nothing_of_that_name"),
         ("def f(:", "SyntaxError"),
-        ("import sys; sys.exit(4)", "exit code 4"),
+        ("import sys; sys.exit(4)", r"net\.py:1: .*exit code 4"),
         ("import os; os._exit(5)", "exit code 5"),
+        ("import argparse; p = argparse.ArgumentParser(); p.add_argument('x'); p.parse_args()", r"net\.py:1: .*code 2"),
+        ("raise GeneratorExit('x')", r"net\.py:1: .*GeneratorExit: x"),
+        ("raise KeyboardInterrupt", r"net\.py:1: .*KeyboardInterrupt"),
     ],
 )
 def test_limits(top, words, monkeypatch):
@@ -138,6 +143,70 @@ def test_limits(top, words, monkeypatch):
     with pytest.raises(UserError, match=words):
         check_target("net.py:Net", (1, 28, 28))
     assert not Path("made").exists() and time.monotonic() - start < 40
+
+
+@pytest.mark.parametrize(
+    "top",
+    [
+        "import argparse; argparse.ArgumentParser().parse_args()",
+        "import os, tempfile; os.chdir(tempfile.mkdtemp())",
+        "torch_off = __import__('torch').set_grad_enabled(False)",
+        "import sys; sys.argv.clear()",
+    ],
+)
+def test_what_a_module_changes_at_import_is_set_back(top):
+    Path("net.py").write_text(top + "\n" + NETWORK, encoding="utf-8")
+    checked = check_target("net.py:Net", (1, 28, 28), 10)
+    assert [finding.rule for finding in checked.findings] == ["nothing-between"] and checked.unseen == ()
+
+
+def test_more_findings_than_a_pipe_holds():
+    Path("net.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        pairs = [(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)) for _ in range(130)]\n"
+        "        super().__init__(*[layer for pair in pairs for layer in pair], nn.Flatten(), nn.Linear(64, 10))\n",
+        encoding="utf-8",
+    )
+    findings = check_target("net.py:Net", (1, 8, 8), 10).findings
+    assert len([f for f in findings if f.rule == "bias-before-norm"]) == 130
+
+
+@pytest.mark.parametrize(
+    "place, allowed",
+    [
+        ("{scratch}/x", True),
+        ("{scratch}/inside/../x", True),
+        ("{scratch}/../x", False),
+        ("{scratch}/../../x", False),
+        ("{scratch}def/x", False),
+        ("{scratch}/out/x", False),
+        ("/dev/null", True),
+        ("/dev/nullx", False),
+        ("/dev/shm/../x", False),
+    ],
+)
+def test_writing_is_held_to_real_places(place, allowed, tmp_path):
+    scratch = tmp_path / "abc"
+    scratch.mkdir()
+    (scratch / "out").symlink_to(tmp_path)
+    guard, path = isolated._guard(scratch), place.format(scratch=scratch)
+    events = [("open", (path, "w", os.O_WRONLY | os.O_CREAT)), ("os.mkdir", (path, 511, -1)),
+              ("os.rename", (f"{scratch}/y", path, -1, -1)), ("os.symlink", ("y", path, -1))]  # fmt: skip
+    for event in events:
+        with nullcontext() if allowed else pytest.raises(PermissionError, match="does not let"):
+            guard(*event)
+
+
+def test_a_link_out_may_be_removed_and_not_written_through(tmp_path):
+    scratch = tmp_path / "abc"
+    scratch.mkdir()
+    (scratch / "link").symlink_to(tmp_path / "outside")
+    guard = isolated._guard(scratch)
+    guard("os.remove", (str(scratch / "link"), -1))
+    with pytest.raises(PermissionError, match="outside"):
+        guard("open", (str(scratch / "link"), "w", os.O_WRONLY))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ protection from code that means harm.
 import json
 import os
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +23,15 @@ MEMORY = 4 * 2**30
 """Bytes of address space beyond what PyTorch takes: 16 times AlexNet's weights."""
 LARGEST_WRITE = 64 * 2**20
 
-_CHANGES = {
-    "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.chown", "os.link", "os.symlink",
-    "shutil.rmtree", "shutil.move", "shutil.copyfile",
+_CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
+    "os.remove": ((0, 1),), "os.rename": ((0, 2), (1, 3)), "os.rmdir": ((0, 1),), "os.mkdir": ((0, 2),),
+    "os.truncate": ((0, None),), "os.chmod": ((0, 2),), "os.chown": ((0, 3),), "os.link": ((1, 3),),
+    "os.symlink": ((1, 2),), "shutil.rmtree": ((0, 1),), "shutil.move": ((0, None), (1, None)),
+    "shutil.copyfile": ((1, None),),
 }  # fmt: skip
+"""What changes the disk, which of its arguments name the place, and which the open folder that this is relative to."""
+_THROUGH_LINKS = {"open", "os.truncate", "os.chmod", "os.chown", "shutil.copyfile"}
+"""What changes the file that a link leads to; the others change the link."""
 _STARTS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect"}
 
 
@@ -58,35 +65,49 @@ def _address_space() -> int:
 
 def _guard(scratch: Path) -> Callable[[str, tuple[Any, ...]], None]:
     """An audit hook that refuses to write outside of `scratch`, to start programs and to open connections."""
-    allowed = (str(scratch), "/dev/null", "/dev/shm")
+    allowed = tuple(Path(os.path.realpath(each)) for each in (scratch, "/dev/null", "/dev/shm"))
 
     def guard(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             path, _mode, flags = arguments
             writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
             if writes and isinstance(path, str | bytes | os.PathLike):
-                _refuse(os.fsdecode(path), allowed)
-        elif event in _CHANGES and arguments and isinstance(arguments[0], str | bytes):
-            _refuse(os.fsdecode(arguments[0]), allowed)
+                _refuse(_place(path, event), allowed)
+        elif event in _CHANGES:
+            for index, folder in _CHANGES[event]:
+                if isinstance(arguments[index], str | bytes | os.PathLike):
+                    within = arguments[folder] if folder is not None and folder < len(arguments) else -1
+                    _refuse(_place(arguments[index], event, within), allowed)
         elif event in _STARTS:
             raise PermissionError(f"the check does not let the code that it runs do this: {event}")
 
     return guard
 
 
-def _refuse(path: str, allowed: tuple[str, ...]) -> None:
-    full = str(Path(path).absolute())
-    if not full.startswith(allowed):
-        raise PermissionError(f"the check does not let the code that it runs write {full}")
+def _place(path: str | bytes | os.PathLike[Any], event: str, folder: Any = -1) -> Path:
+    """The real path that `event` changes, without links and `..`; `folder` is the number of an open folder, or -1."""
+    given = os.fsdecode(path)
+    opened = Path(f"/proc/self/fd/{folder}")
+    if isinstance(folder, int) and folder >= 0 and opened.exists():
+        given = str(opened.readlink() / given)
+    if event in _THROUGH_LINKS:
+        return Path(os.path.realpath(given))
+    parent, name = os.path.split(given.rstrip("/"))
+    return Path(os.path.realpath(given)) if name in ("", ".", "..") else Path(os.path.realpath(parent), name)
+
+
+def _refuse(path: Path, allowed: tuple[Path, ...]) -> None:
+    if not any(path.is_relative_to(each) for each in allowed):
+        raise PermissionError(f"the check does not let the code that it runs write {path}")
 
 
 def main() -> None:
-    """Read what is asked from the standard input, and write the answer to the file descriptor that is named."""
-    writer, scratch = int(sys.argv[1]), Path(sys.argv[2])
+    """Read what is asked from the standard input, and leave the answer as a file in the scratch folder that is named."""
+    scratch = Path(sys.argv[1])
     asked = json.load(sys.stdin)
     import torch  # before the guard: it may probe the machine with programs of its own
 
-    from alexlab.check.targets import as_answer
+    from alexlab.check.targets import ANSWER, as_answer
     from alexlab.errors import UserError
 
     _limit()
@@ -94,6 +115,7 @@ def main() -> None:
     target = asked["target"]
     file = target if asked.get("script") else target.rpartition(":")[0]
     sys.path.insert(0, str(Path(file).parent.absolute()))
+    sys.argv = [file]
     answer: dict[str, Any]
     try:
         answer = as_answer(_checked(asked, _guard(scratch)))
@@ -101,12 +123,11 @@ def main() -> None:
         answer = {"error": str(error)}
     except MemoryError:
         answer = {"error": f"{target}: it asked for more memory than the limit of the check, and was stopped."}
-    except SystemExit as error:
-        answer = {"error": f"{target}: importing it ended the process (exit code {error.code}); is it a script?"}
     except RecursionError:
         answer = {"error": f"{target}: importing or building it recurses without end."}
-    with os.fdopen(writer, "w", encoding="utf-8") as pipe:
-        json.dump(answer, pipe)
+    part = scratch / f"{ANSWER}.part"  # whole or not there at all
+    part.write_text(json.dumps(answer), encoding="utf-8")
+    part.replace(scratch / ANSWER)
     sys.stdout.flush()
     os._exit(0)  # threads that the module left behind do not hold the answer up
 
@@ -122,7 +143,8 @@ def _checked(asked: dict[str, Any], guard: Callable[[str, tuple[Any, ...]], None
     from alexlab.networks.building import build
 
     def anew() -> "nn.Module":
-        return build(asked["target"], classes=asked["classes"], input=shape)
+        with _undisturbed(asked["target"]):
+            return build(asked["target"], classes=asked["classes"], input=shape)
 
     sys.addaudithook(guard)
     with loads() as loaded:
@@ -131,6 +153,42 @@ def _checked(asked: dict[str, Any], guard: Callable[[str, tuple[Any, ...]], None
     return check_network(
         network, shape, asked["classes"], asked["loss"], seconds, fresh=not loaded, again=None if loaded else anew
     )
+
+
+@contextmanager
+def _undisturbed(target: str) -> Iterator[None]:
+    """Give back the folder, the arguments and the recording of gradients as they were before somebody's code ran.
+
+    What that code raises to end the process ends its import, and is told with its line.
+    """
+    import torch
+
+    from alexlab.errors import UserError
+
+    folder, arguments, recorded = Path.cwd(), list(sys.argv), torch.is_grad_enabled()
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        what = f"ended the process (exit code {error.code}); is it a script?" if isinstance(error, SystemExit) else ""
+        raise UserError(
+            f"{_line_of(error, target)}: importing or building it {what or f'ended with {type(error).__name__}: {error}.'}"
+        ) from None
+    finally:
+        os.chdir(folder)
+        sys.argv[:] = arguments
+        torch.set_grad_enabled(recorded)
+
+
+def _line_of(error: BaseException, target: str) -> str:
+    """The last line of the user's own file on the way to `error`; the target where there is none."""
+    file = target.rpartition(":")[0]
+    own = os.path.realpath(file)
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if os.path.realpath(frame.filename) == own
+    ]
+    return f"{file}:{lines[-1]}" if lines else target
 
 
 if __name__ == "__main__":

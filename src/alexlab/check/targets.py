@@ -18,6 +18,8 @@ from alexlab.errors import UserError
 if TYPE_CHECKING:
     from torch import nn
 
+ANSWER = "answer.json"
+"""The file, in the scratch folder, in which the other process leaves its answer."""
 LONGEST = 60
 """Seconds of wall-clock that importing, building and looking at one's own network may take, and a script that is run."""
 
@@ -127,9 +129,11 @@ def check_own(
 
 
 def _isolated(target: str, **more: Any) -> Checked:
-    """Have another process look at `target`, with limits on time, memory and writing (`alexlab.check.isolated`)."""
+    """Have another process look at `target`, with limits on time, memory and writing (`alexlab.check.isolated`).
+
+    It leaves its answer in a file: of a pipe that is only read at the end, 64 KiB would hold it up.
+    """
     asked = json.dumps({"target": target, **more})
-    reader, writer = os.pipe()
     with tempfile.TemporaryDirectory(prefix="alexlab-check-") as scratch:
         environment = {**os.environ, "TMPDIR": scratch, "MPLCONFIGDIR": scratch, "PYTHONDONTWRITEBYTECODE": "1",
                        "MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": ""}  # fmt: skip
@@ -137,21 +141,19 @@ def _isolated(target: str, **more: Any) -> Checked:
             filter(None, [str(Path(__file__).parents[2]), environment.get("PYTHONPATH")])
         )
         process = subprocess.Popen(
-            [sys.executable, "-m", "alexlab.check.isolated", str(writer), scratch],
+            [sys.executable, "-m", "alexlab.check.isolated", scratch],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            pass_fds=(writer,),
             env=environment,
             start_new_session=True,
             text=True,
+            errors="replace",
         )
-        os.close(writer)
         try:
             _, errors = process.communicate(asked, timeout=LONGEST)
         except subprocess.TimeoutExpired:
             _end(process)
-            os.close(reader)
             if more.get("script"):
                 raise UserError(
                     f"{target}: it ran longer than {LONGEST} s without a training step and was stopped. Without --run "
@@ -161,25 +163,24 @@ def _isolated(target: str, **more: Any) -> Checked:
                 f"{target}: importing and building it took longer than {LONGEST} s and was stopped. Keep training and "
                 "downloads out of the module's top level (under `if __name__ == '__main__':`)."
             ) from None
-        with os.fdopen(reader, encoding="utf-8") as pipe:
-            answer = pipe.read()
-    if not answer:
-        raise UserError(f"{target}: {_death(process.returncode, errors)}")
-    return _checked(target, json.loads(answer))
+        answer = Path(scratch, ANSWER)
+        if not answer.is_file():
+            raise UserError(f"{target}: {_death(process.returncode, errors)}")
+        return _checked(target, json.loads(answer.read_text(encoding="utf-8")))
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
     """End the process and what it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
+    except (ProcessLookupError, AttributeError):  # Windows has no groups of processes
         process.kill()
     process.communicate()
 
 
 def _death(code: int, errors: str) -> str:
     last = errors.strip().splitlines()[-1] if errors.strip() else ""
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+    if code < 0 and signal.Signals(-code).name in ("SIGXCPU", "SIGKILL"):
         return "it used more time or memory than the limits of the check, and was stopped."
     if "MemoryError" in last or "can't allocate memory" in last or "bad_alloc" in errors:
         return "it asked for more memory than the limit of the check, and was stopped."
