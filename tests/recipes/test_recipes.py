@@ -1,9 +1,12 @@
 """Recipes: every preset reads, says what its source says, and mistakes are named with the nearest right word."""
 
+import math
+from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alexlab.data.images import Dataset
@@ -67,6 +70,15 @@ def test_quick_explains_every_key() -> None:
         ({"input": [1, 2]}, "does not fit"),
         ({"hold_out": 1}, "less than 1"),
         ({"momentum": 1.0}, "less than 1"),
+        ({"batch": 10**58}, "batch = 1000.* does not fit; expected: less than or equal to 10000000"),
+        ({"batch": 10**5000}, "batch = a int too large to be shown does not fit"),
+        ({"epochs": 10**58}, "less than or equal to 1000000"),
+        ({"epochs": 1e308}, "less than or equal to 1000000"),
+        ({"rate": 1e308}, "less than or equal to"),
+        ({"std": [1e-320]}, "greater than or equal to"),
+        ({"seed": 2**63}, "less than"),
+        ({"pretrained": "\0"}, r"pretrained = '\\x00' does not fit; expected: text without the character NUL"),
+        ({"network": "a" * 5000}, "at most 4096 characters"),
     ],
 )
 def test_values_that_do_not_fit(values: dict[str, object], says: str) -> None:
@@ -78,11 +90,11 @@ def test_files_of_the_users(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('network = "lenet5"\nrate = 0.5\n')
     assert read_recipe(str(tmp_path / "mine.toml")).rate == 0.5
     (tmp_path / "bad.toml").write_text("rate = = 1")
-    (tmp_path / "key.toml").write_text("lr = 1")
+    (tmp_path / "key.toml").write_text("rat = 1")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     for name, says in (
         ("bad", "not TOML"),
-        ("key", "unknown key 'lr'"),
+        ("key", "unknown key 'rat'"),
         ("binary", "cannot be read"),
         ("no", "cannot be"),
     ):
@@ -90,6 +102,72 @@ def test_files_of_the_users(tmp_path: Path) -> None:
             read_recipe(str(tmp_path / f"{name}.toml"))
     with pytest.raises(UserError, match="unknown recipe 'textbook-lenett': did you mean 'textbook-lenet'"):
         read_recipe("textbook-lenett")
+
+
+def test_the_rate_is_called_lr_too(tmp_path: Path) -> None:
+    """As PyTorch's optimisers call it: in a file, beside --set, and in Python; a run keeps it as `rate`."""
+    (tmp_path / "mine.toml").write_text("lr = 0.5")
+    assert read_recipe(str(tmp_path / "mine.toml")).rate == 0.5
+    assert overridden(read_recipe("quick"), dict([parse_setting("lr=0.25")])).rate == 0.25
+    assert Recipe(lr=0.125).rate == 0.125  # type: ignore[call-arg]
+    assert "lr" not in overridden(read_recipe("quick"), {"lr": 1}).model_dump()
+    (tmp_path / "both.toml").write_text("lr = 0.5\nrate = 0.5")
+    with pytest.raises(UserError, match=r"both.toml: both lr and rate are given"):
+        read_recipe(str(tmp_path / "both.toml"))
+    with pytest.raises(UserError, match="--set: both lr and rate are given"):
+        overridden(read_recipe("quick"), {"lr": 1, "rate": 1})
+    with pytest.raises(UserError, match="both lr and rate are given"):
+        Recipe(lr=1, rate=1)  # type: ignore[call-arg]
+    with pytest.raises(UserError, match="lr = 'fast'|rate = 'fast' does not fit"):
+        overridden(read_recipe("quick"), {"lr": "fast"})
+
+
+def test_the_presets_are_the_files_of_their_folder() -> None:
+    folder = Path(str(files("alexlab.recipes"))) / "presets"
+    assert list(PRESETS) == sorted(path.stem for path in folder.glob("*.toml"))
+
+
+NUMBERS = st.one_of(
+    st.integers(),
+    st.floats(),
+    st.sampled_from([10**58, -(10**58), 10**5000, 2**63, 2**31, 1e308, 5e-324, float("nan"), float("inf"), -0.0, True]),
+)
+TEXTS = st.one_of(st.text(), st.sampled_from(["\0", "\x1b[2J", "\ud800", "../../x", "a" * 100_000, "1" * 5000]))
+ANYTHING = st.recursive(
+    NUMBERS | TEXTS | st.none() | st.dates() | st.sampled_from(["network", "dataset", "auto", "image"]),
+    lambda each: st.lists(each, max_size=4) | st.dictionaries(st.text(max_size=3), each, max_size=2),
+    max_leaves=5,
+)
+DIGITS = open_dataset("digits")
+
+
+@pytest.mark.timeout(120)
+@settings(deadline=2000, max_examples=300)
+@given(st.dictionaries(st.sampled_from([*Recipe.model_fields, "lr"]), ANYTHING, min_size=1, max_size=3))
+def test_any_value_of_any_key_is_read_or_refused(values: dict[str, object]) -> None:
+    with suppress(UserError):
+        recipe = overridden(read_recipe("quick"), {"network": "lenet5", **values})
+        preparation(overridden(resolved(recipe, DIGITS), {"mean": (), "std": ()}))
+
+
+@settings(deadline=2000)
+@given(st.sampled_from(list(Recipe.model_fields)), NUMBERS)
+def test_a_number_that_is_read_is_one_that_this_machine_has(key: str, number: float) -> None:
+    try:
+        read = getattr(overridden(read_recipe("quick"), {key: number}), key)
+    except UserError:
+        return
+    assert isinstance(read, tuple) or (math.isfinite(read) and abs(read) < 2**63), read
+
+
+def test_what_does_not_fit_into_memory_is_said_before_anything_is_made() -> None:
+    recipe = overridden(read_recipe("quick"), {"network": "lenet5"})
+    with pytest.raises(UserError, match="store = 3 x 4096 x 4096 is more than 32 times as wide or high as the input"):
+        resolved(overridden(recipe, {"store": [3, 4096, 4096]}), DIGITS)
+    large = {"store": [3, 4096, 4096], "input": [3, 4096, 4096], "batch": 10_000}
+    with pytest.raises(UserError, match=r"batches of 1,500 images, .* take 1,510.0 GB"):
+        resolved(overridden(recipe, large), DIGITS)
+    assert resolved(overridden(recipe, {**large, "batch": 1}), DIGITS).store == (3, 4096, 4096)
 
 
 @given(st.text(max_size=30))

@@ -10,36 +10,21 @@ from pydantic import ValidationError
 
 from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError, unknown
-from alexlab.recipes.schema import Recipe
+from alexlab.recipes.schema import Recipe, renamed
 
-PRESETS = (
-    "quick",
-    "digits",
-    "textbook-lenet",
-    "textbook-alexnet",
-    "tutorial-lenet-mnist",
-    "tutorial-lenet-fashion",
-    "tutorial-alexnet8",
-    "alexnet-2012",
-    "alexnet-paper",
-    "torchvision-alexnet",
-    "caffe-alexnet",
-    "fast-alexnet",
-    "best-alexnet",
-    "fast-alexnet8",
-    "fast-lenet",
-    "fast-lenet5",
-    "fast-photographs",
-)
+_FOLDER = files("alexlab.recipes") / "presets"
+PRESETS = tuple(sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml")))
+"""Names of the recipes that come with alexlab: of the files in presets/."""
 
 LONGEST = 100_000  # characters of a recipe
+LONGEST_SHOWN = 80  # characters of a value in an error
 
 
 def preset_text(name: str) -> str:
     """The TOML text of a preset. Raises UserError with the nearest name where there is none."""
     if name not in PRESETS:
         raise unknown("recipe", name, [*PRESETS, "FILE.toml"], "alexlab recipes")
-    return files("alexlab.recipes").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
+    return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def read_recipe(name: str) -> Recipe:
@@ -70,7 +55,7 @@ def _parsed(text: str, where: str) -> Recipe:
 
 def overridden(recipe: Recipe, values: Mapping[str, Any], where: str = "--set") -> Recipe:
     """The recipe with some values replaced. Raises UserError as `read_recipe` does."""
-    return _validated({**recipe.model_dump(), **values}, where)
+    return _validated({**recipe.model_dump(), **_renamed(values, where)}, where)
 
 
 def parse_setting(setting: str) -> tuple[str, Any]:
@@ -85,20 +70,38 @@ def parse_setting(setting: str) -> tuple[str, Any]:
     return key.strip(), parsed
 
 
+def _renamed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    try:
+        return renamed(values)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
 def _validated(values: Mapping[str, Any], where: str) -> Recipe:
+    values = _renamed(values, where)
     for key in values:
         if key not in Recipe.model_fields:
-            raise UserError(f"{where}: {unknown('key', key, Recipe.model_fields, 'alexlab recipes show quick')}")
+            raise UserError(
+                f"{where}: {unknown('key', str(key)[:100], Recipe.model_fields, 'alexlab recipes show quick')}"
+            )
     try:
-        return Recipe.model_validate(dict(values))
+        return Recipe.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
         expected = "; or ".join(
             dict.fromkeys(_expected(each["msg"]) for each in error.errors() if each["loc"][0] == key)
         )
-        raise UserError(f"{where}: {key} = {values[key]!r} does not fit; expected: {expected}.") from None
+        raise UserError(f"{where}: {key} = {_shown(values[key])} does not fit; expected: {expected}.") from None
 
 
 def _expected(message: str) -> str:
     return message.removeprefix("Input should be ").removeprefix("a valid ")
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # of more digits, or lists in lists, than Python writes
+        return f"a {type(value).__name__} too large to be shown"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

@@ -1,9 +1,11 @@
 """From a recipe as written to one that leaves nothing to the network or the dataset."""
 
+from math import prod
 from pathlib import Path
 
 from alexlab.data.images import Dataset, Shape
 from alexlab.data.input.colour import PixelStatistics
+from alexlab.data.input.store import memory_budget
 from alexlab.data.input.transform import AUGMENTATIONS, Preparation
 from alexlab.data.opening import native_shape
 from alexlab.errors import UserError, unknown
@@ -12,12 +14,19 @@ from alexlab.networks.catalogue import find
 from alexlab.recipes.reading import overridden
 from alexlab.recipes.schema import Recipe
 
+MOST_TIMES = 32  # that an image is stored wider or higher than the network sees it
+HELD = 4  # batches at once, at least: that which is computed on, and those that are made ahead
+FLOAT32 = 4  # bytes
 
-def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
-    """The recipe with every value filled in, except `mean` and `std` where they are to be measured (`data.statistics`).
+
+def resolved(recipe: Recipe, dataset: Dataset, processes: int = 1) -> Recipe:
+    """Return the recipe with every value filled in, except `mean` and `std` where they are to be measured (`data.statistics`).
+
+    Args:
+        processes: that a batch is divided among.
 
     Raises:
-        UserError: values that contradict each other, the network or the dataset.
+        UserError: values that contradict each other, the network or the dataset, or that this machine cannot hold.
     """
     classes = len(dataset.classes) if recipe.classes == "dataset" else recipe.classes
     if classes != len(dataset.classes):
@@ -38,6 +47,7 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
         )
     input = _input(recipe, dataset)
     store = _store(recipe, dataset, input)
+    _check_size(-(-min(recipe.batch, len(dataset.train)) // processes), store, input)
     fit = recipe.fit
     if fit == "network":
         fit = "crop" if is_own(recipe.network) else find(recipe.network).fit  # type: ignore[assignment]
@@ -90,6 +100,22 @@ def _store(recipe: Recipe, dataset: Dataset, input: Shape) -> Shape:
         return input[0], recipe.store, recipe.store
     native = native_shape(dataset)
     return (input[0], *native[1:]) if native else input
+
+
+def _check_size(batch: int, store: Shape, input: Shape) -> None:
+    """Raise UserError where images are stored far larger than they are seen, or the batches do not fit into the machine's memory."""
+    stored, seen = (" x ".join(map(str, shape)) for shape in (store, input))
+    if any(side > MOST_TIMES * wanted for side, wanted in zip(store[1:], input[1:], strict=True)):
+        raise UserError(
+            f"store = {stored} is more than {MOST_TIMES} times as wide or high as the input, {seen}: every pass over the images "
+            "would take accordingly long. Set store smaller."
+        )
+    needed, there = HELD * batch * (prod(store) + FLOAT32 * prod(input)), 2 * memory_budget()
+    if needed > there:
+        raise UserError(
+            f"batches of {batch:,} images, stored as {stored} for an input of {seen}, take {needed / 1e9:,.1f} GB, as {HELD} are held at "
+            f"once; this machine has {there / 1e9:,.1f} GB of memory. Set batch, store or input smaller."
+        )
 
 
 def _check_augment(augment: tuple[str, ...], view: str, store: Shape, input: Shape) -> None:

@@ -4,24 +4,46 @@ A recipe as written may leave values to the network ("network") or the dataset (
 holds numbers (see `alexlab.recipes.resolving`).
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-Words = tuple[str, ...]
-Shape = tuple[
-    Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)]
-]
+from alexlab.errors import UserError
+
+ALSO = {"lr": "rate"}
+"""Other words for keys, as PyTorch's optimisers have them."""
+
+LARGEST = 1e30  # of a number: float32, in which weights are, ends eight powers of ten above
+SMALLEST = 1e-30  # of one that is divided by
+MOST = 1_000_000  # of epochs, of classes
+MOST_IMAGES = 10_000_000  # of a batch
+LONGEST_TEXT = 4096  # characters, as of a path
+MOST_VALUES = 4096  # as of channels
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise PydanticCustomError("nul", "text without the character NUL")
+    return text
+
+
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
+Words = Annotated[tuple[Text, ...], Field(max_length=MOST_VALUES)]
 Side = Annotated[int, Field(ge=1, le=4096)]
+Shape = tuple[Side, Side, Side]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
+Divisor = Annotated[float, Field(ge=SMALLEST, le=LARGEST, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
 Epochs = Annotated[
     int | float,
-    Field(gt=0, allow_inf_nan=False),
+    Field(gt=0, le=MOST, allow_inf_nan=False),
     AfterValidator(lambda given: int(given) if given == int(given) else given),
 ]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Recipe(BaseModel):
@@ -30,11 +52,11 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
     # what is trained on what
-    network: str = ""
-    dataset: str = ""
-    classes: Literal["dataset"] | Annotated[int, Field(ge=2)] = "dataset"
-    initialisation: str = "network"
-    pretrained: str = ""
+    network: Text = ""
+    dataset: Text = ""
+    classes: Literal["dataset"] | Annotated[int, Field(ge=2, le=MOST)] = "dataset"
+    initialisation: Text = "network"
+    pretrained: Text = ""
     freeze: bool = False
 
     # from an image to the network's input
@@ -45,8 +67,8 @@ class Recipe(BaseModel):
     fit: Literal["network", "stretch", "crop", "pad"] = "network"
     view: Literal["resize", "centre"] = "resize"
     pixels: Literal["0-1", "0-255"] = "0-1"
-    mean: Literal["dataset", "image"] | tuple[Finite, ...] = ()
-    std: Literal["dataset"] | tuple[Positive, ...] = ()
+    mean: Literal["dataset", "image"] | Annotated[tuple[Finite, ...], Field(max_length=MOST_VALUES)] = ()
+    std: Literal["dataset"] | Annotated[tuple[Divisor, ...], Field(max_length=MOST_VALUES)] = ()
     augment: Literal["dataset"] | Words = ()
 
     # the update
@@ -58,7 +80,7 @@ class Recipe(BaseModel):
     weight_decay: NotNegative = 0.0
     clip: NotNegative = 0.0
     schedule: Literal["constant", "linear", "cosine", "steps", "plateau", "as-it-ran"] = "constant"
-    drop_every: Annotated[int, Field(ge=0)] = 0
+    drop_every: Count = 0
     warmup: Fraction = 0.0
     label_smoothing: Fraction = 0.0
     dropout: Literal["network"] | Fraction = "network"
@@ -66,10 +88,23 @@ class Recipe(BaseModel):
 
     # how long, and what is kept
     epochs: Epochs = 10
-    batch: Annotated[int, Field(ge=1)] = 128
+    batch: Annotated[int, Field(ge=1, le=MOST_IMAGES)] = 128
     watch: Literal["test", "validation"] = "validation"
     hold_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
     select: Literal["best", "last"] = "best"
-    patience: Annotated[int, Field(ge=0)] = 0
+    patience: Count = 0
     on_nan: Literal["stop", "rollback"] = "stop"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, values: Any) -> Any:
+        return renamed(values) if isinstance(values, dict) else values
+
+
+def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a recipe by its own keys. Raises UserError where one is given by two words."""
+    for word, key in ALSO.items():
+        if word in values and key in values:
+            raise UserError(f"both {word} and {key} are given, which are one; leave one of them out.")
+    return {ALSO.get(key, key): value for key, value in values.items()}

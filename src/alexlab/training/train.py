@@ -204,7 +204,7 @@ def _train(
         check_installed()
     at = Path(before.facts["found"]) if before and not data_dir else None
     dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, at=at, progress=watcher.preparing)
-    recipe = resolved(recipe, dataset)
+    recipe = resolved(recipe, dataset, processes.count)
     parts = parts_of(dataset, recipe)
     check_same(recipe, parts, processes, parallel)
     multiplied = recipe.precision == "float32" or processes.sums(multiplies_bfloat16(chosen)) == [processes.count]
