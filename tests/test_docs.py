@@ -35,6 +35,22 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_of_the_project_that_is_named_exists(page: Path) -> None:
+    """Written from the root, from the package, or from the page's own folder; a folder and a name, as a bare `train.py` is the reader's."""
+    places = (ROOT, ROOT / "src/alexlab", page.parent)
+    for name in re.findall(
+        r"`([a-z_][\w./-]*/[\w.-]+\.(?:py|md|sh|jsonl?|yaml|toml))\b", page.read_text(encoding="utf-8")
+    ):
+        assert "NAME" in name or any((place / name).exists() for place in places), f"{page.name} names {name}"
+
+
+def test_the_decisions_index_lists_every_page_once() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(page.name for page in folder.glob("*.md") if page.name != "README.md")
+
+
 def test_the_two_readmes_are_equal_in_what_they_show() -> None:
     english, chinese = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md"))
     assert commands(english) == commands(chinese)

@@ -75,7 +75,7 @@ def try_out(
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Threads that wait for each other make small networks many times slower on a busy machine (docs/decisions.md)."""
+    """Threads that wait for each other make small networks many times slower on a busy machine (docs/decisions/threads.md)."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -22,7 +22,7 @@ def settle() -> None:
 
     A training frees and takes the same hundreds of megabytes at each update. glibc gives them back to the system, which clears
     every page again: 10 to 25 % of the time of AlexNet's update. OpenMP's threads spin while they wait; where another process
-    has one of the cores, each waits for one that cannot run. docs/decisions.md has the measurements.
+    has one of the cores, each waits for one that cannot run. docs/decisions/threads.md has the measurements.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if sys.platform == "linux":
