@@ -196,7 +196,7 @@ def test_networks_of_the_users_that_do_not_fit() -> None:
     Path("moved.py").rename("mine.py")
     with pytest.raises(UserError, match=r"makes \(2, 12\) of two images; expected logits of shape \(2, 10\)"):
         training.train(**{**SHORT, "network": "mine.py:wide"})
-    with pytest.raises(UserError, match="does not take an input of 1x8x8 .*65"):
+    with pytest.raises(UserError, match="an input of 1x8x8 failed with .*65"):
         training.train(**{**SHORT, "network": "mine.py:deep"})
 
 

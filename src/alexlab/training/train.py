@@ -22,6 +22,7 @@ from alexlab.errors import UserError
 from alexlab.networks.building import build, layout, own_code
 from alexlab.networks.layers.dropout import set_dropout
 from alexlab.networks.layers.growing import take_smaller
+from alexlab.networks.trial import try_network
 from alexlab.parallel.data_parallel import check_parts
 from alexlab.parallel.processes import WAIT, Ended, Processes, joined
 from alexlab.parallel.strategies import Way, check_way
@@ -49,6 +50,7 @@ from alexlab.speed.threads import multiplications, threads_for
 from alexlab.training.callbacks import Quiet, Watcher
 from alexlab.training.interruption import interruption
 from alexlab.training.loop import Loop
+from alexlab.training.optimisers.making import make_optimiser
 from alexlab.training.seeds import seed_for
 from alexlab.training.tensorboard import check_installed, with_events
 from alexlab.weights.pretrained import freeze_all_but_head, load_pretrained
@@ -288,20 +290,7 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
         set_dropout(network, recipe.dropout)
     if recipe.freeze:
         freeze_all_but_head(network)
-    network.eval()
-    shown = "x".join(map(str, input))
-    try:
-        with torch.inference_mode():
-            logits = network(torch.zeros(2, *input))
-    except Exception as error:
-        raise UserError(
-            f"{recipe.network}: does not take an input of {shown} ({type(error).__name__}: {error})."
-        ) from error
-    if not isinstance(logits, torch.Tensor) or logits.shape != (2, classes):
-        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise UserError(
-            f"{recipe.network}: makes {got} of two images; expected logits of shape (2, {classes}), one a class."
-        )
+    try_network(network, recipe.network, classes, input, partial(make_optimiser, recipe=recipe))
     if recipe.small_side:
         take_smaller(network, input, recipe.small_side)
     placed: nn.Module = network.to(device, memory_format=layout(recipe.network))  # type: ignore[call-overload]  # which the stubs do not know
