@@ -41,6 +41,8 @@ def made(name: str) -> tuple[nn.Module, tuple[int, int, int], int]:
         return network, (3, 67, 67), 5
     if name == "small":
         return small_tower_free(5), (3, 16, 16), 5
+    if name.startswith("lenet"):
+        return build(name), (1, 28, 28), 10
     image = (3, 32, 32) if name == "alexnet8" else (3, 67, 67) if name == "alexnet-caffe" else (3, 96, 96)
     return build(name, 5, image), image, 5
 

@@ -18,6 +18,8 @@ TWO: list[Case] = [
     ("small", "hybrid", "sgd", True, 8),
     ("small", "hybrid", "adam", False, 7),
     ("small", "hybrid", "sgd-2012", False, 8),
+    ("lenet-relu", "hybrid", "adam", False, 7),
+    ("lenet5", "hybrid", "sgd", False, 8),
 ]
 FOUR: list[Case] = [("small", "hybrid", "adam", True, 8)]
 

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from alexlab.errors import UserError
-from alexlab.parallel.strategies import HYBRID, TOWERS, check_way
+from alexlab.networks.catalogue import NETWORKS
+from alexlab.parallel.strategies.fitting import check_fits, hidden_units
 
 Alexlab = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -60,8 +61,15 @@ def test_a_run_goes_on_in_another_way(alexlab: Alexlab, network: str, way: str) 
     [
         ("towers", "lenet-relu", 2, "networks that have: alexnet-paper, alexnet-2012"),
         ("towers", "alexnet-2012", 3, "expected 2 (--processes 2"),
-        ("towers", "own.py:Network", 2, "own.py:Network has not two towers"),
-        ("hybrid", "alexnet-paper", 2, "networks that have: alexnet-textbook, alexnet-227"),
+        ("towers", "own.py:Network", 2, "own.py:Network is not of the catalogue"),
+        (
+            "hybrid",
+            "alexnet-paper",
+            2,
+            "networks that have: lenet5, lenet-relu, lenet-sigmoid-max, alexnet-textbook, alexnet-227",
+        ),
+        ("hybrid", "mlp", 2, "mlp has not convolutions and after them"),
+        ("hybrid", "lenet-relu", 8, "cannot divide lenet-relu's 84 hidden units"),
         ("hybrid", "alexnet-textbook", 1, "1 process cannot divide"),
         ("hybrid", "alexnet-227", 16, "cannot divide alexnet-227's 1,000 hidden units"),
         ("towers", "alexnet-2021", 2, "did you mean 'alexnet-2012'"),
@@ -69,15 +77,17 @@ def test_a_run_goes_on_in_another_way(alexlab: Alexlab, network: str, way: str) 
 )
 def test_a_way_that_does_not_fit(way: str, network: str, processes: int, said: str) -> None:
     with pytest.raises(UserError) as error:
-        check_way(way, network, processes)  # type: ignore[arg-type]
+        check_fits(way, network, processes)  # type: ignore[arg-type]
     assert said in str(error.value)
 
 
 def test_what_fits() -> None:
-    for network in TOWERS:
-        check_way("towers", network, 2)
-    for network in HYBRID:
-        check_way("hybrid", network, 2)
+    for network in ("alexnet-paper", "alexnet-2012"):
+        check_fits("towers", network, 2)
+    fits = {network.name for network in NETWORKS if hidden_units(network.name)}
+    assert {network.name for network in NETWORKS} - fits == {"mlp", "alexnet-paper", "alexnet-2012"}
+    for name in fits:
+        check_fits("hybrid", name, 2)
 
 
 def test_the_command_line_says_it(alexlab: Alexlab) -> None:

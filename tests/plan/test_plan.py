@@ -1,7 +1,7 @@
 """`alexlab plan`: its arithmetic against counts, and what it says."""
 
 import json
-from math import inf
+from math import inf, nan
 
 import pytest
 from click.testing import CliRunner
@@ -56,7 +56,7 @@ def test_more_is_not_less() -> None:
     slow, fast = plan("alexnet-torchvision", 64, Link(1e9, 1e-3)), plan("alexnet-torchvision", 64, Link(1e11, 1e-5))
     for a, b in zip(slow.rows, fast.rows, strict=True):
         assert all(a.ways[way].seconds >= b.ways[way].seconds for way in a.ways)
-    alone = plan("alexnet-torchvision", 1, Link(inf, 0.0)).rows
+    alone = plan("alexnet-torchvision", 1, Link(1e18, 0.0)).rows
     assert len(alone) == 1 and alone[0].ways["data"].sent == 0
 
 
@@ -75,8 +75,8 @@ def test_the_command() -> None:
     assert found["rows"][1]["best"] == "towers"  # 244 MB of gradients take two seconds
 
 
-def test_a_network_without_fully_connected_layers_of_alexnet_is_data_parallel() -> None:
-    found = plan("lenet-relu", 2, Link(1e9, 1e-4))
+def test_a_network_without_convolutions_is_data_parallel() -> None:
+    found = plan("mlp", 2, Link(1e9, 1e-4))
     assert set(found.rows[1].ways) == {"data"}
 
 
@@ -103,3 +103,32 @@ def test_latency() -> None:
 def test_too_many(devices: int, batch: int | None, said: str) -> None:
     with pytest.raises(UserError, match=said):
         plan("alexnet-torchvision", devices, Link(1e9, 1e-4), batch)
+
+
+@pytest.mark.parametrize(
+    "wrong", [("bandwidth", inf), ("bandwidth", nan), ("latency", nan), ("images a second", nan), ("batch", 10**400)]
+)
+def test_numbers_that_no_machine_has(wrong: tuple[str, float]) -> None:
+    what, value = wrong
+    link = Link(value if what == "bandwidth" else 1e9, value if what == "latency" else 1e-4)
+    rest = {"images a second": {"images_per_second": value}, "batch": {"batch": value}}.get(what, {})
+    with pytest.raises(UserError, match=what):
+        plan("lenet5", 2, link, **rest)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--images-per-second", "nan"),
+        ("--images-per-second", "inf"),
+        ("--images-per-second", "1e-320"),
+        ("--bandwidth", "9" * 400 + "Gbit/s"),
+        ("--bandwidth", "nanGbit/s"),
+        ("--latency", "9" * 400 + "s"),
+        ("--batch", "9" * 400),
+    ],
+)
+def test_a_plan_prints_no_nan(wrong: tuple[str, str]) -> None:
+    done = CliRunner().invoke(command, ["lenet5", "--devices", "2", "--bandwidth", "1Gbit/s", "--json", *wrong])
+    assert done.exit_code != 0 and isinstance(done.exception, UserError | SystemExit)
+    assert "NaN" not in done.stdout and "Infinity" not in done.stdout

@@ -180,6 +180,9 @@ def test_pretrained_weights_are_shown_images_as_they_were_trained(
 ) -> None:
     """Not by the dataset's mean and deviation; what the user says stands."""
     monkeypatch.chdir(tmp_path)
+    digest = hashlib.sha256(torchvision_weights.read_bytes()).hexdigest()
+    file = File(torchvision_weights.name, None, f"sha256:{digest[:8]}", "http://127.0.0.1:9/")
+    monkeypatch.setitem(weights.PUBLISHED, "torchvision", file)
     write_photographs(Path("photos"), each=6)
     how = {"network": "alexnet-torchvision", "dataset": "folder:photos", "pretrained": str(torchvision_weights)}
     how |= {"freeze": True, "steps": 1, "batch": 4, "device": "cpu"}

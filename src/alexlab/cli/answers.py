@@ -1,13 +1,13 @@
 """How predictions are printed: a table, CSV, or a JSON line each."""
 
 import csv
-import json
 import sys
 from collections.abc import Callable
 
 import click
 
 from alexlab.inference.prediction import Prediction
+from alexlab.valid_json import to_json
 
 
 def printer(how: str) -> Callable[[Prediction], None]:
@@ -18,7 +18,7 @@ def printer(how: str) -> Callable[[Prediction], None]:
 
 
 def _as_json(prediction: Prediction) -> None:
-    click.echo(json.dumps(prediction.facts(), ensure_ascii=False))
+    click.echo(to_json(prediction.facts(), ascii=False))
 
 
 def _as_csv(prediction: Prediction) -> None:

@@ -16,10 +16,9 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
     """List the datasets: images, classes, size, and where each was found or how to get it."""
     if ctx.invoked_subcommand:
         return
-    import json
-
     from alexlab.data.catalogue import DATASETS
     from alexlab.data.opening import locate
+    from alexlab.valid_json import to_json
 
     facts = []
     for entry in DATASETS:
@@ -38,7 +37,7 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
             }
         )
     if as_json:
-        click.echo(json.dumps(facts, indent=1))
+        click.echo(to_json(facts, indent=1))
         return
     from alexlab.cli.tables import print_table
 

@@ -16,10 +16,10 @@ def doctor(runs: tuple[Path, ...], data_dir: Path | None, as_json: bool) -> None
 
     Every file of the RUNS (by default of all below runs/) is read and held against its checksum.
     """
-    import json
     import sys
 
     from alexlab.runs.doctor import examine
+    from alexlab.valid_json import to_json
 
     bad = False
     findings = []
@@ -31,5 +31,5 @@ def doctor(runs: tuple[Path, ...], data_dir: Path | None, as_json: bool) -> None
             if finding.advice:
                 click.echo(f"   -> {finding.advice}")
     if as_json:
-        click.echo(json.dumps(findings, indent=1))
+        click.echo(to_json(findings, indent=1))
     sys.exit(1 if bad else 0)

@@ -26,18 +26,18 @@ def evaluate(
 
     Several RUNS are measured together, as the mean of their probabilities.
     """
-    import json
     from functools import partial
 
     from alexlab.cli.progress import Shown
     from alexlab.runs.run import Run, evaluate_together
+    from alexlab.valid_json import to_json
 
     opened = [Run(run) for run in runs]
     with Shown() as watcher:
         progress = partial(watcher.preparing, "evaluating")
         facts = evaluate_together(opened, on, device, data_dir, int(views) if views else None, progress).facts()
     if as_json:
-        click.echo(json.dumps(facts))
+        click.echo(to_json(facts))
         return
     click.echo(f"{facts['on']}: {facts['images']:,} images")
     click.echo(f"top-1 {facts['top1']:.4f}  top-5 {facts['top5']:.4f}  loss {facts['loss']:.4f}")

@@ -13,12 +13,12 @@ def networks(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand:
         return
     import dataclasses
-    import json
 
     from alexlab.networks.catalogue import NETWORKS
+    from alexlab.valid_json import to_json
 
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(network) for network in NETWORKS], indent=1))
+        click.echo(to_json([dataclasses.asdict(network) for network in NETWORKS], indent=1))
         return
     from alexlab.cli.tables import print_table
 

@@ -1,8 +1,22 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the kinds of their values."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+class Finite(click.FloatRange):
+    """A finite number within bounds. click's own range lets nan through everywhere, and infinity where a bound is missing."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = click.FLOAT.convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        bounded: float = super().convert(number, param, ctx)
+        return bounded
+
 
 device = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 data_dir = click.option(

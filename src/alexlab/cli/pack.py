@@ -39,17 +39,16 @@ def pack(
     alexlab train NETWORK https://HOST/FOLDER
     alexlab train NETWORK s3://BUCKET/FOLDER
     """
-    import json
-
     from alexlab.cli.progress import Shown
     from alexlab.data.shards.packing import pack
+    from alexlab.valid_json import to_json
 
     with Shown() as watcher:
         index = pack(dataset, out, data_dir, megabytes, images, processes, watcher.preparing)
     splits = {split: sum(s.images for s in index.of_split(split)) for split in {s.split for s in index.shards}}
     if as_json:
         facts = {"out": str(out), "images": index.images, "bytes": index.bytes, "shards": len(index.shards)}
-        click.echo(json.dumps({**facts, "splits": splits, "classes": list(index.classes)}))
+        click.echo(to_json({**facts, "splits": splits, "classes": list(index.classes)}))
         return
     parts = ", ".join(f"{images:,} {split}" for split, images in sorted(splits.items()))
     click.echo(f"{out}: {index.title}, {parts} images in {len(index.shards):,} shards, {index.bytes / 1e6:,.1f} MB")

@@ -11,11 +11,13 @@ from alexlab.cli import options
 @click.option("--bandwidth", required=True, metavar="10Gbit/s", help="Of the link of each device, in each direction.")
 @click.option("--latency", default="0.1ms", show_default=True, help="Of the link, one way.")
 @click.option(
-    "--batch", type=click.IntRange(1), help="Images of an update, over all devices; by default 128 for each device."
+    "--batch",
+    type=click.IntRange(1, 10**9),
+    help="Images of an update, over all devices; by default 128 for each device.",
 )
 @click.option(
     "--images-per-second",
-    type=click.FloatRange(0, min_open=True),
+    type=options.Finite(0, min_open=True),
     help="What one device alone trains, as `alexlab train` shows it at a batch of 128; by default a core of an AMD EPYC.",
 )
 @options.as_json
@@ -32,20 +34,19 @@ def plan(
 
     The ways are those of `alexlab train --parallel`: data, towers, hybrid. docs/parallel.md has the model and its error.
     """
-    import json
-
     from alexlab.cli.tables import print_table
-    from alexlab.parallel.strategies import WAYS
+    from alexlab.parallel.strategies import STRATEGIES
     from alexlab.plan import planning
     from alexlab.plan.model import Link
     from alexlab.plan.units import bits_per_second, seconds
+    from alexlab.valid_json import to_json
 
     link = Link(bits_per_second(bandwidth), seconds(latency))
     found = planning.plan(network, devices, link, batch, images_per_second)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=1))
+        click.echo(to_json(found.to_dict(), indent=1))
         return
-    ways = [way for way in WAYS if any(way in row.ways for row in found.rows)]
+    ways = [way for way in STRATEGIES if any(way in row.ways for row in found.rows)]
     heads = ["devices", "batch", *(f"{way}, s (MB)" for way in ways), "wins", "images/s"]
     rows = []
     for row in found.rows:

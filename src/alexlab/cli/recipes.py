@@ -12,16 +12,15 @@ def recipes(ctx: click.Context, as_json: bool) -> None:
     """List the recipes."""
     if ctx.invoked_subcommand:
         return
-    import json
-
     from alexlab.recipes import PRESETS, preset_text, read_recipe
+    from alexlab.valid_json import to_json
 
     facts = []
     for name in PRESETS:
         about = preset_text(name).partition("\n")[0].removeprefix(f"# {name}: ")
         facts.append({"name": name, "about": about, **read_recipe(name).model_dump(mode="json")})
     if as_json:
-        click.echo(json.dumps(facts, indent=1))
+        click.echo(to_json(facts, indent=1))
         return
     from alexlab.cli.tables import print_table
 

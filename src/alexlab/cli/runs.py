@@ -12,16 +12,15 @@ from alexlab.cli import options
 @options.as_json
 def runs(folder: Path, as_json: bool) -> None:
     """List the runs below FOLDER (runs/), the newest first: their state and best figures."""
-    import json
-
     from alexlab.errors import UserError
     from alexlab.runs.listing import list_runs
+    from alexlab.valid_json import to_json
 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; `alexlab train` makes runs below runs/.")
     found = list_runs(folder)
     if as_json:
-        click.echo(json.dumps([run.facts() for run in found], indent=1))
+        click.echo(to_json([run.facts() for run in found], indent=1))
         return
     from alexlab.cli.tables import print_table
 

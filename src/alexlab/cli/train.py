@@ -12,7 +12,7 @@ from alexlab.cli import options
 @click.argument("network", required=False)
 @click.argument("dataset", required=False)
 @click.option("--recipe", default="quick", show_default=True, help="A name of `alexlab recipes`, or a TOML file.")
-@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Instead of the recipe's; 0.5 is half of one.")
+@click.option("--epochs", type=options.Finite(0, min_open=True), help="Instead of the recipe's; 0.5 is half of one.")
 @click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe; repeatable."
@@ -20,7 +20,7 @@ from alexlab.cli import options
 @click.option(
     "--pretrained",
     metavar="FILE",
-    help="Weights to start from, or torchvision for its published ones; a head of other classes starts anew.",
+    help="Weights to start from: a file, a run, or torchvision for its published ones; a head of other classes starts anew.",
 )
 @click.option("--classes", type=click.IntRange(2), help="How many classes the dataset must have; others are refused.")
 @click.option("--freeze", is_flag=True, help="Train the head alone.")
@@ -35,7 +35,7 @@ from alexlab.cli import options
 )
 @click.option(
     "--checkpoint-every",
-    type=click.FloatRange(0, min_open=True),
+    type=options.Finite(0, min_open=True),
     default=5,
     show_default=True,
     metavar="MINUTES",
@@ -45,7 +45,10 @@ from alexlab.cli import options
     "--on-nan", type=click.Choice(["stop", "rollback"]), help="Instead of the recipe's: what numbers that go wrong do."
 )
 @click.option(
-    "--memory", type=click.FloatRange(0), metavar="GIB", help="For decoded images; by default half of the machine's."
+    "--memory",
+    type=options.Finite(0, 2**30),
+    metavar="GIB",
+    help="For decoded images; by default half of the machine's.",
 )
 @click.option(
     "--processes",
@@ -63,7 +66,7 @@ from alexlab.cli import options
 )
 @click.option(
     "--wait",
-    type=click.FloatRange(1),
+    type=options.Finite(1, 10**6),
     default=300,
     show_default=True,
     metavar="SECONDS",
@@ -102,7 +105,6 @@ def train(
 
     A recipe that names its network and dataset needs neither: alexlab train --recipe textbook-lenet
     """
-    import json
     import os
     import sys
 
@@ -113,6 +115,7 @@ def train(
     from alexlab.errors import UserError
     from alexlab.parallel.launching import check_processes, launch
     from alexlab.recipes.reading import parse_setting
+    from alexlab.valid_json import to_json
 
     if processes and "RANK" in os.environ:
         check_processes(processes)
@@ -146,7 +149,7 @@ def train(
             run = api.train(recipe=recipe, out=out, carry_on=carry_on, **how, **values, watcher=watcher)
     result = run.result
     if as_json:
-        click.echo(json.dumps({"run": str(run.folder), **result}))
+        click.echo(to_json({"run": str(run.folder), **result}))
     else:
         _say(run, result)
     if result["state"] == "interrupted":

@@ -13,7 +13,7 @@ from alexlab.networks.alexnet_2012 import TwoTowers
 from alexlab.parallel.division import local
 from alexlab.parallel.hybrid import divide_hybrid
 from alexlab.parallel.processes import Processes
-from alexlab.parallel.strategies import Way
+from alexlab.parallel.strategies import StrategyName
 from alexlab.parallel.towers import divide_towers
 from alexlab.recipes.schema import Recipe
 from alexlab.runs.checkpoint import State, Weights
@@ -29,7 +29,9 @@ class Divided:
         whole: the whole network's tensors, without their values.
     """
 
-    def __init__(self, whole: nn.Module, way: Way, recipe: Recipe, evaluated: int, processes: Processes) -> None:
+    def __init__(
+        self, whole: nn.Module, way: StrategyName, recipe: Recipe, evaluated: int, processes: Processes
+    ) -> None:
         """Divide `whole`, of which every process has made the same one; evaluation takes batches of `evaluated` images."""
         self.whole = {name: tensor.to("meta") for name, tensor in whole.state_dict().items()}
         self._parameters = _names(whole, make_optimiser(whole, recipe))

@@ -29,7 +29,7 @@ def divide_hybrid(network: nn.Module, rows: int, evaluated: int | None = None) -
     whoever else) has averaged those of the convolutions.
 
     Args:
-        network: convolutions, then linear layers with nothing but ReLU and dropout in between, one of `ways.HYBRID`.
+        network: convolutions, then linear layers with nothing but ReLU and dropout in between (`hidden_units`).
         rows: the most images that a process ever gives in training. Where it gives fewer, zeros fill up, and their logits are cut off.
         evaluated: the same in evaluation; by default `rows`.
     """

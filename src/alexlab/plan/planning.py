@@ -6,7 +6,8 @@ from typing import Any
 from alexlab.describe.describing import describe
 from alexlab.describe.description import Description
 from alexlab.errors import UserError
-from alexlab.parallel.strategies import WAYS, Way, check_way
+from alexlab.parallel.strategies import STRATEGIES, StrategyName
+from alexlab.parallel.strategies.fitting import check_fits
 from alexlab.plan.model import Device, Link, times
 from alexlab.plan.work import share
 
@@ -32,8 +33,8 @@ class Row:
 
     devices: int
     batch: int
-    ways: dict[Way, Prediction]
-    best: Way
+    ways: dict[StrategyName, Prediction]
+    best: StrategyName
 
     @property
     def images_per_second(self) -> float:
@@ -68,12 +69,13 @@ def plan(
         images_per_second: what one device alone trains, with 128 images a step; by default a core of the machine of the measurements.
 
     Raises:
-        UserError: no such network, or more devices than 1,024 or than images.
+        UserError: no such network, more devices than 1,024 or than images, or a number beyond what machines have.
     """
     if not 1 <= devices <= MOST_DEVICES:
         raise UserError(f"{devices:,} devices: expected 1 to {MOST_DEVICES:,}, for which the model was made.")
     if batch is not None and batch < devices:
         raise UserError(f"a batch of {batch:,} images for {devices:,} devices: expected one or more for each.")
+    _check_bounds(link, batch, images_per_second)
     description = describe(network)
     if description.failure is not None:
         raise UserError(f"{network}: its shapes do not fit; `alexlab describe {network}` says where.")
@@ -87,24 +89,39 @@ def plan(
     return Plan(network, device, link, rows)
 
 
+def _check_bounds(link: Link, batch: int | None, images_per_second: float | None) -> None:
+    """Raise UserError where a number is not finite, or so large or small that the times would not be."""
+    given = {
+        "bandwidth, in bits a second": (link.bits_per_second, 1.0, 1e18),
+        "latency, in seconds": (link.latency, 0.0, 1e6),
+        "images a second": (images_per_second, 1e-6, 1e12),
+        "batch, in images": (batch, 1, 10**9),
+    }
+    for what, (value, least, most) in given.items():
+        if value is not None and not least <= value <= most:  # nan is not, either
+            raise UserError(f"{what}: found {str(value)[:20]}; expected {least:g} to {most:g}.")
+
+
 def _row(network: str, description: Description, devices: int, batch: int, device: Device, link: Link) -> Row:
     ways = {
         way: _predicted(description, way, devices, batch, device, link)
-        for way in WAYS
+        for way in STRATEGIES
         if way == "data" or (devices > 1 and _fits(way, network, devices))
     }
     return Row(devices, batch, ways, min(ways, key=lambda way: ways[way].seconds))
 
 
-def _predicted(description: Description, way: Way, devices: int, batch: int, device: Device, link: Link) -> Prediction:
+def _predicted(
+    description: Description, way: StrategyName, devices: int, batch: int, device: Device, link: Link
+) -> Prediction:
     part = share(description, way, devices, batch)
     taken = times(part, devices, device, link)
     return Prediction(taken.step, taken.exchange, 0.0 if devices == 1 else part.sent(devices))
 
 
-def _fits(way: Way, network: str, devices: int) -> bool:
+def _fits(way: StrategyName, network: str, devices: int) -> bool:
     try:
-        check_way(way, network, devices)
+        check_fits(way, network, devices)
     except UserError:
         return False
     return True

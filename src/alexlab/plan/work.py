@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from alexlab.describe.description import Description, Layer
 from alexlab.parallel.costs import SENT
-from alexlab.parallel.strategies import Way
+from alexlab.parallel.strategies import StrategyName
 
 VALUE = 4  # bytes of a float32
 FIRST_BUCKET, BUCKET = 2**20, 25 * 2**20
@@ -41,11 +41,11 @@ class Share:
         return sum(exchange.sent(devices) for exchange in (*self.gradients, *self.blocking))
 
 
-def share(description: Description, way: Way, devices: int, batch: int) -> Share:
+def share(description: Description, way: StrategyName, devices: int, batch: int) -> Share:
     """The share of one of `devices` processes in an update of `batch` images.
 
     Args:
-        description: of a network that has this way (`parallel.ways.check_way`).
+        description: of a network that has this way (`parallel.strategies.fitting.check_fits`).
     """
     convolutions = [layer for layer in description.layers if layer.role == "convolution"]
     linear = [layer for layer in description.layers if layer.role == "linear"]

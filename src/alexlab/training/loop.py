@@ -19,7 +19,7 @@ from alexlab.networks.building import layout
 from alexlab.parallel.data_parallel import evaluated_in_parts, in_parallel, over_all, share_of_loss
 from alexlab.parallel.divided import Divided
 from alexlab.parallel.processes import Processes
-from alexlab.parallel.strategies import Way
+from alexlab.parallel.strategies import StrategyName
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import checkpoint
 from alexlab.runs.checkpoint import Standing, Sums
@@ -58,7 +58,7 @@ class Loop:
     steps_wanted: int | None = None
     checkpoint_every: float = 300.0  # seconds
     processes: Processes = field(default_factory=Processes)
-    way: Way = "data"  # in which several processes divide the work
+    way: StrategyName = "data"  # in which several processes divide the work
     standing: Standing = field(default_factory=Standing)
     last_evaluation: Evaluation | None = None
 

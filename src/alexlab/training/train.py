@@ -25,7 +25,8 @@ from alexlab.networks.layers.growing import take_smaller
 from alexlab.networks.trial import try_network
 from alexlab.parallel.data_parallel import check_parts
 from alexlab.parallel.processes import WAIT, Ended, Processes, joined
-from alexlab.parallel.strategies import Way, check_way
+from alexlab.parallel.strategies import StrategyName
+from alexlab.parallel.strategies.fitting import check_fits
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation, resolved
 from alexlab.recipes.schema import Recipe
@@ -34,7 +35,6 @@ from alexlab.runs.checkpoint import KEPT, checkpoints
 from alexlab.runs.continuing import run_before
 from alexlab.runs.lock import held
 from alexlab.runs.parts import Parts, check_same, check_unchanged, parts_of, record
-from alexlab.runs.published import PUBLISHED, path_to_input, published
 from alexlab.runs.run import Run
 from alexlab.speed.bfloat16 import multiplies_bfloat16
 from alexlab.speed.device import (
@@ -52,6 +52,7 @@ from alexlab.training.interruption import interruption
 from alexlab.training.loop import Loop
 from alexlab.training.optimisers.making import make_optimiser
 from alexlab.training.seeds import seed_for
+from alexlab.training.starting_weights import with_starting_weights
 from alexlab.training.tensorboard import check_installed, with_events
 from alexlab.weights.pretrained import freeze_all_but_head, load_pretrained
 from alexlab.weights.tensors import load_statistics, save_statistics
@@ -75,7 +76,7 @@ def train(
     checkpoint_every: float = CHECKPOINT_EVERY,
     carry_on: bool = False,
     wait: float = WAIT,
-    parallel: Way = "data",
+    parallel: StrategyName = "data",
     watcher: Watcher | None = None,
     **values: Any,
 ) -> Run:
@@ -125,13 +126,12 @@ def _chosen(network: str | None, dataset: str | None, recipe: str, values: dict[
     """The recipe with everything that was named beside it."""
     named = {key: value for key, value in (("network", network), ("dataset", dataset)) if value}
     chosen = overridden(read_recipe(recipe), {**named, **values}, "setting")
-    if chosen.pretrained and recipe == "quick":  # the weights expect images as they were shown them
-        chosen = overridden(chosen, {**path_to_input(chosen.network), **values}, "setting")
     for key in ("network", "dataset"):
         if not getattr(chosen, key):
             raise UserError(f"the recipe {recipe} names no {key}; say which: alexlab train NETWORK DATASET.")
-    if chosen.pretrained in PUBLISHED:
-        chosen = overridden(chosen, {"pretrained": str(published(chosen.pretrained, watcher.preparing))})
+    if chosen.pretrained:
+        takes_path = recipe == "quick"
+        chosen = with_starting_weights(chosen, values, takes_path, watcher.preparing, watcher.noted)
     return chosen
 
 
@@ -145,7 +145,7 @@ def resume(
     tensorboard: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
     wait: float = WAIT,
-    parallel: Way = "data",
+    parallel: StrategyName = "data",
     watcher: Watcher | None = None,
 ) -> Run:
     """Carry on with the training in `folder` from its newest good checkpoint, as if it had not stopped.
@@ -170,7 +170,7 @@ def _resumed(
     memory: int | None,
     tensorboard: bool,
     checkpoint_every: float,
-    parallel: Way,
+    parallel: StrategyName,
     watcher: Watcher,
     processes: Processes,
 ) -> Run:
@@ -194,14 +194,14 @@ def _train(
     memory: int | None,
     tensorboard: bool,
     checkpoint_every: float,
-    parallel: Way,
+    parallel: StrategyName,
     watcher: Watcher,
     before: Run | None,
     processes: Processes,
 ) -> Run:
     settle()
     asked, chosen = recipe, choose_device(device)
-    check_way(parallel, recipe.network, processes.count)
+    check_fits(parallel, recipe.network, processes.count)
     if tensorboard:
         check_installed()
     at = Path(before.facts["found"]) if before and not data_dir else None
@@ -327,7 +327,7 @@ def _start(
     device: torch.device,
     out: Path | None,
     doubts: list[str],
-    parallel: Way,
+    parallel: StrategyName,
     processes: Processes,
 ) -> Path:
     """Make the run's folder. `asked` is the recipe before it was resolved, by which --continue finds the run."""

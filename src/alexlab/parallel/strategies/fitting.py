@@ -1,0 +1,73 @@
+"""Which networks each strategy is for, told from the network itself."""
+
+import torch
+from torch import nn
+
+from alexlab.errors import UserError
+from alexlab.networks.alexnet_2012 import TwoTowers
+from alexlab.networks.building import build, is_own
+from alexlab.networks.catalogue import NETWORKS, find
+from alexlab.parallel.strategies import StrategyName
+
+BETWEEN = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Dropout)
+"""What may stand between divided layers: each unit is for itself."""
+
+
+def check_fits(strategy: StrategyName, network: str, processes: int) -> None:
+    """Raise UserError unless `network` (of the catalogue or the user's own) can be trained by `processes` processes in this way."""
+    if strategy == "data":
+        return
+    if is_own(network):
+        raise UserError(
+            f"--parallel {strategy}: {network} is not of the catalogue, and only there is it known how the layers are called one "
+            "after another. --parallel data divides any network's images."
+        )
+    find(network)
+    if not _fits(strategy, network):
+        listed = ", ".join(entry.name for entry in NETWORKS if _fits(strategy, entry.name))
+        what = (
+            "two towers"
+            if strategy == "towers"
+            else "convolutions and after them two or more linear layers in one tower"
+        )
+        raise UserError(
+            f"--parallel {strategy}: {network} has not {what}; networks that have: {listed}. "
+            "--parallel data divides any network's images."
+        )
+    if strategy == "towers" and processes != 2:
+        raise UserError(
+            f"--parallel towers: found {processes} process{'es' * (processes != 1)}; each of the two towers takes one, so "
+            "expected 2 (--processes 2, or torchrun --nproc-per-node 2)."
+        )
+    hidden = hidden_units(network) if strategy == "hybrid" else ()
+    if wrong := [units for units in hidden if units % processes or processes < 2]:
+        raise UserError(
+            f"--parallel hybrid: {processes} process{'es' * (processes != 1)} cannot divide {network}'s {wrong[0]:,} hidden units "
+            "evenly; expected 2 or more that divide them, such as 2 or 4."
+        )
+
+
+def _fits(strategy: StrategyName, network: str) -> bool:
+    return isinstance(_built(network), TwoTowers) if strategy == "towers" else bool(hidden_units(network))
+
+
+def hidden_units(network: str) -> tuple[int, ...]:
+    """Return the units of the hidden layers that the hybrid divides, of a network of the catalogue; none where it does not fit.
+
+    It fits where convolutions come first, and after them, in one tower, two linear layers or more with nothing in between that mixes units.
+    """
+    whole = _built(network)
+    layers = [layer for layer in whole.modules() if not list(layer.children())]
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    if isinstance(whole, TwoTowers) or len(linear) < 2:
+        return ()
+    first = layers.index(linear[0])
+    convolutions = any(isinstance(layer, nn.Conv2d) for layer in layers[:first])
+    if not convolutions or not all(isinstance(layer, (nn.Linear, *BETWEEN)) for layer in layers[first:]):
+        return ()
+    return tuple(layer.out_features for layer in linear[:-1])
+
+
+def _built(network: str) -> nn.Module:
+    with torch.device("meta"):
+        return build(network)
