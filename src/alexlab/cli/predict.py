@@ -37,7 +37,7 @@ def predict(
     from alexlab.inference.reading import image_files
     from alexlab.runs.run import Run
     from alexlab.speed.device import choose_device
-    from alexlab.speed.packing import about_precision
+    from alexlab.speed.door import about_precision
 
     opened = Run(run)
     say = printer("json" if as_json else "csv" if as_csv else "table")

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from alexlab.data.input.store import Store
 from alexlab.data.input.transform import Preparation
 from alexlab.data.input.views import mean_probabilities
-from alexlab.speed.fourier import by_fourier
+from alexlab.speed.door import faster
 
 BATCH = 256
 Progress = Callable[[int, int], None]
@@ -126,7 +126,7 @@ def log_probabilities(
     """
     was_training = network.training
     network.eval()
-    answering = network if together else by_fourier(network)
+    answering = network if together else faster(network, device, training=False)
     found: list[torch.Tensor] = []
     batch = BATCH // (count or 1)
     try:

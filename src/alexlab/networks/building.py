@@ -18,14 +18,6 @@ def is_own(name: str) -> bool:
     return ":" in name
 
 
-def layout(name: str) -> torch.memory_format:
-    """How the network's tensors lie in memory when speed counts: channels last, but for the user's own networks.
-
-    Many flatten with `view`, which takes no other layout than the one that they were written for.
-    """
-    return torch.contiguous_format if is_own(name) else torch.channels_last
-
-
 def own_code(network: str, folder: Path) -> str:
     """The name of a network of the user's, as the run in `folder` kept its file; other names as they are."""
     file, _, attribute = network.rpartition(":")

@@ -19,7 +19,7 @@ from alexlab.data.input.transform import Preparation
 from alexlab.errors import UserError
 from alexlab.inference.evaluation import BATCH, Evaluation, Progress, from_logits, log_probabilities
 from alexlab.parallel.processes import Processes
-from alexlab.speed.fourier import by_fourier
+from alexlab.speed.door import faster
 
 BUCKET_MB = 25  # the choice of PyTorch
 
@@ -34,7 +34,7 @@ def in_parallel(network: nn.Module, device: torch.device) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # broadcast_buffers is about to get another name
         return DistributedDataParallel(
-            by_fourier(network),
+            faster(network, device, training=True, shared=True),
             broadcast_buffers=False,  # the statistics of batch norm are the same everywhere already
             gradient_as_bucket_view=True,
             bucket_cap_mb=BUCKET_MB,

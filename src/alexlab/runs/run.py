@@ -27,8 +27,7 @@ from alexlab.recipes.resolving import needs_statistics, preparation
 from alexlab.runs import folder as run_folder
 from alexlab.runs.parts import as_recorded
 from alexlab.speed.device import choose_device, exact
-from alexlab.speed.packing import Packed, check_precision, packed
-from alexlab.speed.process import settle
+from alexlab.speed.door import answering, check_precision, is_made_of
 from alexlab.weights.tensors import load_into, load_statistics
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
@@ -57,7 +56,7 @@ class Run:
         self.recipe = read_recipe(str(self.folder / "recipe.toml"))
         self.classes: tuple[str, ...] = tuple(self.facts["classes"])
         self._network: nn.Module | None = None
-        self._answering: dict[str, Packed] = {}
+        self._answering: dict[str, nn.Module] = {}
 
     @property
     def preparation(self) -> Preparation:
@@ -198,13 +197,10 @@ class Run:
         return predict(network, sources, self.preparation, self.classes, top, chosen)
 
     def answering(self, device: torch.device, precision: str = "float32") -> nn.Module:
-        """The trained network as it answers on `device`: images to float32 logits. See `networks.packing`."""
-        settle()
+        """The trained network as it answers on `device`: images to float32 logits. See `speed.door.answering`."""
         network = self.network(device)
-        if device.type != "cpu" and precision == "float32":
-            return network
-        if precision not in self._answering or self._answering[precision].exact is not network:
-            self._answering[precision] = packed(network, precision)
+        if not is_made_of(self._answering.get(precision), network):
+            self._answering[precision] = answering(network, device, precision)
         return self._answering[precision]
 
     def held_out_images(self, data_dir: str | Path | None = None) -> Split:

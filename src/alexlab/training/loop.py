@@ -15,7 +15,6 @@ from alexlab.data.input.store import Finish, Store
 from alexlab.data.input.transform import Preparation
 from alexlab.errors import UserError
 from alexlab.inference.evaluation import BATCH, Evaluation, evaluate
-from alexlab.networks.building import layout
 from alexlab.parallel.data_parallel import evaluated_in_parts, in_parallel, over_all, share_of_loss
 from alexlab.parallel.divided import Divided
 from alexlab.parallel.processes import Processes
@@ -25,8 +24,7 @@ from alexlab.runs import checkpoint
 from alexlab.runs.checkpoint import Standing, Sums
 from alexlab.runs.figures import Figures
 from alexlab.runs.saving import Saver
-from alexlab.speed.blocked import blocked
-from alexlab.speed.fourier import by_fourier
+from alexlab.speed.door import faster, layout
 from alexlab.training.callbacks import Watcher
 from alexlab.training.divergence import Diverged, not_finite
 from alexlab.training.interruption import Interrupted, Interruption
@@ -71,7 +69,9 @@ class Loop:
             self.divided = Divided(self.network, self.way, self.recipe, BATCH, self.processes)
             self.network = self.divided.network
         # What gives the logits in training.
-        self.computing = in_parallel(self.network, self.device) if self.rows else by_fourier(blocked(self.network))
+        self.computing = (
+            in_parallel(self.network, self.device) if self.rows else faster(self.network, self.device, training=True)
+        )
         self.optimiser = make_optimiser(self.network, self.recipe)
         self.kept = Kept(self.recipe, self.network, self.optimiser, self.folder, self.processes, self.divided)
         self.figures = Figures(self.folder, self.watcher)

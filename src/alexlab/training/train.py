@@ -19,7 +19,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.suspicion import suspicions
 from alexlab.errors import UserError
-from alexlab.networks.building import build, layout, own_code
+from alexlab.networks.building import build, own_code
 from alexlab.networks.layers.dropout import set_dropout
 from alexlab.networks.layers.growing import take_smaller
 from alexlab.networks.trial import try_network
@@ -45,8 +45,8 @@ from alexlab.speed.device import (
     environment,
     exact,
 )
+from alexlab.speed.door import placed, threads_worth
 from alexlab.speed.process import settle
-from alexlab.speed.threads import multiplications, threads_for
 from alexlab.training.callbacks import Quiet, Watcher
 from alexlab.training.interruption import interruption
 from alexlab.training.loop import Loop
@@ -225,7 +225,7 @@ def _train(
         one = torch.zeros(1, *ready.input, device=chosen)
         if processes.count > 1 and parallel != "towers":  # each tower sees all images
             check_parts(network, ready.input, len(parts.train), recipe.batch, processes)
-        threads = threads_for(multiplications(network, one), recipe.batch // processes.count)
+        threads = threads_worth(network, one, recipe.batch // processes.count)
         with interruption() as stop, threads, ExitStack() as holding:
             if before:
                 folder = before.folder
@@ -293,8 +293,7 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
     try_network(network, recipe.network, classes, input, partial(make_optimiser, recipe=recipe))
     if recipe.small_side:
         take_smaller(network, input, recipe.small_side)
-    placed: nn.Module = network.to(device, memory_format=layout(recipe.network))  # type: ignore[call-overload]  # which the stubs do not know
-    return placed
+    return placed(network, recipe.network, device)
 
 
 def _stores(
