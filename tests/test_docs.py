@@ -1,13 +1,15 @@
 """The docs name what exists, and the two READMEs say the same."""
 
 import re
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from alexlab.cli import COMMANDS
 from alexlab.networks.catalogue import NETWORKS
-from alexlab.recipes import PRESETS
+from alexlab.recipes import PRESETS, preset_text
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md")])
@@ -49,6 +51,25 @@ def test_the_decisions_index_lists_every_page_once() -> None:
     folder = ROOT / "docs/decisions"
     listed = re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(page.name for page in folder.glob("*.md") if page.name != "README.md")
+
+
+def test_the_speed_of_the_textbooks_alexnet_is_said_as_it_was_measured() -> None:
+    """The recipe and the tutorials' page quote the table, which is measured anew now and then."""
+    table = (ROOT / "benchmarks/training.md").read_text(encoding="utf-8").partition("## textbook-alexnet\n")[2]
+    measured = re.search(r"\| alexlab, float32 \| ([\d.]+) \(.*?\) \| ([\d.]+) \|", table)
+    assert measured
+    said = f"{float(measured[1]):.0f} images/s, {measured[2]} times the plain loop"
+    assert said in preset_text("textbook-alexnet")
+    assert said in (ROOT / "docs/from-your-tutorial.md").read_text(encoding="utf-8")
+
+
+def test_every_library_that_is_installed_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (ROOT / "docs/decisions/libraries.md").read_text(encoding="utf-8").lower()
+    for requirement in [*project["dependencies"], *chain(*project["optional-dependencies"].values())]:
+        name = re.split(r"[^\w-]", requirement)[0].lower()
+        said = name == "alexlab" or re.search(rf"\b{name}\b", page)
+        assert said, f"docs/decisions/libraries.md does not say why {requirement}"
 
 
 def test_the_two_readmes_are_equal_in_what_they_show() -> None:
