@@ -1,9 +1,6 @@
-"""Weights from elsewhere become runs, and runs weights for elsewhere. Random weights in the published formats; a real server."""
+"""Weights from elsewhere become runs, and runs weights for elsewhere. Random weights in the published formats."""
 
 import hashlib
-import http.server
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +16,11 @@ from alexlab.runs import published as weights
 from alexlab.runs.run import Run
 from alexlab.training.train import train
 from alexlab.weights.pretrained import load_pretrained, torchvision_file
+from alexlab.weights.published import PUBLISHED
 from alexlab.weights.tensors import save_tensors
 from tests.conftest import write_photographs
 from tests.weights import caffe_files
 
-CONTENT = b"weights" * 50_000
 CAFFE = {
     "conv1": (96, 3, 11, 11), "conv2": (256, 48, 5, 5), "conv3": (384, 256, 3, 3), "conv4": (384, 192, 3, 3),
     "conv5": (256, 192, 3, 3), "fc6": (4096, 9216), "fc7": (4096, 4096), "fc8": (1000, 4096),
@@ -130,51 +127,6 @@ def test_what_does_not_fit_leaves_nothing(torchvision_weights: Path, tmp_path: P
         assert not (tmp_path / "run").exists()
 
 
-@pytest.fixture
-def server() -> Iterator[str]:
-    class Server(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(CONTENT) - start))
-            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
-            self.end_headers()
-            self.wfile.write(CONTENT[start : start + 100_000] if "cut" in self.path else CONTENT[start:])
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
-
-
-@pytest.mark.parametrize("how", ["", "cut/"])
-def test_the_published_file_is_fetched_once_and_checked(
-    server: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its size is not known before; cut off, it is carried on with; the digest is the one in its name."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    digest = hashlib.sha256(CONTENT).hexdigest()[:8]
-    file = File(f"alexnet-owt-{digest}.pth", None, f"sha256:{digest}", f"{server}/{how}")
-    monkeypatch.setitem(weights.PUBLISHED, "torchvision", file)
-    path = weights.published("torchvision")
-    assert path.read_bytes() == CONTENT and path.name == file.name
-    monkeypatch.setitem(weights.PUBLISHED, "torchvision", File(file.name, None, file.digest, "http://127.0.0.1:9/"))
-    assert weights.published("torchvision") == path  # not asked for again
-
-
-def test_other_bytes_than_published_are_refused(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setitem(weights.PUBLISHED, "torchvision", File("a.pth", None, "sha256:00000000", f"{server}/"))
-    with pytest.raises(UserError, match="whose SHA256 is .*, expected 00000000; it was deleted"):
-        weights.published("torchvision")
-    assert not list(tmp_path.rglob("a.pth*"))
-
-
 def test_pretrained_weights_are_shown_images_as_they_were_trained(
     torchvision_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +134,7 @@ def test_pretrained_weights_are_shown_images_as_they_were_trained(
     monkeypatch.chdir(tmp_path)
     digest = hashlib.sha256(torchvision_weights.read_bytes()).hexdigest()
     file = File(torchvision_weights.name, None, f"sha256:{digest[:8]}", "http://127.0.0.1:9/")
-    monkeypatch.setitem(weights.PUBLISHED, "torchvision", file)
+    monkeypatch.setitem(PUBLISHED, "torchvision", file)
     write_photographs(Path("photos"), each=6)
     how = {"network": "alexnet-torchvision", "dataset": "folder:photos", "pretrained": str(torchvision_weights)}
     how |= {"freeze": True, "steps": 1, "batch": 4, "device": "cpu"}
@@ -200,13 +152,3 @@ def test_a_runs_file_says_which_of_the_twins_it_is(tmp_path: Path) -> None:
     load_pretrained(network, tmp_path / "last.safetensors", "alexnet-paper")
     with pytest.raises(UserError, match="weights of alexnet-paper, as the file itself says, not of alexnet-2012"):
         load_pretrained(build("alexnet-2012", 2), tmp_path / "last.safetensors", "alexnet-2012")
-
-
-def test_a_download_that_was_damaged_later_is_fetched_again(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    digest = hashlib.sha256(CONTENT).hexdigest()[:8]
-    monkeypatch.setitem(weights.PUBLISHED, "torchvision", File("a.pth", None, f"sha256:{digest}", f"{server}/"))
-    weights.published("torchvision").write_bytes(b"damaged")
-    assert weights.published("torchvision").read_bytes() == CONTENT

@@ -30,9 +30,6 @@ def predict(
     """
     import sys
 
-    from alexlab.speed.process import import_without_registrations
-
-    import_without_registrations(run)  # before what follows imports PyTorch
     from alexlab.cli.answers import printer
     from alexlab.inference.reading import image_files
     from alexlab.runs.run import Run

@@ -49,7 +49,7 @@ def export_weights(run: Path, out: Path) -> None:
 def fetch_weights() -> None:
     """Fetch torchvision's published weights (244 MB), and print where they lie."""
     from alexlab.cli.progress import Shown
-    from alexlab.runs.published import published
+    from alexlab.weights.published import published
 
     with Shown() as watcher:
         path = published("torchvision", watcher.preparing)

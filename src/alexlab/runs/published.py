@@ -1,4 +1,4 @@
-"""Weights that others have published: fetched, made into a run that predicts, and a run's weights written as torchvision has them.
+"""Weights that others have published made into a run that predicts, and a run's weights written as torchvision has them.
 
 A run made from weights has no training behind it: `predict`, `evaluate --on DATASET`, `look` and `describe` work on it. What it
 lacks, the images that a training held out, it says.
@@ -10,10 +10,8 @@ from typing import Any
 
 import torch
 
-from alexlab.data.catalogue import File
-from alexlab.data.fetching.fetch import Progress, fetch, is_right
+from alexlab.data.fetching.fetch import Progress
 from alexlab.data.input.colour import PixelStatistics
-from alexlab.data.opening import cache_folder
 from alexlab.data.sources.ilsvrc import class_names
 from alexlab.errors import UserError
 from alexlab.networks.building import build
@@ -25,35 +23,9 @@ from alexlab.runs.run import Run
 from alexlab.speed.device import environment
 from alexlab.weights.caffe import read_mean
 from alexlab.weights.pretrained import head_name, load_pretrained, read_weights, recognised, torchvision_file
+from alexlab.weights.published import PUBLISHED, RECIPES, path_to_input, published
 from alexlab.weights.tensors import save_statistics, save_tensors
 from alexlab.writing import write_file
-
-PUBLISHED = {
-    "torchvision": File("alexnet-owt-7be5be79.pth", None, "sha256:7be5be79", "https://download.pytorch.org/models/")
-}
-"""What can be fetched by name. The digest is the one that torchvision puts into the file's name."""
-
-RECIPES = {"alexnet-torchvision": "torchvision-alexnet", "alexnet-caffe": "caffe-alexnet"}
-"""The recipe by which each network's published weights were trained: it holds the path from an image to the input."""
-
-CAFFE_MEAN_COLOUR = (122.67891434, 116.66876762, 104.00698793)
-"""Red, green and blue of Caffe's mean image of ILSVRC-2012, averaged over the image, at 0 to 255. Source: Caffe's
-classification example, which prints them blue first."""
-
-
-def published(name: str, progress: Progress | None = None) -> Path:
-    """The published weight file `name` ("torchvision"), fetched into the cache if it is not there.
-
-    Raises:
-        UserError: there is none of that name, or it is not to be had.
-    """
-    file = PUBLISHED[name]
-    kept = cache_folder().parent / "weights"
-    if (kept / file.name).is_file():
-        if is_right(file, kept / file.name):
-            return kept / file.name
-        (kept / file.name).unlink()  # damaged since: fetched again
-    return fetch(file, kept, progress)
 
 
 def run_from_weights(
@@ -66,7 +38,7 @@ def run_from_weights(
     """Make a run folder at `out` from published weights.
 
     Args:
-        weights: a file that `networks.pretrained.read_weights` reads, or "torchvision", which is fetched.
+        weights: a file that `weights.pretrained.read_weights` reads, or "torchvision", which is fetched.
         mean: Caffe's mean image (.binaryproto); without it the mean colour of ILSVRC-2012 is subtracted.
         classes: a text file with a name a line; by default the 1,000 of ILSVRC-2012.
 
@@ -136,21 +108,6 @@ def _class_names(file: str | Path | None, wanted: int) -> list[str]:
 
 def _caffe_statistics(mean: Path) -> PixelStatistics:
     return PixelStatistics(0, read_mean(mean).double(), torch.zeros(3).double(), torch.eye(3).double())
-
-
-def path_to_input(network: str) -> dict[str, Any]:
-    """The values of a recipe that say how the published weights of `network` were shown images; empty where none are published.
-
-    Caffe's mean image is that of ILSVRC-2012: in its place its mean colour is subtracted.
-    """
-    if network not in RECIPES:
-        return {}
-    recipe = read_recipe(RECIPES[network])
-    values = recipe.model_dump(include={"store", "fit", "view", "pixels", "mean", "std"})
-    return {
-        **values,
-        "mean": tuple(value / 255 for value in CAFFE_MEAN_COLOUR) if recipe.mean == "image" else recipe.mean,
-    }
 
 
 def _recipe(name: str, path: Path, classes: int, with_mean_image: bool) -> Recipe:

@@ -4,16 +4,10 @@ import ctypes
 import gc
 import os
 import sys
-import tomllib
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from types import ModuleType
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
 MOST = 2**31 - 1
-REGISTRATIONS = "torch._meta_registrations"  # half a second of Python, for PyTorch's compiler and its meta device alone
-TRIED_WITHOUT = ("2.13.",)  # releases of PyTorch
 
 
 @cache
@@ -37,18 +31,3 @@ def collect_rarely() -> None:
     sixth of its time to look through them. For processes of our own alone, the command line's.
     """
     gc.set_threshold(100_000, 20, 100)
-
-
-def import_without_registrations(run: Path) -> None:
-    """Have PyTorch imported later without REGISTRATIONS, to answer with `run` sooner, where this is known to be safe.
-
-    That is: in releases in which it was tried, and for networks of the catalogue, since a user's own might compile itself. An empty module
-    stays in the place of REGISTRATIONS until the process ends, so this too is for processes of our own alone.
-    """
-    try:
-        tried = version("torch").startswith(TRIED_WITHOUT)
-        network = tomllib.loads((run / "recipe.toml").read_text(encoding="utf-8")).get("network")
-    except (PackageNotFoundError, OSError, ValueError):  # no such run: whoever opens it says so
-        return
-    if tried and isinstance(network, str) and ":" not in network and "torch" not in sys.modules:
-        sys.modules[REGISTRATIONS] = ModuleType(REGISTRATIONS)

@@ -11,8 +11,8 @@ from typing import Any
 from alexlab.data.fetching.fetch import Progress, is_right
 from alexlab.recipes.reading import overridden
 from alexlab.recipes.schema import Recipe
-from alexlab.runs.published import PUBLISHED, path_to_input, published
 from alexlab.runs.run import Run
+from alexlab.weights.published import PUBLISHED, path_to_input, published
 from alexlab.weights.tensors import load_statistics
 
 PATH = ("input", "store", "fit", "view", "pixels", "mean", "std")
@@ -70,3 +70,6 @@ def _is_run(folder: Path) -> bool:
 
 def _is_published(file: Path) -> bool:
     return file.is_file() and any(file.name == each.name and is_right(each, file) for each in PUBLISHED.values())
+
+
+# FIXIMPORT
