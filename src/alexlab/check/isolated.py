@@ -7,9 +7,7 @@ protection from code that means harm.
 import json
 import os
 import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +123,8 @@ def main() -> None:
         answer = {"error": f"{target}: it asked for more memory than the limit of the check, and was stopped."}
     except RecursionError:
         answer = {"error": f"{target}: importing or building it recurses without end."}
+    except KeyboardInterrupt:  # of its own making: this process has no terminal
+        answer = {"error": f"{target}: importing or building it ended with KeyboardInterrupt."}
     part = scratch / f"{ANSWER}.part"  # whole or not there at all
     part.write_text(json.dumps(answer), encoding="utf-8")
     part.replace(scratch / ANSWER)
@@ -143,8 +143,7 @@ def _checked(asked: dict[str, Any], guard: Callable[[str, tuple[Any, ...]], None
     from alexlab.networks.building import build
 
     def anew() -> "nn.Module":
-        with _undisturbed(asked["target"]):
-            return build(asked["target"], classes=asked["classes"], input=shape)
+        return build(asked["target"], classes=asked["classes"], input=shape)
 
     sys.addaudithook(guard)
     with loads() as loaded:
@@ -153,42 +152,6 @@ def _checked(asked: dict[str, Any], guard: Callable[[str, tuple[Any, ...]], None
     return check_network(
         network, shape, asked["classes"], asked["loss"], seconds, fresh=not loaded, again=None if loaded else anew
     )
-
-
-@contextmanager
-def _undisturbed(target: str) -> Iterator[None]:
-    """Give back the folder, the arguments and the recording of gradients as they were before somebody's code ran.
-
-    What that code raises to end the process ends its import, and is told with its line.
-    """
-    import torch
-
-    from alexlab.errors import UserError
-
-    folder, arguments, recorded = Path.cwd(), list(sys.argv), torch.is_grad_enabled()
-    try:
-        yield
-    except Exception:
-        raise
-    except BaseException as error:
-        what = f"ended the process (exit code {error.code}); is it a script?" if isinstance(error, SystemExit) else ""
-        raise UserError(
-            f"{_line_of(error, target)}: importing or building it {what or f'ended with {type(error).__name__}: {error}.'}"
-        ) from None
-    finally:
-        os.chdir(folder)
-        sys.argv[:] = arguments
-        torch.set_grad_enabled(recorded)
-
-
-def _line_of(error: BaseException, target: str) -> str:
-    """The last line of the user's own file on the way to `error`; the target where there is none."""
-    file = target.rpartition(":")[0]
-    own = os.path.realpath(file)
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if os.path.realpath(frame.filename) == own
-    ]
-    return f"{file}:{lines[-1]}" if lines else target
 
 
 if __name__ == "__main__":
