@@ -1,6 +1,6 @@
 """The catalogue of datasets: a list that can be read.
 
-To add a dataset: add its entry here, and to `alexlab.data.opening` how its files are read where no format there fits.
+To add a dataset: add its entry here; where no format fits, a reader in `alexlab.data.sources`, named in `alexlab.data.opening.FORMATS`.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Entry:
 
     Attributes:
         name, title: as the command line takes it, and as a table calls it.
-        format: how it is read, a name of data.opening.
+        format: how it is found and read, a name of `data.opening.FORMATS`.
         folders: folder names under which its files lie, below a data folder.
         files: what is fetched where nothing is found.
         shape: channels, height, width.
@@ -144,6 +144,15 @@ DATASETS: tuple[Entry, ...] = (
 )  # fmt: skip
 
 
+OWN = ("folder:PATH", "ilsvrc:PATH", "list:FILE.csv", "shards:PATH")
+"""How a user names a dataset that no catalogue has; `data.opening` says what reads each."""
+
+
+def is_known(name: str) -> bool:
+    """Return whether the catalogue has an entry for `name`."""
+    return any(entry.name == name for entry in DATASETS)
+
+
 def find(name: str) -> Entry:
     """The catalogue's entry for `name`. Raises UserError with the nearest name where there is none."""
     for entry in DATASETS:
@@ -152,6 +161,6 @@ def find(name: str) -> Entry:
     raise unknown(
         "dataset",
         name,
-        [*(entry.name for entry in DATASETS), "folder:PATH", "ilsvrc:PATH", "list:FILE.csv", "shards:PATH"],
+        [*(entry.name for entry in DATASETS), *OWN],
         "alexlab datasets",
     )

@@ -1,30 +1,30 @@
 """From a name to a dataset: found in the data folders, or fetched, or one clear error."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files as package_files
 from pathlib import Path
 
-import numpy as np
 import platformdirs
 
-from alexlab.data.catalogue import DATASETS, Entry, File, find
-from alexlab.data.images import ArrayImages, Dataset, Shape, Split
+from alexlab.data.catalogue import OWN, Entry, find, is_known
+from alexlab.data.images import Dataset, Shape
+from alexlab.data.progress import Progress
 from alexlab.data.shards.index import INDEX
 from alexlab.data.shards.reading import is_address, read_shards
-from alexlab.data.sources.cifar import read_cifar10
+from alexlab.data.sources.cifar import CIFAR10
 from alexlab.data.sources.files import ARCHIVES
 from alexlab.data.sources.folder import read_folder, read_list
-from alexlab.data.sources.idx import read_idx
+from alexlab.data.sources.idx import IDX
 from alexlab.data.sources.ilsvrc import read_ilsvrc
 from alexlab.data.split import divide, held_out
 from alexlab.errors import UserError
 
+FORMATS = {"idx": IDX, "cifar10": CIFAR10}
+"""How the datasets of the catalogue are found and read, by what their entries name."""
 READERS = {"folder": read_folder, "ilsvrc": read_ilsvrc, "list": read_list}
 """What reads a dataset that the user names by its path, `KIND:PATH`."""
-KINDS = (*READERS, "shards")
-NAMES = {entry.name for entry in DATASETS}
+KINDS = tuple(own.partition(":")[0] for own in OWN)
 
 TEST_FRACTION = 0.2  # held out of a folder that does not say what is its test
 
@@ -47,7 +47,7 @@ def open_dataset(
     download: bool = True,
     whole: bool = False,
     at: Path | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
     """The dataset called `name`: of the catalogue, `folder:PATH`, `ilsvrc:PATH`, `list:FILE.csv` or `shards:PATH`.
 
@@ -66,7 +66,7 @@ def open_dataset(
     divided_by = None if whole else seed
     if is_address(name):
         return _in_shards(name, name, divided_by)
-    if not colon and name not in NAMES and (is_shards(Path(name)) or (at and is_shards(at))):
+    if not colon and not is_known(name) and (is_shards(Path(name)) or (at and is_shards(at))):
         kind, colon = "shards", ":"
     if colon and kind in KINDS:
         path = at if at and at.exists() else own_path(name, data_dir)
@@ -90,34 +90,11 @@ def open_dataset(
 
 
 def locate(entry: Entry, data_dir: Path | None = None) -> Path | None:
-    """Where the dataset `entry` lies, or None."""
+    """Return where the dataset `entry` lies, or None."""
     if not entry.files:
         return Path(str(package_files("alexlab.data") / entry.name))
-    for folder in data_folders(data_dir):
-        for place in _places(entry, folder):
-            if entry.format == "idx" and all(_idx(place, file) for file in entry.files):
-                return place
-            if entry.format == "cifar10" and place.exists():
-                return place
-    return None
-
-
-def _places(entry: Entry, folder: Path) -> list[Path]:
-    below = [folder / name for name in entry.folders]
-    if entry.format == "idx":
-        return [*below, folder]
-    archives = [folder / "cifar-10-binary.tar.gz", folder / "cifar-10-python.tar.gz"]
-    archives += [folder / f"{entry.name}{ending}" for ending in ARCHIVES]
-    return [*archives, *(place / archives[0].name for place in below), *(p for p in below if p.is_dir())]
-
-
-def _idx(folder: Path, file: File) -> Path | None:
-    """An IDX file, gzipped or plain, as published (`train-images-idx3-ubyte`) or as some unpackers name it (`...images.idx3-ubyte`)."""
-    plain = file.name.removesuffix(".gz")
-    for name in (file.name, plain, plain.replace("-idx", ".idx"), file.name.replace("-idx", ".idx")):
-        if (folder / name).is_file():
-            return folder / name
-    return None
+    found = (FORMATS[entry.format].find(entry, folder) for folder in data_folders(data_dir))
+    return next((place for place in found if place), None)
 
 
 def _not_found(entry: Entry, folders: list[Path]) -> str:
@@ -131,19 +108,7 @@ def _not_found(entry: Entry, folders: list[Path]) -> str:
 
 
 def _read(entry: Entry, found: Path) -> Dataset:
-    title = entry.title
-    if entry.format == "idx":
-        splits = {split: _read_idx(entry, found, prefix) for split, prefix in (("train", "train"), ("test", "t10k"))}
-    elif _is_published_cifar(found):
-        splits = read_cifar10(found)
-    else:
-        splits, classes = read_folder(found, entry.shape)
-        if set(splits) != {"train", "test"} or classes != entry.classes:
-            raise UserError(
-                f"{found}: is no {entry.title} image folder; expected train/CLASS and test/CLASS, {len(entry.classes)} classes."
-            )
-        first = str(splits["train"].images.names[0]).lower()
-        title += " (JPEG)" if first.endswith((".jpg", ".jpeg")) else ""
+    splits, title = FORMATS[entry.format].read(entry, found)
     for split, count in (("train", entry.train), ("test", entry.test)):
         if len(splits[split]) != count:
             raise UserError(
@@ -162,36 +127,6 @@ def _read(entry: Entry, found: Path) -> Dataset:
         augment=entry.augment,
         found=str(found.resolve()),
     )
-
-
-def _is_published_cifar(found: Path) -> bool:
-    if found.is_dir():
-        return any((found / batch).is_file() for batch in ("data_batch_1", "data_batch_1.bin"))
-    return found.name.startswith("cifar-10-")
-
-
-def _read_idx(entry: Entry, folder: Path, prefix: str) -> Split:
-    def path(kind: str) -> Path:
-        name = f"{prefix}-{kind}-ubyte.gz"
-        found = _idx(folder, File(name, 0, "", ""))
-        assert found is not None
-        return found
-
-    images, labels = read_idx(path("images-idx3"), 3), read_idx(path("labels-idx1"), 1)
-    if len(images) != len(labels):
-        raise UserError(
-            f"{folder}: {len(images):,} {prefix} images but {len(labels):,} labels. Were the files mixed up?"
-        )
-    if images.shape[1:] != entry.shape[1:]:
-        raise UserError(
-            f"{path('images-idx3')}: found images of {images.shape[1]}x{images.shape[2]}, expected {entry.shape[1]}x{entry.shape[2]}."
-        )
-    if len(labels) and labels.max() >= len(entry.classes):
-        raise UserError(
-            f"{path('labels-idx1')}: found the label {labels.max()}, expected 0 to {len(entry.classes) - 1}."
-        )
-    names = [f"{prefix}/{i:05}" for i in range(len(labels))]
-    return Split(ArrayImages(images[:, None], names), labels.astype(np.int64))
 
 
 def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:

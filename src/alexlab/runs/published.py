@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from alexlab.data.fetching.fetch import Progress
 from alexlab.data.input.colour import PixelStatistics
+from alexlab.data.progress import Progress
 from alexlab.data.sources.ilsvrc import class_names
 from alexlab.errors import UserError
 from alexlab.networks.building import build

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alexlab.data.fetching.fetch import Progress, is_right
+from alexlab.data.fetching.fetch import is_right
+from alexlab.data.progress import Progress
 from alexlab.recipes.reading import overridden
 from alexlab.recipes.schema import Recipe
 from alexlab.runs.run import Run

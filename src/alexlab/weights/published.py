@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from alexlab.data.catalogue import File
-from alexlab.data.fetching.fetch import Progress, fetch, is_right
+from alexlab.data.fetching.fetch import fetch, is_right
 from alexlab.data.opening import cache_folder
+from alexlab.data.progress import Progress
 from alexlab.recipes.reading import read_recipe
 
 PUBLISHED = {

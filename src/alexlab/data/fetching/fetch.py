@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,10 +13,10 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 from alexlab.data.catalogue import File
+from alexlab.data.fetching.answers import PASSING, Final
+from alexlab.data.fetching.objects import carry_on
+from alexlab.data.progress import Progress
 from alexlab.errors import UserError
-
-Progress = Callable[[str, int, int], None]
-"""Called with the file's name, the bytes so far and the bytes in all."""
 
 CHUNK = 1 << 15  # read at a time: what a broken connection loses at most
 TRIES = 5  # that bring nothing new; those that do are not counted,
@@ -27,11 +27,6 @@ SLOWEST = 1000  # bytes a second, over
 PATIENCE = 60.0  # seconds; a server that sends less counts as one that stalls
 MOST_UNKNOWN = 1 << 30  # bytes of a file whose size the catalogue does not know
 TIMEOUT = urllib3.Timeout(connect=10, read=30)
-PASSING = (408, 425, 429)  # of the answers 4xx, those that another try may mend
-
-
-class Final(Exception):
-    """An answer that another try will not mend."""
 
 
 def fetch(file: File, folder: Path, progress: Progress | None = None) -> Path:
@@ -132,8 +127,6 @@ def _carry_on(file: File, part: Path, progress: Progress | None) -> bool:
     if file.size is not None and have >= file.size:
         return True
     if not file.url.startswith(("http://", "https://")):
-        from alexlab.data.fetching.objects import carry_on  # not at the top: fsspec need not be installed
-
         return carry_on(file, part, progress)
     with _pool(file.url) as pool:
         headers = {"Range": f"bytes={have}-"} if have else {}

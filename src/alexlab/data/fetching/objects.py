@@ -6,7 +6,8 @@ from typing import Any
 import urllib3
 
 from alexlab.data.catalogue import File
-from alexlab.data.fetching.fetch import Final, Progress
+from alexlab.data.fetching.answers import Final
+from alexlab.data.progress import Progress
 from alexlab.errors import UserError
 
 BLOCK = 8 << 20  # bytes of a request
@@ -39,7 +40,7 @@ def carry_on(file: File, part: Path, progress: Progress | None) -> bool:
 
 def _system(address: str) -> tuple[Any, str]:
     """The file system that an address speaks of, and the path in it."""
-    try:
+    try:  # not at the top: fsspec need not be installed
         from fsspec.core import url_to_fs  # type: ignore[import-untyped,import-not-found,unused-ignore]  # ships no types
 
         system, path = url_to_fs(address, use_listings_cache=False)

@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -22,6 +22,7 @@ from typing import Any
 
 from alexlab.data.input.workers import cores
 from alexlab.data.opening import open_dataset
+from alexlab.data.progress import Progress
 from alexlab.data.shards.index import (
     FORMAT,
     INDEX,
@@ -40,8 +41,6 @@ from alexlab.errors import UserError
 STATE, PLAN, LOCK = ".packing", "plan", "lock"
 CHECKSUMS = "checksums.sha256"
 WORTH = 100_000_000  # bytes; less is packed in the second that it takes to start processes
-
-Progress = Callable[[str, int, int], None]
 
 
 def pack(

@@ -64,9 +64,8 @@ def _written_index(root: Path) -> Index:
 
 
 def _fetched_index(address: str) -> Index:
-    from alexlab.data.fetching.fetch import (
-        fetch,  # not at the top: it takes a tenth of the time in which `predict` answers
-    )
+    # Not at the top: urllib3 takes a tenth of the time in which `predict` answers.
+    from alexlab.data.fetching.fetch import fetch
 
     with tempfile.TemporaryDirectory(prefix="alexlab-") as folder:
         try:

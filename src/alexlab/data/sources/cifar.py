@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alexlab.data.catalogue import Entry
 from alexlab.data.images import ArrayImages, Split
-from alexlab.data.sources.files import Files, open_files
+from alexlab.data.sources.files import ARCHIVES, Files, open_files
+from alexlab.data.sources.folder import read_folder
+from alexlab.data.sources.format import Format
 from alexlab.errors import UserError
 
 TRAIN_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
@@ -153,3 +156,34 @@ def _unpickled(data: bytes, name: str) -> tuple[NDArray[np.uint8], NDArray[np.in
             f"{name}: refused as a CIFAR-10 batch ({error}). Use cifar-10-binary.tar.gz instead."
         ) from error
     return pixels, labels
+
+
+def _find(entry: Entry, folder: Path) -> Path | None:
+    below = [folder / name for name in entry.folders]
+    published = [folder / "cifar-10-binary.tar.gz", folder / "cifar-10-python.tar.gz"]
+    of_a_folder = [folder / f"{entry.name}{ending}" for ending in ARCHIVES]
+    fetched = [place / file.name for place in below for file in entry.files]
+    places = [*published, *of_a_folder, *fetched, *(place for place in below if place.is_dir())]
+    return next((place for place in places if place.exists()), None)
+
+
+def _read(entry: Entry, found: Path) -> tuple[dict[str, Split], str]:
+    """As published, or as an image folder, as which CIFAR-10 is handed on too."""
+    if _is_published(found):
+        return read_cifar10(found), entry.title
+    splits, classes = read_folder(found, entry.shape)
+    if set(splits) != {"train", "test"} or classes != entry.classes:
+        raise UserError(
+            f"{found}: is no {entry.title} image folder; expected train/CLASS and test/CLASS, {len(entry.classes)} classes."
+        )
+    first = str(splits["train"].images.names[0]).lower()
+    return splits, entry.title + (" (JPEG)" if first.endswith((".jpg", ".jpeg")) else "")
+
+
+def _is_published(found: Path) -> bool:
+    if found.is_dir():
+        return any((found / batch).is_file() for batch in ("data_batch_1", "data_batch_1.bin"))
+    return found.name.startswith("cifar-10-")
+
+
+CIFAR10 = Format(_find, _read)

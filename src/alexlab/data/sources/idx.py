@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alexlab.data.catalogue import Entry
+from alexlab.data.images import ArrayImages, Split
+from alexlab.data.sources.format import Format
 from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError
 
@@ -62,3 +65,43 @@ def _shape(header: bytes, dimensions: int, path: Path) -> tuple[int, ...]:
     if len(header) < 4 + 4 * dimensions:
         raise UserError(f"{path}: the IDX header is cut off. Fetch the file again.")
     return tuple(int.from_bytes(header[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions))
+
+
+def _find(entry: Entry, folder: Path) -> Path | None:
+    places = [*(folder / name for name in entry.folders), folder]
+    return next((place for place in places if all(_file(place, file.name) for file in entry.files)), None)
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    """An IDX file, gzipped or plain, as published (`train-images-idx3-ubyte`) or as some unpackers name it (`...images.idx3-ubyte`)."""
+    plain = name.removesuffix(".gz")
+    names = (name, plain, plain.replace("-idx", ".idx"), name.replace("-idx", ".idx"))
+    return next((folder / each for each in names if (folder / each).exists()), None)
+
+
+def _read(entry: Entry, found: Path) -> tuple[dict[str, Split], str]:
+    return {"train": _split(entry, found, "train"), "test": _split(entry, found, "t10k")}, entry.title
+
+
+def _split(entry: Entry, folder: Path, prefix: str) -> Split:
+    of_images, of_labels = (
+        _file(folder, f"{prefix}-images-idx3-ubyte.gz"),
+        _file(folder, f"{prefix}-labels-idx1-ubyte.gz"),
+    )
+    if of_images is None or of_labels is None:
+        raise UserError(f"{folder}: holds no {prefix} images of {entry.title}, or not their labels.")
+    images, labels = read_idx(of_images, 3), read_idx(of_labels, 1)
+    if len(images) != len(labels):
+        raise UserError(
+            f"{folder}: {len(images):,} {prefix} images but {len(labels):,} labels. Were the files mixed up?"
+        )
+    if images.shape[1:] != entry.shape[1:]:
+        found, expected = ("x".join(map(str, shape[1:])) for shape in (images.shape, entry.shape))
+        raise UserError(f"{of_images}: found images of {found}, expected {expected}.")
+    if len(labels) and labels.max() >= len(entry.classes):
+        raise UserError(f"{of_labels}: found the label {labels.max()}, expected 0 to {len(entry.classes) - 1}.")
+    names = [f"{prefix}/{i:05}" for i in range(len(labels))]
+    return Split(ArrayImages(images[:, None], names), labels.astype(np.int64))
+
+
+IDX = Format(_find, _read)
