@@ -1,6 +1,5 @@
 """Findings as text for people, as JSON for programs, and as SARIF for editors and CI."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from alexlab import __version__
 from alexlab.check.checking import Checked
 from alexlab.check.finding import Finding, Language
 from alexlab.check.rules import RULES
+from alexlab.valid_json import to_json
 
 _WORDS = {
     "en": {"error": "error", "warning": "warning", "note": "note", "fix": "mend", "evidence": "evidence", "none": "no mistakes found"},
@@ -83,7 +83,7 @@ def as_list(checked: Checked, language: Language = "en") -> list[dict[str, Any]]
 
 
 def as_json(checked: Checked, language: Language = "en") -> str:
-    return json.dumps(as_list(checked, language), ensure_ascii=False, indent=2)
+    return to_json(as_list(checked, language), indent=2, ascii=False)
 
 
 def as_sarif(checked: Checked, language: Language = "en") -> str:
@@ -113,12 +113,12 @@ def as_sarif(checked: Checked, language: Language = "en") -> str:
             result["locations"] = [{"logicalLocations": [{"fullyQualifiedName": finding.layer}]}]
         results.append(result)
     driver = {"name": "alexlab", "version": __version__, "rules": rules}
-    return json.dumps(
+    return to_json(
         {
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
             "version": "2.1.0",
             "runs": [{"tool": {"driver": driver}, "results": results}],
         },
-        ensure_ascii=False,
         indent=2,
+        ascii=False,
     )

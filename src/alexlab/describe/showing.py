@@ -1,6 +1,5 @@
 """The forms in which the command line shows a description or a comparison."""
 
-import json
 from collections.abc import Callable
 from io import StringIO
 
@@ -10,6 +9,7 @@ from alexlab.describe.comparison import Comparison, print_comparison
 from alexlab.describe.description import Description
 from alexlab.describe.pages import description_csv, description_markdown, description_page, table_csv
 from alexlab.describe.terminal import print_description
+from alexlab.valid_json import to_json
 
 
 def description_shown(description: Description, form: str | None) -> str:
@@ -24,7 +24,7 @@ def description_shown(description: Description, form: str | None) -> str:
 
 def description_json(description: Description) -> str:
     """All facts: `layers` (each `name`, `kind`, `output_shape`, ...), `totals`, and the `failure` if there is one."""
-    return json.dumps(description.to_dict(), indent=2) + "\n"
+    return to_json(description.to_dict(), indent=2) + "\n"
 
 
 FORMS: dict[str, Callable[[Description], str]] = {
@@ -40,7 +40,7 @@ def comparison_text(comparison: Comparison, form: str | None) -> str:
     if form == "markdown":
         return comparison.markdown()
     if form == "json":
-        return json.dumps(comparison.to_dict(), indent=2) + "\n"
+        return to_json(comparison.to_dict(), indent=2) + "\n"
     if form == "csv":
         return table_csv(comparison.table())
     if form == "html":
