@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from alexlab.cli import COMMANDS
-from alexlab.networks.catalogue import NETWORKS
 from alexlab.recipes import PRESETS, preset_text
 
 ROOT = Path(__file__).parent.parent
@@ -88,9 +87,3 @@ def test_the_two_readmes_are_equal_in_what_they_show() -> None:
         if "```" in pattern:
             found = [[re.sub(r"#.*", "", block) for block in blocks] for blocks in found]
         assert found[0] and found[0] == found[1], pattern
-
-
-def test_the_readme_lists_every_network() -> None:
-    english = (ROOT / "README.md").read_text(encoding="utf-8")
-    for network in NETWORKS:
-        assert f"| `{network.name}` |" in english and f"{network.parameters:,}" in english

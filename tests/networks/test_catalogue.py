@@ -1,5 +1,10 @@
 """Every network is exactly its source's: parameters, shapes layer by layer, constants, initial weights."""
 
+import importlib
+import inspect
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -7,24 +12,10 @@ from torch import nn
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS, Network, find
+from alexlab.networks.initialisation import INITIALISATIONS
 from alexlab.networks.layers.normalisation import LocalResponseNorm
 
 ON_META = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
-
-PARAMETERS = {
-    "mlp": 203_530,
-    "lenet5": 61_706,
-    "lenet-relu": 44_426,
-    "lenet-sigmoid-max": 860_426,
-    "alexnet-textbook": 46_764_746,
-    "alexnet-227": 62_365_122,
-    "alexnet-paper": 60_965_224,
-    "alexnet-2012": 60_965_224,
-    "alexnet-caffe": 60_965_224,
-    "alexnet-torchvision": 61_100_840,
-    "alexnet-keras": 62_378_344,
-    "alexnet8": 9_638_474,
-}
 
 
 @ON_META
@@ -32,11 +23,29 @@ def test_parameter_count_is_the_sources(network: Network) -> None:
     with torch.device("meta"):
         built = build(network.name)
     assert sum(p.numel() for p in built.parameters()) == network.parameters
-    assert PARAMETERS.get(network.name, network.parameters) == network.parameters
 
 
-def test_every_network_of_the_family_is_listed() -> None:
-    assert set(PARAMETERS) <= {network.name for network in NETWORKS}
+@ON_META
+def test_an_entry_says_all_of_its_network(network: Network) -> None:
+    assert network.title and network.source and network.differences
+    assert network.initialisation in INITIALISATIONS
+    assert bool(network.first_weights) == (network.initialisation == network.name)
+    module, _, function = network.builder.partition(":")
+    made_by = getattr(importlib.import_module(module), function)
+    asked = inspect.signature(made_by).parameters
+    assert (asked["classes"].default, asked["input"].default) == (network.classes, network.input)
+
+
+def test_names_are_one_networks() -> None:
+    assert len({network.name for network in NETWORKS}) == len(NETWORKS)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_table_is_the_catalogue(readme: str) -> None:
+    """Names, inputs and parameters in its order; what each is stands there in other words."""
+    text = (Path(__file__).parents[2] / readme).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \| [^|]+ \| (\d+x\d+x\d+) \| ([\d,]+) \|$", text, re.MULTILINE)
+    assert rows == [(each.name, "x".join(map(str, each.input)), f"{each.parameters:,}") for each in NETWORKS]
 
 
 @ON_META

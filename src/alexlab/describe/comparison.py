@@ -18,6 +18,7 @@ from alexlab.describe.structure import Block, block_text, blocks, layer_text, th
 from alexlab.describe.tables import Table, shape_text
 from alexlab.errors import UserError
 from alexlab.networks.catalogue import NETWORKS
+from alexlab.networks.initialisation import INITIALISATIONS
 from alexlab.templates import fill
 
 
@@ -119,18 +120,6 @@ def compare(*descriptions: Description) -> Comparison:
 
 SHAPE = re.compile(r" -> [0-9x]+")
 
-FIRST_WEIGHTS = {
-    "pytorch": "uniform within 1 / sqrt(fan-in)",
-    "xavier": "Xavier",
-    "he": "He",
-    "keras": "Glorot, biases 0",
-    "normal": "N(0, 0.01), biases 0",
-    "alexnet-paper": "N(0, 0.01), biases 1 in conv 2, 4, 5 and the hidden layers",
-    "alexnet-2012": "N(0, 0.01), conv 3 to 5 N(0, 0.03), biases 1 in conv 2, 4, 5 and the hidden layers",
-    "alexnet-caffe": "N(0, 0.01), fc 1 and 2 N(0, 0.005), biases 0.1 in conv 2, 4, 5 and the hidden layers",
-}
-"""What each initialisation of the catalogue means, in a cell of the table."""
-
 
 def _distinct(names: list[str]) -> list[str]:
     seen: Counter[str] = Counter()
@@ -158,7 +147,7 @@ def _glance(descriptions: tuple[Description, ...], drawn: list[tuple[Block, ...]
         ("dropout", each("dropout")),
         ("towers", tuple(str(max((len(b.towers) for b in made if b.alike), default=1)) for made in drawn)),
         ("outputs", tuple(d.outputs for d in descriptions)),
-        ("first weights", tuple(FIRST_WEIGHTS[entry.initialisation] if entry else "" for entry in known)),
+        ("first weights", tuple(INITIALISATIONS[entry.initialisation].words if entry else "" for entry in known)),
         ("pixels", tuple(entry.pixels if entry else "" for entry in known)),
     ]
 

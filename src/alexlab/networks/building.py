@@ -65,5 +65,5 @@ def build(
             raise unknown("initialisation", chosen, [*INITIALISATIONS, "network"])
         if not (chosen == "pytorch" and own_initialisation == "pytorch"):  # the layers start so already
             with torch.no_grad():
-                INITIALISATIONS[chosen](network)
+                INITIALISATIONS[chosen].set(network)
     return network

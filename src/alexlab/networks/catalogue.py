@@ -1,11 +1,24 @@
 """The catalogue of networks: a list that can be read. It imports no torch; `alexlab.networks.building` builds.
 
-To add a network: write its function, add its entry here, and its row to the table in tests/networks.
+To add a network: write its function, and its entry here; tests hold the entry against the network, and the READMEs' tables against it.
 """
 
 from dataclasses import dataclass
 
 from alexlab.errors import unknown
+
+
+@dataclass(frozen=True)
+class FirstWeights:
+    """Normal weights and constant biases to start from, layer by layer.
+
+    Attributes:
+        words: for a cell of a table.
+        layers: of each layer its own name, the weights' standard deviation, and the bias.
+    """
+
+    words: str
+    layers: tuple[tuple[str, float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -21,7 +34,8 @@ class Network:
         parameters: exact count of trainable parameters at `input` and `classes`.
         source: where the definition comes from.
         differences: what departs from that source, or "none".
-        initialisation: how its source starts its weights (a name of networks.initialisation).
+        initialisation: how its source starts its weights: a name of networks.initialisation, or its own name, and then
+        first_weights: says what that is; recipes may name it for other networks whose layers have these names.
         fit: how its source brings an image to the input's shape: "stretch", "crop" or "pad".
         pixels: what its source feeds it, in words ("" where that says nothing about it); recipes say it in numbers.
     """
@@ -35,9 +49,37 @@ class Network:
     source: str
     differences: str = "none"
     initialisation: str = "pytorch"
+    first_weights: FirstWeights | None = None
     fit: str = "stretch"
     pixels: str = ""
 
+
+AS_WRITTEN = FirstWeights(
+    "N(0, 0.01), biases 1 in conv 2, 4, 5 and the hidden layers",
+    (
+        ("conv1", 0.01, 0), ("conv2", 0.01, 1), ("conv3", 0.01, 0), ("conv4", 0.01, 1), ("conv5", 0.01, 1),
+        ("fc6", 0.01, 1), ("fc7", 0.01, 1), ("fc8", 0.01, 0),
+    ),
+)  # fmt: skip
+"""Krizhevsky, Sutskever, Hinton, NIPS 2012, section 5."""
+
+AS_IT_RAN = FirstWeights(
+    "N(0, 0.01), conv 3 to 5 N(0, 0.03), biases 1 in conv 2, 4, 5 and the hidden layers",
+    (
+        ("conv1", 0.01, 0), ("conv2", 0.01, 1), ("conv3", 0.03, 0), ("conv4", 0.03, 1), ("conv5", 0.03, 1),
+        ("fc6", 0.01, 1), ("fc7", 0.01, 1), ("fc8", 0.01, 0),
+    ),
+)  # fmt: skip
+"""computerhistory/AlexNet-Source-Code, network definition 145."""
+
+CAFFES = FirstWeights(
+    "N(0, 0.01), fc 1 and 2 N(0, 0.005), biases 0.1 in conv 2, 4, 5 and the hidden layers",
+    (
+        ("conv1", 0.01, 0), ("conv2", 0.01, 0.1), ("conv3", 0.01, 0), ("conv4", 0.01, 0.1), ("conv5", 0.01, 0.1),
+        ("fc6", 0.005, 0.1), ("fc7", 0.005, 0.1), ("fc8", 0.01, 0),
+    ),
+)  # fmt: skip
+"""BVLC/caffe, models/bvlc_alexnet/train_val.prototxt."""
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -108,6 +150,7 @@ NETWORKS: tuple[Network, ...] = (
         source="Krizhevsky, Sutskever, Hinton, NIPS 2012",
         differences="none in the network; its 224 gives 55 positions by the ceiling of the 2012 code",
         initialisation="alexnet-paper",
+        first_weights=AS_WRITTEN,
         fit="crop",
         pixels="0 to 255, minus the mean image",
     ),
@@ -120,6 +163,7 @@ NETWORKS: tuple[Network, ...] = (
         parameters=60_965_224,
         source="computerhistory/AlexNet-Source-Code, network definition 145; kernels of cuda-convnet (2011)",
         initialisation="alexnet-2012",
+        first_weights=AS_IT_RAN,
         fit="crop",
         pixels="0 to 255, minus the mean image",
     ),
@@ -133,6 +177,7 @@ NETWORKS: tuple[Network, ...] = (
         source="BVLC/caffe, models/bvlc_alexnet",
         differences="reads RGB: a converted conv1 has its BGR filters turned round",
         initialisation="alexnet-caffe",
+        first_weights=CAFFES,
         fit="crop",
         pixels="0 to 255, minus the mean image",
     ),

@@ -1,15 +1,18 @@
 """How the weights start. Each function sets the weights of a network in place, from PyTorch's global random state.
 
-A network's own initialisation is named in the catalogue; a recipe may name another.
+A network's own initialisation is named in the catalogue, where those that set layers by name stand; a recipe may name another.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from alexlab.errors import UserError
+from alexlab.networks.catalogue import NETWORKS, FirstWeights
 
 
 class Uninitialised(TorchFunctionMode):
@@ -67,48 +70,13 @@ def normal(network: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def alexnet_paper(network: nn.Module) -> None:
-    """As written: all weights N(0, 0.01); biases 1 in conv2, conv4, conv5 and the hidden layers, else 0.
-
-    Source: Krizhevsky, Sutskever, Hinton, NIPS 2012, section 5.
-    """
-    _by_name(
-        network,
-        conv1=(0.01, 0), conv2=(0.01, 1), conv3=(0.01, 0), conv4=(0.01, 1), conv5=(0.01, 1),
-        fc6=(0.01, 1), fc7=(0.01, 1), fc8=(0.01, 0),
-    )  # fmt: skip
-
-
-def alexnet_2012(network: nn.Module) -> None:
-    """As it ran: like alexnet_paper, but with standard deviation 0.03 in conv3, conv4 and conv5.
-
-    Source: computerhistory/AlexNet-Source-Code, network definition 145.
-    """
-    _by_name(
-        network,
-        conv1=(0.01, 0), conv2=(0.01, 1), conv3=(0.03, 0), conv4=(0.03, 1), conv5=(0.03, 1),
-        fc6=(0.01, 1), fc7=(0.01, 1), fc8=(0.01, 0),
-    )  # fmt: skip
-
-
-def alexnet_caffe(network: nn.Module) -> None:
-    """As Caffe starts its AlexNet: like alexnet_paper, but biases 0.1 for 1, and 0.005 in fc6 and fc7.
-
-    Source: BVLC/caffe, models/bvlc_alexnet/train_val.prototxt.
-    """
-    _by_name(
-        network,
-        conv1=(0.01, 0), conv2=(0.01, 0.1), conv3=(0.01, 0), conv4=(0.01, 0.1), conv5=(0.01, 0.1),
-        fc6=(0.005, 0.1), fc7=(0.005, 0.1), fc8=(0.01, 0),
-    )  # fmt: skip
-
-
-def _by_name(network: nn.Module, **start: tuple[float, float]) -> None:
-    """Normal weights and constant biases by the layer's own name: (standard deviation, bias) of each.
+def _by_layer(network: nn.Module, first: FirstWeights) -> None:
+    """Set weights and biases by each layer's own name.
 
     Raises:
         UserError: the network's layers have other names.
     """
+    start = {name: (deviation, bias) for name, deviation, bias in first.layers}
     layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)}
     own_names = {name: name.rpartition(".")[2] for name in layers}
     if set(own_names.values()) != set(start):
@@ -123,13 +91,23 @@ def _by_name(network: nn.Module, **start: tuple[float, float]) -> None:
             nn.init.constant_(layer.bias, bias)
 
 
-INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
-    "pytorch": pytorch,
-    "xavier": xavier,
-    "he": he,
-    "keras": keras,
-    "normal": normal,
-    "alexnet-paper": alexnet_paper,
-    "alexnet-2012": alexnet_2012,
-    "alexnet-caffe": alexnet_caffe,
+@dataclass(frozen=True)
+class Initialisation:
+    """A way to start weights: `set` sets a network's in place, `words` says it in a cell of a table."""
+
+    words: str
+    set: Callable[[nn.Module], None]
+
+
+INITIALISATIONS: dict[str, Initialisation] = {
+    "pytorch": Initialisation("uniform within 1 / sqrt(fan-in)", pytorch),
+    "xavier": Initialisation("Xavier", xavier),
+    "he": Initialisation("He", he),
+    "keras": Initialisation("Glorot, biases 0", keras),
+    "normal": Initialisation("N(0, 0.01), biases 0", normal),
+    **{
+        entry.name: Initialisation(entry.first_weights.words, partial(_by_layer, first=entry.first_weights))
+        for entry in NETWORKS
+        if entry.first_weights
+    },
 }
