@@ -10,7 +10,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexlab.describe import Layer, describe
-from alexlab.passes.windows import Side, output_size, work_out
+from alexlab.describe.workings import work_out
+from alexlab.networks.windows import Side, output_size
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)

@@ -11,6 +11,8 @@ from math import prod
 from typing import Any
 
 from alexlab.check.finding import Place
+from alexlab.passes import functions
+from alexlab.passes.functions import operation
 
 
 @dataclass(frozen=True)
@@ -153,35 +155,7 @@ SHAPE_ONLY = frozenset(
 )
 """Operations that move values and change none."""
 
-ACTIVATIONS = frozenset(
-    [
-        "relu",
-        "relu6",
-        "leaky_relu",
-        "elu",
-        "selu",
-        "celu",
-        "gelu",
-        "silu",
-        "mish",
-        "sigmoid",
-        "tanh",
-        "hardtanh",
-        "hardswish",
-        "hardsigmoid",
-        "softplus",
-        "prelu",
-        "rrelu",
-        "logsigmoid",
-        "softsign",
-        "glu",
-        "softmax",
-        "log_softmax",
-    ]
-)
-DROPOUTS = frozenset(
-    ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout"]
-)
+ACTIVATIONS = frozenset(map(operation, functions.ACTIVATIONS - functions.CLAMPS)) | {"glu", "softmax", "log_softmax"}
 
 
 def behind(node: Node, through: frozenset[str] = SHAPE_ONLY) -> Node:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from alexlab.check.finding import MEASURED, READ, TRACED, Edit, Finding, Place, Severity, Text
 from alexlab.check.graph import Graph, Node
 from alexlab.check.reading.program import Event, Program
-from alexlab.check.reading.signatures import FUNCTIONS, LAYERS
+from alexlab.check.reading.signatures import LAYERS
 from alexlab.check.reading.values import Made, Object
 from alexlab.check.trial import Trial
+from alexlab.passes.functions import functions_of
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ def called(node: Node) -> str:
 
 def names_of(op: str) -> tuple[str, ...]:
     """What layers and functions of an operation are called: ReLU, relu."""
-    made = [name for table in (LAYERS, FUNCTIONS) for name, (each, _) in table.items() if each == op]
-    return tuple({op: None, **dict.fromkeys(made)})
+    layers = [name for name, (each, _) in LAYERS.items() if each == op]
+    return tuple(dict.fromkeys([op, *layers, *functions_of(op)]))
 
 
 def name_of(network: object) -> str:

@@ -18,15 +18,15 @@ from torch.overrides import TorchFunctionMode
 
 from alexlab.check.finding import Place
 from alexlab.check.graph import End, Graph, Node, Uncalled, Values
-from alexlab.check.reading.signatures import FUNCTIONS, WEIGHTED
+from alexlab.check.reading.signatures import WEIGHTED
 from alexlab.networks.shapes import Shape
+from alexlab.passes.functions import operation, parameters
 
 IMAGES = 2
 """How many images the network is given: enough to tell the batch from an image."""
 
 _HERE = str(Path(__file__).parent)
 _TORCH = str(Path(torch.__file__).parent)
-_OPS = {"conv1d": "conv", "conv2d": "conv", "conv3d": "conv", "__getitem__": "getitem", "T": "t", "data": "detach"}
 _VIEWS = frozenset({"view", "reshape"})
 
 
@@ -202,8 +202,7 @@ class _Recorder(TorchFunctionMode):
 
     def _node(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], shape: tuple[int, ...] | None) -> Node:
         short = name.rstrip("_") if not name.startswith("__") else name
-        op, parameters = FUNCTIONS.get(short, (_OPS.get(short, short.strip("_")), ()))
-        op = _OPS.get(short, op)
+        op = operation(name)
         sources = []
         for each in leaves([*args, *kwargs.values()]):
             if id(each) in self.nodes:
@@ -212,7 +211,7 @@ class _Recorder(TorchFunctionMode):
                 self._add(Node("constant", shape=tuple(each.shape)), each)
                 sources.append(self.nodes[id(each)])
         module = self.stack[-1]
-        attributes = _attributes(op, parameters, args, kwargs)
+        attributes = _attributes(op, parameters(short), args, kwargs)
         if op in WEIGHTED and id(module) in self.constant:
             attributes["constant"] = True
         if op in WEIGHTED:
@@ -231,7 +230,7 @@ class _Recorder(TorchFunctionMode):
         )
 
 
-def _attributes(op: str, parameters: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _attributes(op: str, names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     if op in ("linear", "conv"):
         weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
         sizes = tuple(weight.shape) if isinstance(weight, torch.Tensor) else ()
@@ -253,7 +252,7 @@ def _attributes(op: str, parameters: Sequence[str], args: Sequence[Any], kwargs:
     if op in _VIEWS:
         given_sizes = args[1] if len(args) == 2 and isinstance(args[1], tuple | list) else tuple(args[1:])
         return {"sizes": tuple(given_sizes)}
-    given = dict(zip(parameters, args[1:], strict=False))
+    given = dict(zip(names, args[1:], strict=False))
     given.update(kwargs)
     return {key: value for key, value in given.items() if not isinstance(value, torch.Tensor)}
 
@@ -291,8 +290,7 @@ def _place() -> Place | None:
 
 
 def likely_input(network: nn.Module) -> Shape | None:
-    """An image shape that the network takes, from its first layer and the sizes in use; None where "
-    "none of them works."""
+    """An image shape that the network takes, from its first layer and the sizes in use; None where none of them works."""
     first = next((m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)), None)
     if first is None:
         return None

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from alexlab.describe.description import Failure
+from alexlab.networks.windows import output_size
 from alexlab.passes.arithmetic import Arithmetic
 from alexlab.passes.functions import role
 from alexlab.passes.trace import Op, Step, Trace, Value
-from alexlab.passes.windows import output_size, sides
 
 LARGEST_SIDE_TRIED = 512
 
@@ -155,7 +155,7 @@ def _pooling(op: Op, given: Value, trace: Trace, batch: int) -> Reason | None:
 
 
 def _too_small(op: Op, given: Value) -> Reason | None:
-    window = sides(op)
+    window = op.sides()
     if window is None:
         return None
     names = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[len(window)]

@@ -2,17 +2,10 @@
 
 from math import prod
 
+from alexlab.describe.workings import Working, work_out, work_out_adaptive, work_out_padding
+from alexlab.networks.windows import Side, adaptive_side
 from alexlab.passes.functions import role
 from alexlab.passes.trace import Op, Step, Value
-from alexlab.passes.windows import (
-    Side,
-    Working,
-    adaptive_side,
-    sides,
-    work_out,
-    work_out_adaptive,
-    work_out_padding,
-)
 
 
 def parameters_working(shapes: list[tuple[int, ...]], counted: int) -> str:
@@ -75,7 +68,7 @@ def _per_side(op: Op) -> list[Working]:
     given = op.arguments.get("input")
     if not isinstance(given, Value) or not op.outputs:
         return []
-    window = sides(op)
+    window = op.sides()
     if window is not None:
         return [work_out(n, side) for n, side in zip(given.shape[-len(window) :], window, strict=True)]
     if op.function.startswith("adaptive"):
@@ -93,7 +86,7 @@ def _per_side(op: Op) -> list[Working]:
 def fitting_window(ops: list[Op]) -> tuple[Side, ...] | None:
     """The window of the layer's one convolution or pooling call, an evenly dividing adaptive pooling included."""
     for op in ops:
-        window = sides(op)
+        window = op.sides()
         if window is not None:
             return window
         if op.function.startswith("adaptive") and op.outputs:

@@ -11,9 +11,9 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+from alexlab.networks.windows import Side, adaptive_side
 from alexlab.passes.functions import POINTWISE
 from alexlab.passes.trace import Op, Trace, Value
-from alexlab.passes.windows import Side, adaptive_side, sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _follow(op: Op, output: Value, known: dict[int, Sight | None]) -> Sight | No
 
 def _follow_one(op: Op, output: Value, sight: Sight, before: tuple[int, ...]) -> Sight | None:
     name, given, after = op.function, op.arguments, output.shape
-    window = sides(op)
+    window = op.sides()
     if window is not None:
         return None if window[0].transposed else _slide(sight, window, after)
     if name.startswith("adaptive"):

@@ -14,9 +14,9 @@ from alexlab.describe.formulas import (
     size_workings,
 )
 from alexlab.describe.receptive import Sight, first_spatial, sights
+from alexlab.networks.windows import Side
 from alexlab.passes.functions import role as role_of_function
 from alexlab.passes.trace import Op, Step, Trace, Value
-from alexlab.passes.windows import Side
 
 CLASS_ROLES = (
     (r"conv", "convolution"),

@@ -4,11 +4,12 @@ Worked out from the layers' settings: running them on PyTorch's meta device give
 """
 
 from collections.abc import Iterator
-from math import ceil, floor, prod
+from math import prod
 
 from torch import nn
 
 from alexlab.errors import UserError
+from alexlab.networks.windows import output_size, side_settings
 
 Shape = tuple[int, int, int]
 """Channels, height, width of one image."""
@@ -29,7 +30,9 @@ def output_shape(layers: nn.Module, input: Shape) -> Shape | None:
             left, right, top, bottom = layer.padding
             height, width = height + top + bottom, width + left + right
         elif isinstance(layer, WINDOWED):
-            height, width = _positions(layer, 0, height), _positions(layer, 1, width)
+            name = "conv2d" if isinstance(layer, nn.Conv2d) else "max_pool2d"
+            down, across = side_settings(name, layer.kernel_size, vars(layer)) or ()
+            height, width = output_size(height, down), output_size(width, across)
         if isinstance(layer, nn.Conv2d):
             channels = layer.out_channels
         if height < 1 or width < 1:
@@ -43,22 +46,6 @@ def _in_order(layers: nn.Module) -> Iterator[nn.Module]:
             yield from _in_order(layer)
     else:
         yield layers
-
-
-def _positions(layer: nn.Module, side: int, size: int) -> int:
-    """How many positions the layer's window takes along one side (0 for height, 1 for width) of `size` pixels."""
-
-    def setting(name: str, otherwise: int) -> int:
-        value = getattr(layer, name, otherwise)
-        return int(value[side] if isinstance(value, tuple) else value)
-
-    window = setting("dilation", 1) * (setting("kernel_size", 1) - 1) + 1
-    stride, padding = setting("stride", 1), setting("padding", 0)
-    room = size + 2 * padding - window
-    if not getattr(layer, "ceil_mode", False):
-        return floor(room / stride) + 1
-    positions = ceil(room / stride) + 1
-    return positions - ((positions - 1) * stride >= size + padding)  # the last window must begin inside the image
 
 
 def flattened(features: nn.Module, input: Shape) -> int:

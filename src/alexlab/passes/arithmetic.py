@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from alexlab.networks.windows import Side, output_size, side_settings
 from alexlab.passes.functions import ACTIVATIONS, ARITHMETIC, named_arguments
-from alexlab.passes.windows import Side, output_size, side_settings
 
 Answer = tuple[Tensor, int]
 """The output, without values, and the multiply-adds."""

@@ -1,4 +1,7 @@
-"""PyTorch's functions by name: what their arguments are called, and what part they play in a network."""
+"""PyTorch's functions by name: what their arguments are called, which operation each is, what part it plays in a network.
+
+The one table of them, for describe and check. It is plain data, without PyTorch: a script is read without importing it.
+"""
 
 from typing import Any
 
@@ -30,10 +33,13 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "stack": ("tensors", "dim"),
     "mean": ("input", "dim", "keepdim"),
     "sum": ("input", "dim", "keepdim"),
-    "amax": ("input", "dim", "keepdim"),
+    **dict.fromkeys(("max", "min", "amax", "amin", "argmax", "argmin"), ("input", "dim", "keepdim")),
+    "topk": ("input", "k", "dim"),
+    "sort": ("input", "dim"),
     "softmax": ("input", "dim"),
     "log_softmax": ("input", "dim"),
-    "dropout": ("input", "p", "training", "inplace"),
+    **{f"dropout{d}": ("input", "p", "training", "inplace") for d in ("", "1d", "2d", "3d")},
+    "alpha_dropout": ("input", "p", "training", "inplace"),
     "batch_norm": ("input", "running_mean", "running_var", "weight", "bias", "training"),
     "local_response_norm": ("input", "size", "alpha", "beta", "k"),
     "layer_norm": ("input", "normalized_shape", "weight", "bias"),
@@ -44,10 +50,25 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "unfold": ("input", "dim", "size", "step"),
     "__getitem__": ("input", "index"),
     "__setitem__": ("input", "index", "value"),
+    **dict.fromkeys(("cross_entropy", "nll_loss", "binary_cross_entropy"), ("input", "target", "weight")),
+    "binary_cross_entropy_with_logits": ("input", "target", "weight"),
+    "mse_loss": ("input", "target"),
 }
 """Positional names. A function that is not here keeps its arguments by number, as "0", "1", ..."""
 
-_SYNONYMS = {"concat": "cat", "concatenate": "cat", "dim": "dim", "axis": "dim"}
+_SYNONYMS = {"concat": "cat", "concatenate": "cat"}
+
+_WINDOWED = ("conv", "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool", "dropout")
+_OPERATIONS = {
+    **{f"{name}{d}d": name for name in _WINDOWED for d in (1, 2, 3)},
+    **_SYNONYMS,
+    "alpha_dropout": "dropout",
+    "binary_cross_entropy": "bce",
+    "binary_cross_entropy_with_logits": "bce_with_logits",
+    "__getitem__": "getitem",
+    "T": "t",
+    "data": "detach",
+}
 
 
 def _names(text: str) -> frozenset[str]:
@@ -58,6 +79,8 @@ ACTIVATIONS = _names("""
     relu relu6 sigmoid tanh softplus softsign gelu silu mish elu selu celu leaky_relu prelu rrelu hardtanh hardsigmoid
     hardswish logsigmoid tanhshrink hardshrink softshrink threshold clamp clamp_min clip relu_ sigmoid_ tanh_ elu_
     leaky_relu_ hardtanh_ threshold_""")
+CLAMPS = _names("threshold threshold_ clamp clamp_min clip")
+"""Those of ACTIVATIONS that are used for much else."""
 NORMALISATIONS = _names("batch_norm local_response_norm layer_norm group_norm instance_norm rms_norm")
 DROPOUTS = _names("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout dropout_")
 RESHAPES = _names("""
@@ -101,6 +124,22 @@ def role(function: str) -> str:
         if function in members:
             return name
     return "other"
+
+
+def operation(function: str) -> str:
+    """Return the operation that a function is: its name without dimensions and underscores ("conv", "max_pool", "relu")."""
+    short = function.strip("_") if function.startswith("__") else function.rstrip("_")
+    return _OPERATIONS.get(function, _OPERATIONS.get(short, short))
+
+
+def parameters(function: str) -> tuple[str, ...]:
+    """Return the names of a function's positional arguments after the input; none where they are not known."""
+    return ARGUMENTS.get(_SYNONYMS.get(function, function), ())[1:]
+
+
+def functions_of(wanted: str) -> tuple[str, ...]:
+    """Return the functions that are the operation `wanted`, as far as they are in the table."""
+    return tuple(name for name in (*ARGUMENTS, *_SYNONYMS) if operation(name) == wanted)
 
 
 def named_arguments(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from alexlab.networks.windows import Side, side_settings
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -39,6 +41,14 @@ class Op:
 
     def inputs(self) -> Iterator[Value]:
         return values(self.arguments)
+
+    def sides(self) -> tuple[Side, ...] | None:
+        """Return the window of a convolution or pooling, one Side a spatial dimension; None where the call has none."""
+        if not isinstance(self.arguments.get("input"), Value):
+            return None
+        weight = self.arguments.get("weight")
+        kernel = weight.shape[2:] if isinstance(weight, Value) else self.arguments.get("kernel_size")
+        return side_settings(self.function, kernel, self.arguments) if kernel is not None else None
 
 
 @dataclass(slots=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from math import ceil, floor
 from typing import Any
 
 from alexlab.check.graph import ACTIVATIONS, Batch, Dim, Shape
+from alexlab.networks.windows import Side, output_size
 
 Attributes = Mapping[str, Any]
 
@@ -95,12 +95,10 @@ def _window(shape: Shape, attributes: Attributes, pool: bool, channels: Dim) -> 
         if not isinstance(size, int) or kernel is None or stride is None or padding is None or dilation is None:
             out.append(None)
             continue
-        span = size + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1
-        steps = Fraction(span, stride[axis])
-        places = ceil(steps) + 1 if attributes.get("ceil_mode") is True else floor(steps) + 1
-        if attributes.get("ceil_mode") is True and (places - 1) * stride[axis] >= size + padding[axis]:
-            places -= 1
-        if attributes.get("ceil_mode") not in (None, True, False) or places < 1:
+        ceiling = attributes.get("ceil_mode")
+        side = Side(kernel[axis], stride[axis], padding[axis], padding[axis], dilation[axis], ceiling=ceiling is True)
+        places = output_size(size, side)
+        if ceiling not in (None, True, False) or places < 1:
             return (*shape[:-3], channels, None, None)
         out.append(places)
     return (*shape[:-3], channels, *out)

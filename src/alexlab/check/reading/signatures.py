@@ -1,4 +1,4 @@
-"""PyTorch's layers and functions: which operation each one is, and the names of its positional arguments."""
+"""PyTorch's layers: which operation each one is, and the names of its positional arguments; and those of what is around them."""
 
 _CONV = (
     "in_channels",
@@ -74,41 +74,6 @@ LAYERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 LOSSES = frozenset({"cross_entropy", "nll_loss", "bce", "bce_with_logits"})
 WEIGHTED = frozenset({"linear", "conv"})
-
-FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    **{f"max_pool{d}d": ("max_pool", _MAX_POOL) for d in (1, 2, 3)},
-    **{f"avg_pool{d}d": ("avg_pool", _AVG_POOL) for d in (1, 2, 3)},
-    **{f"adaptive_avg_pool{d}d": ("adaptive_avg_pool", ("output_size",)) for d in (1, 2, 3)},
-    **{f"adaptive_max_pool{d}d": ("adaptive_max_pool", ("output_size",)) for d in (1, 2, 3)},
-    **{f"dropout{d}": ("dropout", ("p", "training", "inplace")) for d in ("", "1d", "2d", "3d")},
-    "alpha_dropout": ("dropout", ("p", "training", "inplace")),
-    **{f"conv{d}d": ("functional_conv", ("weight", "bias", "stride", "padding")) for d in (1, 2, 3)},
-    "softmax": ("softmax", ("dim",)),
-    "log_softmax": ("log_softmax", ("dim",)),
-    "flatten": ("flatten", ("start_dim", "end_dim")),
-    "squeeze": ("squeeze", ("dim",)),
-    "unsqueeze": ("unsqueeze", ("dim",)),
-    "transpose": ("transpose", ("dim0", "dim1")),
-    "argmax": ("argmax", ("dim", "keepdim")),
-    "argmin": ("argmin", ("dim", "keepdim")),
-    "max": ("max", ("dim", "keepdim")),
-    "min": ("min", ("dim", "keepdim")),
-    "mean": ("mean", ("dim", "keepdim")),
-    "sum": ("sum", ("dim", "keepdim")),
-    "topk": ("topk", ("k", "dim")),
-    "sort": ("sort", ("dim",)),
-    "cat": ("cat", ("dim",)),
-    "concat": ("cat", ("dim",)),
-    "stack": ("stack", ("dim",)),
-    "pad": ("pad", ("pad",)),
-    "cross_entropy": ("cross_entropy", ("target", "weight")),
-    "nll_loss": ("nll_loss", ("target", "weight")),
-    "binary_cross_entropy": ("bce", ("target", "weight")),
-    "binary_cross_entropy_with_logits": ("bce_with_logits", ("target", "weight")),
-    "mse_loss": ("mse_loss", ("target",)),
-}
-"""Name of a function of torch, torch.nn.functional or a tensor's method to its operation and the names of its positional
-arguments after the input. A name that is absent is its own operation, without names for its arguments."""
 
 OPTIMISER_ARGUMENTS = ("params", "lr")
 LOADER_ARGUMENTS = [

@@ -6,8 +6,9 @@ from typing import Any
 from alexlab.check.graph import Batch, Node
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.shapes import shape_of
-from alexlab.check.reading.signatures import FUNCTIONS, LOSSES, WEIGHTED
+from alexlab.check.reading.signatures import LOSSES, WEIGHTED
 from alexlab.check.reading.values import UNKNOWN, Bound, Made, Measure, Tensor, Value
+from alexlab.passes.functions import operation, parameters
 
 _NUMBERS = frozenset(
     ["item", "tolist", "numpy", "__len__", "dim", "ndim", "nelement", "numel", "ndimension", "is_contiguous"]
@@ -35,6 +36,8 @@ _NO_GRADIENT = frozenset(
         "one_hot",
     ]
 )
+FUNCTIONAL_CONV = "functional_conv"
+"""A convolution of a weight that is no layer's: of its settings nothing is known by their layer's names."""
 _OF_SIZES = frozenset(["view", "reshape", "permute", "expand", "repeat"])
 
 
@@ -52,20 +55,20 @@ def node_of(
     sources = [each if isinstance(each, Tensor) else reader.node("unknown", [], at) for each in inputs]
     made = reader.node(op, sources, at, attributes, owner=owner, training=training)
     made.node.shape = shape_of(op, tuple(each.node.shape for each in sources), attributes)
-    trained = op in WEIGHTED or op in ("batch_norm", "model", "functional_conv")
+    trained = op in WEIGHTED or op in ("batch_norm", "model", FUNCTIONAL_CONV)
     held = any(each.node.grad for each in sources) or trained
     made.node.grad = held and reader.grad is not False and op not in _NO_GRADIENT
     return made
 
 
-def named(op: str, parameters: tuple[str, ...], arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
+def named(op: str, names: tuple[str, ...], arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
     """The arguments by name."""
     if op in _OF_SIZES:
         sizes = keywords.get("shape", keywords.get("dims"))
         if sizes is None:
             sizes = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], tuple | list) else tuple(arguments)
         return {"sizes": sizes}
-    given = dict(zip(parameters, arguments, strict=False))
+    given = dict(zip(names, arguments, strict=False))
     given.update({{"axis": "dim"}.get(name, name): value for name, value in keywords.items()})
     return given
 
@@ -75,10 +78,10 @@ def function(
 ) -> Value:
     """`torch.name(tensor, ...)`, `F.name(tensor, ...)` or `tensor.name(...)`."""
     name = name.rstrip("_") if not name.startswith("_") else name
-    op, parameters = FUNCTIONS.get(name, (name, ()))
+    op = FUNCTIONAL_CONV if operation(name) == "conv" else operation(name)
     if name in ("requires_grad", "retain_grad", "register_hook", "share_memory"):
         return tensor
-    given = named(op, parameters, arguments, keywords)
+    given = named(op, parameters(name), arguments, keywords)
     if op in ("view", "reshape") and isinstance(given.get("sizes"), Tensor):
         given = {}
     if op in LOSSES or op == "mse_loss":
