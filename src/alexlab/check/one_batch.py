@@ -14,9 +14,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from alexlab.check.tracing import copied, leaves, noise
+from alexlab.check.tracing import noise
 from alexlab.check.trial import Fit, Layer, Trial
 from alexlab.networks.shapes import Shape
+from alexlab.passes.copying import copied, without_hooks
+from alexlab.passes.trace import tensors
 
 IMAGES = 8
 CHEAP = 0.1
@@ -86,7 +88,7 @@ def _one_thread() -> Iterator[None]:
 
 def _logits(answer: Any) -> torch.Tensor | None:
     """The first answer with a row for each image."""
-    return next((each for each in leaves(answer) if each.dim() == 2 and each.shape[1] > 1), None)
+    return next((each for each in tensors(answer) if each.dim() == 2 and each.shape[1] > 1), None)
 
 
 def _smooth(input: Shape, classes: int) -> Batch:
@@ -99,7 +101,7 @@ def _smooth(input: Shape, classes: int) -> Batch:
 
 def _evaluated(network: nn.Module, input: Shape, first: torch.Tensor) -> Trial:
     """Whether evaluation repeats itself, and whether an image's answer depends on the other images."""
-    made = copied(network, data=True).eval()
+    made = without_hooks(copied(network, "shared")).eval()
     images = noise(input)
     others = torch.cat([images[:1], torch.randn_like(images[1:])])
     with torch.no_grad():
@@ -194,7 +196,7 @@ def _still(network: nn.Module, made: nn.Module) -> tuple[str, ...]:
 
 def _ready(network: nn.Module) -> nn.Module:
     """A copy with weights of its own, in training mode but for dropout, which would hide whether the batch is fitted."""
-    made = copied(network, data=True, own=True).train()
+    made = without_hooks(copied(network, "own")).train()
     for module in made.modules():
         if isinstance(module, _DROPOUTS):
             module.eval()

@@ -12,9 +12,10 @@ from alexlab.describe.description import Description, Totals
 from alexlab.describe.failures import failure_of
 from alexlab.describe.training import Training, behaves_alike, work_out_training
 from alexlab.errors import UserError
+from alexlab.passes.copying import copied
 from alexlab.passes.target import Target, find_target
 from alexlab.passes.trace import Trace, Value
-from alexlab.passes.watching import Tracer, on_meta
+from alexlab.passes.watching import Tracer
 
 Shape = tuple[int, ...]
 
@@ -51,7 +52,7 @@ def describe(network: nn.Module | str, *inputs: Shape | torch.Tensor, batch: int
     if batch < 1:
         raise UserError(f"a batch of {batch}: expected 1 or more.")
     name = type(network).__name__
-    watched = on_meta(network)
+    watched = copied(network, "none")
     trace = _pass(watched, inputs, batch)
     if trace.failed is None or not needs_values(trace.failed.error):
         return _description(name, watched, trace, _training(network, watched, trace, inputs, batch), inputs, batch)
@@ -115,7 +116,7 @@ def _training(
         return None
     trainable = {name for name, parameter in watched.named_parameters() if parameter.requires_grad}
     worked_out = work_out_training(trace, trainable) if behaves_alike(network) else None
-    return worked_out or _measured(_pass(on_meta(network), inputs, batch, training=True))
+    return worked_out or _measured(_pass(copied(network, "none"), inputs, batch, training=True))
 
 
 def _measured(trace: Trace) -> Training | None:

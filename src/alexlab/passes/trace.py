@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from alexlab.networks.windows import Side, side_settings
@@ -20,6 +21,8 @@ class Value:
         from_input: whether it depends on the network's input (a weight, or a mask made of weights, does not).
         weights: the names of the parameters that it is, or is made of without the input.
         storage: names the memory that it lies in; a view has that of what it views.
+        is_parameter: whether it is a Parameter, registered in the network or not.
+        seen: what the one who watches noted of its values.
     """
 
     number: int
@@ -28,15 +31,26 @@ class Value:
     from_input: bool
     weights: tuple[str, ...] = ()
     storage: int = 0
+    is_parameter: bool = False
+    seen: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One call of a PyTorch function. In `arguments`, by the function's parameter names, each tensor is its Value."""
+    """One call of a PyTorch function.
+
+    Attributes:
+        arguments: by the function's parameter names; each tensor is its Value.
+        path: of the innermost module that makes the call, which is `module`; "" for the network itself.
+        line: the file and the line outside PyTorch that the call comes from; None where it comes from none.
+    """
 
     function: str
     arguments: dict[str, Any]
     outputs: tuple[Value, ...]
+    path: str
+    module: nn.Module
+    line: tuple[str, int] | None
     multiply_adds: int = 0
 
     def inputs(self) -> Iterator[Value]:
@@ -82,17 +96,25 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """All that one pass showed. `step_multiply_adds` counts the backward pass too, where there was one.
+    """All that one pass showed.
 
-    `stored` names the network's own tensors, parameters and buffers, by their number.
+    Attributes:
+        steps: the rows of a description; `ops`: every call in order, also those that the input does not reach.
+        outputs: what the network returned, each tensor as its Value; `answer`: the same as it is.
+        step_multiply_adds: of the forward and the backward pass, where there was one.
+        stored: names of the network's own tensors, parameters and buffers, by their number.
+        called: the modules that were called.
     """
 
     inputs: tuple[Value, ...]
     steps: tuple[Step, ...]
+    ops: tuple[Op, ...]
     outputs: Any
+    answer: Any
     failed: Failed | None
     step_multiply_adds: int | None
     stored: dict[int, str]
+    called: frozenset[nn.Module]
 
 
 def values(structure: Any) -> Iterator[Value]:
@@ -105,3 +127,15 @@ def values(structure: Any) -> Iterator[Value]:
     elif isinstance(structure, list | tuple):
         for item in structure:
             yield from values(item)
+
+
+def tensors(structure: Any) -> Iterator[torch.Tensor]:
+    """All tensors in nested tuples, lists and dicts."""
+    if isinstance(structure, torch.Tensor):
+        yield structure
+    elif isinstance(structure, dict):
+        for item in structure.values():
+            yield from tensors(item)
+    elif isinstance(structure, list | tuple):
+        for item in structure:
+            yield from tensors(item)

@@ -1,12 +1,13 @@
-"""Watches one forward pass.
+"""Watches one forward pass, whatever the network's own control flow is.
 
-The pass runs on a copy of the network on the meta device, where a tensor has a shape and no memory, so that a network
-of any size can be read. Modules are watched by hooks, functional calls (`F.relu`, `x.view`) by a TorchFunctionMode,
-multiply-adds by PyTorch's own formulas.
+On the meta device a tensor has a shape and no memory, so that a network of any size can be read; on real images a pass shows
+values too. Modules are watched by hooks, functional calls (`F.relu`, `x.view`) by a TorchFunctionMode, before PyTorch takes
+them apart; multiply-adds by PyTorch's own formulas.
 """
 
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,26 +15,10 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from alexlab.passes.arithmetic import answer
+from alexlab.passes.copying import is_lazy
 from alexlab.passes.counting import Counter
 from alexlab.passes.functions import RESHAPES, named_arguments
-from alexlab.passes.trace import Failed, Op, Step, Trace, Value, values
-
-
-def on_meta(network: nn.Module) -> nn.Module:
-    """A copy of `network` on the meta device. It takes no memory for weights, and leaves `network` as it was."""
-    stand_ins: dict[int, Any] = {}
-    for module in network.modules():
-        # A plain attribute may be a tensor too (weight_norm leaves one), and deepcopy refuses some of those.
-        for tensor in (*vars(module).values(), *module._parameters.values(), *module._buffers.values()):
-            if isinstance(tensor, torch.Tensor) and not _lazy(tensor) and id(tensor) not in stand_ins:
-                empty = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")  # empty_like would import sympy
-                is_parameter = isinstance(tensor, nn.Parameter)
-                stand_ins[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if is_parameter else empty
-    return deepcopy(network, stand_ins).to("meta")
-
-
-def _lazy(tensor: torch.Tensor) -> bool:
-    return isinstance(tensor, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer)
+from alexlab.passes.trace import Failed, Op, Step, Trace, Value, tensors, values
 
 
 def is_one_row(module: nn.Module, is_root: bool) -> bool:
@@ -49,20 +34,36 @@ def is_one_row(module: nn.Module, is_root: bool) -> bool:
     return not has_children and (own or not is_root) and not isinstance(module, nn.Sequential)
 
 
-class Tracer(TorchFunctionMode):
-    """Watches one pass of `network`. Use `run` once."""
+_HERE = str(Path(__file__).parent)
+_TORCH = str(Path(torch.__file__).parent)
 
-    def __init__(self, network: nn.Module) -> None:
+
+class Tracer(TorchFunctionMode):
+    """A watch over one pass of `network`. Use `run` once.
+
+    Args:
+        counting: whether multiply-adds are counted.
+        look: what to note of each tensor that is made, as its Value's `seen`.
+    """
+
+    def __init__(
+        self, network: nn.Module, counting: bool = True, look: Callable[[torch.Tensor], Any] | None = None
+    ) -> None:
         super().__init__()
         self.network = network
+        self.counting = counting
+        self.look = look
+        self.ops: list[Op] = []
+        self.called: set[nn.Module] = set()
         self.steps: list[Step] = []
         self.failed_op: Op | None = None
         self._counter = Counter()  # type: ignore[no-untyped-call]
         self._known: dict[int, Value] = {}
         self._alive: list[Any] = []  # a tensor's id means it only while it lives
+        self._stored: set[int] = set()
         self._storages: set[int] = set()
         self._kept_already: set[int] = set()
-        self._paths: list[str] = []
+        self._inside: list[tuple[str, nn.Module]] = [("", network)]
         self._unit: Step | None = None
         self._names: dict[str, int] = {}
         self._numbers = 0
@@ -72,12 +73,13 @@ class Tracer(TorchFunctionMode):
         """One forward pass, and where `training`, the backward pass of the sum of its outputs."""
         stored: dict[int, str] = {}
         for name, tensor in [*self.network.named_parameters(), *self.network.named_buffers()]:
-            if not _lazy(tensor):
+            if not is_lazy(tensor):
                 weights = (name,) if isinstance(tensor, nn.Parameter) else ()
                 stored[self._remember(tensor, from_input=False, weights=weights).number] = name
-                self._kept_already.add(tensor.untyped_storage()._cdata)
+                self._kept_already.add(_storage(tensor))
+                self._stored.add(id(tensor))
         entered = tuple(self._remember(tensor, from_input=True) for tensor in inputs)
-        self._storages = self._kept_already | {tensor.untyped_storage()._cdata for tensor in inputs}
+        self._storages = self._kept_already | {_storage(tensor) for tensor in inputs}
         hooks = [hook for path, module in self.network.named_modules() for hook in self._watch(path, module)]
         self.network.train(training)
         device = inputs[0].device
@@ -97,7 +99,9 @@ class Tracer(TorchFunctionMode):
         finally:
             for hook in hooks:
                 hook.remove()
-        return Trace(entered, tuple(self.steps), self._structure(outputs), failed, total, stored)
+        given = self._structure(outputs)
+        called = frozenset(self.called)
+        return Trace(entered, tuple(self.steps), tuple(self.ops), given, outputs, failed, total, stored, called)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -111,23 +115,25 @@ class Tracer(TorchFunctionMode):
             output, multiply_adds = self._call(name, given, func, args, kwargs)
         except Exception:
             if self.failed_op is None and any(value.from_input for value in values(arguments)):
-                self.failed_op = Op(name, arguments, ())
+                self.failed_op = Op(name, arguments, (), *self._inside[-1], _line())
                 if step is None:
                     self._begin(self._called(name), None, tuple(values(arguments)))
             raise
         changed = args[0] if output is None and name == "__setitem__" else output
-        outputs = [tensor for tensor in _tensors(changed) if not isinstance(tensor, nn.Parameter)]
-        if not outputs:
-            return output
         sources = list(values(arguments))
         from_input = any(value.from_input for value in sources)
+        outputs = [tensor for tensor in tensors(changed) if not self._is_weight(tensor, from_input)]
+        if not outputs:
+            return output
         weights = () if from_input else tuple(dict.fromkeys(w for value in sources for w in value.weights))
-        made = tuple(self._remember(tensor, from_input, weights) for tensor in outputs)
+        made = tuple(self._remember(tensor, from_input, weights, look=True) for tensor in outputs)
+        op = Op(name, arguments, made, *self._inside[-1], _line(), multiply_adds)
+        self.ops.append(op)
         if from_input:
             if step is None:
                 step = self._begin(self._called(name), None, tuple(v for v in sources if v.from_input))
                 step.outputs = made
-            step.ops.append(Op(name, arguments, made, multiply_adds))
+            step.ops.append(op)
             step.multiply_adds += multiply_adds
             if self._unit is None:  # what a module takes is known when it ends: its outputs, not its scratch paper
                 step.allocated += self._allocate(outputs)
@@ -142,7 +148,7 @@ class Tracer(TorchFunctionMode):
         answered = answer(name, given)
         if answered is not None:
             return answered
-        if name in RESHAPES:
+        if name in RESHAPES or not self.counting:
             return func(*args, **kwargs), 0
         before = self._counter.flops
         with self._counter:
@@ -159,18 +165,19 @@ class Tracer(TorchFunctionMode):
             if one_row and self._unit is None:
                 given = tuple(values(self._structure((args, kwargs))))
                 self._unit = self._begin(path or type(module).__name__.lower(), module, given)
-            self._paths.append(path)
+            self._inside.append((path, module))
+            self.called.add(module)
 
         def leave(module: nn.Module, args: Any, output: Any) -> None:
-            self._paths.pop()
+            self._inside.pop()
             if self._unit is not None and self._unit.module is module:
                 self._unit.outputs = tuple(values(self._structure(output)))
-                self._unit.allocated = self._allocate(list(_tensors(output)))
+                self._unit.allocated = self._allocate(list(tensors(output)))
                 self._unit = None
 
         return [
             module.register_forward_pre_hook(enter, with_kwargs=True),
-            module.register_forward_hook(leave),
+            module.register_forward_hook(leave, always_call=True),
         ]
 
     def _begin(self, name: str, module: nn.Module | None, inputs: tuple[Value, ...]) -> Step:
@@ -180,14 +187,27 @@ class Tracer(TorchFunctionMode):
         return self.steps[-1]
 
     def _called(self, function: str) -> str:
-        path = self._paths[-1] if self._paths else ""
+        path, _ = self._inside[-1]
         return f"{path}.{function}" if path else function
 
-    def _remember(self, tensor: torch.Tensor, from_input: bool, weights: tuple[str, ...] = ()) -> Value:
+    def _is_weight(self, tensor: torch.Tensor, from_input: bool) -> bool:
+        return isinstance(tensor, nn.Parameter) or (id(tensor) in self._stored and not from_input)
+
+    def _remember(
+        self, tensor: torch.Tensor, from_input: bool, weights: tuple[str, ...] = (), look: bool = False
+    ) -> Value:
         self._numbers += 1
         with torch._C.DisableTorchFunction():
-            storage = 0 if _lazy(tensor) else tensor.untyped_storage()._cdata
-            value = Value(self._numbers, tuple(tensor.shape), tensor.element_size(), from_input, weights, storage)
+            value = Value(
+                self._numbers,
+                tuple(tensor.shape),
+                tensor.element_size(),
+                from_input,
+                weights,
+                _storage(tensor),
+                isinstance(tensor, nn.Parameter),
+                self.look(tensor) if look and self.look is not None else None,
+            )
         self._known[id(tensor)] = value
         self._alive.append(tensor)
         return value
@@ -205,6 +225,8 @@ class Tracer(TorchFunctionMode):
     def _allocate(self, tensors: list[torch.Tensor]) -> int:
         taken = 0
         for tensor in tensors:
+            if tensor.layout != torch.strided:
+                continue
             storage = tensor.untyped_storage()
             if storage._cdata not in self._storages:
                 self._storages.add(storage._cdata)
@@ -212,12 +234,35 @@ class Tracer(TorchFunctionMode):
         return taken
 
     def _keep(self, tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.layout != torch.strided:
+            return tensor
         storage = tensor.untyped_storage()
         if storage._cdata not in self._kept_already:
             self._kept_already.add(storage._cdata)
             self._kept[storage._cdata] = storage.nbytes()
             self._alive.append(tensor)
         return tensor
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    """What names the memory of `tensor`; 0 where it has none of its own, as a sparse one."""
+    return 0 if is_lazy(tensor) or tensor.layout != torch.strided else tensor.untyped_storage()._cdata
+
+
+def _line() -> tuple[str, int] | None:
+    """The line of the network's own code that made the call."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(_HERE):
+            if frame.f_code.co_name == "run":
+                return None
+        elif not file.startswith(_TORCH) and not file.startswith("<"):
+            return file, frame.f_lineno
+        if frame.f_back is None:
+            return None
+        frame = frame.f_back
+    return None
 
 
 def _name(func: Callable[..., Any]) -> str:
@@ -227,18 +272,7 @@ def _name(func: Callable[..., Any]) -> str:
     return name
 
 
-def _tensors(structure: Any) -> Iterator[torch.Tensor]:
-    if isinstance(structure, torch.Tensor):
-        yield structure
-    elif isinstance(structure, dict):
-        for item in structure.values():
-            yield from _tensors(item)
-    elif isinstance(structure, list | tuple):
-        for item in structure:
-            yield from _tensors(item)
-
-
 def _backward(outputs: Any) -> None:
-    sums = [tensor.sum() for tensor in _tensors(outputs) if tensor.requires_grad]
+    sums = [tensor.sum() for tensor in tensors(outputs) if tensor.requires_grad]
     if sums:
         torch.stack(sums).sum().backward()  # type: ignore[no-untyped-call]
