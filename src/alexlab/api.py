@@ -8,9 +8,9 @@ from torch import nn
 from alexlab.data.images import Dataset
 from alexlab.data.opening import open_dataset
 from alexlab.networks.building import build
-from alexlab.networks.shapes import Shape
 from alexlab.report.page import write_report
 from alexlab.runs.run import Run
+from alexlab.shape import Shape
 from alexlab.training import train as training
 from alexlab.writing import is_sealed, seal
 

@@ -17,13 +17,13 @@ from tests.describe.networks import TwoTowers
 
 
 def texts(drawing: Drawing) -> list[str]:
-    return [shape.text for shape in drawing.shapes if isinstance(shape, Words)]
+    return [shape.text for shape in drawing.marks if isinstance(shape, Words)]
 
 
 def boxes(drawing: Drawing, fill: str) -> list[tuple[float, float]]:
     """Width and height of the front faces of one colour."""
     found = []
-    for shape in drawing.shapes:
+    for shape in drawing.marks:
         if isinstance(shape, Polygon) and shape.fill == fill and shape.light == 0:
             xs, ys = zip(*shape.points, strict=True)
             found.append((max(xs) - min(xs), max(ys) - min(ys)))
@@ -35,7 +35,7 @@ def boxes(drawing: Drawing, fill: str) -> list[tuple[float, float]]:
 def test_nothing_lies_outside_the_paper(name: str, theme: str) -> None:
     drawing = diagram(describe(name), theme=theme)
     ElementTree.fromstring(drawing.svg())
-    for shape in drawing.shapes:
+    for shape in drawing.marks:
         if isinstance(shape, Polygon):
             assert all(0 <= x <= drawing.width and 0 <= y <= drawing.height for x, y in shape.points)
         if isinstance(shape, Words):

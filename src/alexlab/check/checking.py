@@ -13,13 +13,12 @@ from alexlab.check.rule import Evidence
 from alexlab.check.rules import RULES
 from alexlab.check.trial import Ran
 from alexlab.errors import UserError, unknown
+from alexlab.shape import Shape
 
 if TYPE_CHECKING:
     from torch import nn
 
     from alexlab.check.one_batch import Batch
-
-Shape = tuple[int, int, int]
 
 SHORT, LONG = 1.0, 25.0
 """Seconds that training on one batch may take: always, and where the user asks to run it."""

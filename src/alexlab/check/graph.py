@@ -23,7 +23,7 @@ class Batch:
 
 
 Dim = int | Batch | None
-Shape = tuple[Dim, ...] | None
+Dims = tuple[Dim, ...] | None
 """A dimension that is not known is None; so is a shape whose rank is not known."""
 
 
@@ -55,7 +55,7 @@ class Node:
     op: str
     inputs: tuple["Node", ...] = ()
     attributes: dict[str, Any] = field(default_factory=dict)
-    shape: Shape = None
+    shape: Dims = None
     place: Place | None = None
     layer: str = ""
     owner: object = None
@@ -208,7 +208,7 @@ def descendants(node: Node) -> Iterator[Node]:
             waiting.extend(current.consumers)
 
 
-def values_per_image(shape: Shape) -> int | None:
+def values_per_image(shape: Dims) -> int | None:
     """How many values each image has in a tensor of this shape, whose first dimension counts images."""
     if shape is None or len(shape) < 1:
         return None
@@ -216,7 +216,7 @@ def values_per_image(shape: Shape) -> int | None:
     return prod(rest) if len(rest) == len(shape) - 1 else None
 
 
-def shown(shape: Shape) -> str:
+def shown(shape: Dims) -> str:
     """A shape as a reader writes it: N for the number of images, ? for what is not known."""
     if shape is None:
         return "(?)"

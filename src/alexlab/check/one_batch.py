@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 from alexlab.check.tracing import noise
 from alexlab.check.trial import Fit, Layer, Trial
-from alexlab.networks.shapes import Shape
 from alexlab.passes.copying import copied, without_hooks
 from alexlab.passes.trace import tensors
+from alexlab.shape import Shape
 
 IMAGES = 8
 CHEAP = 0.1

@@ -26,7 +26,7 @@ from alexlab.check.one_batch import Batch
 from alexlab.check.reading.source import Source, read_source
 from alexlab.check.trial import Ran
 from alexlab.errors import UserError
-from alexlab.networks.shapes import Shape
+from alexlab.shape import Shape
 
 SECONDS = 10.0
 """For learning one batch: the script itself takes of the same limit."""

@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alexlab.check.checking import LONG, SHORT, Checked, Shape, check_network, check_script
+from alexlab.check.checking import LONG, SHORT, Checked, check_network, check_script
 from alexlab.check.finding import Finding, Place, Text
 from alexlab.errors import UserError
+from alexlab.shape import Shape
 
 if TYPE_CHECKING:
     from torch import nn

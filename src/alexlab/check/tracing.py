@@ -12,11 +12,11 @@ from torch import nn
 from alexlab.check.finding import Place
 from alexlab.check.graph import End, Graph, Node, Uncalled, Values
 from alexlab.check.reading.signatures import WEIGHTED
-from alexlab.networks.shapes import Shape
 from alexlab.passes.copying import copied, without_hooks
 from alexlab.passes.functions import operation
 from alexlab.passes.trace import Op, Trace, Value, values
 from alexlab.passes.watching import Tracer
+from alexlab.shape import Shape
 
 IMAGES = 2
 """How many images the network is given: enough to tell the batch from an image."""

@@ -11,8 +11,7 @@ from PIL import Image
 
 from alexlab.data.input.decode import Pixels, decode
 from alexlab.data.sources.files import Files
-
-Shape = tuple[int, int, int]
+from alexlab.shape import Shape
 
 
 class Images(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from alexlab.data.catalogue import OWN, Entry, find, is_known
-from alexlab.data.images import Dataset, Shape
+from alexlab.data.images import Dataset
 from alexlab.data.progress import Progress
 from alexlab.data.shards.index import INDEX
 from alexlab.data.shards.reading import is_address, read_shards
@@ -19,6 +19,7 @@ from alexlab.data.sources.idx import IDX
 from alexlab.data.sources.ilsvrc import read_ilsvrc
 from alexlab.data.split import divide, held_out
 from alexlab.errors import UserError
+from alexlab.shape import Shape
 
 FORMATS = {"idx": IDX, "cifar10": CIFAR10}
 """How the datasets of the catalogue are found and read, by what their entries name."""

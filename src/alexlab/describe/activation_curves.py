@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, tanh
 
-from alexlab.describe.drawing import Curve, Drawing, Line, Point, Polygon, Shape, Words
+from alexlab.describe.drawing import Curve, Drawing, Line, Mark, Point, Polygon, Words
 
 SATURATED = 0.05
 REACH = 6.0
@@ -75,37 +75,37 @@ PANEL_WIDE, PANEL_HIGH, SPACE = 300.0, 250.0, 46.0
 
 def activation_curves(theme: str = "light") -> Drawing:
     """The three functions beside each other."""
-    shapes: list[Shape] = [Words((40, 34), "Activations and their derivatives", 17, "start", bold=True)]
-    shapes.append(Words((40, 54), f"shaded: saturated, the derivative is below {SATURATED}", 11.5, "start", "soft"))
+    marks: list[Mark] = [Words((40, 34), "Activations and their derivatives", 17, "start", bold=True)]
+    marks.append(Words((40, 54), f"shaded: saturated, the derivative is below {SATURATED}", 11.5, "start", "soft"))
     for i, activation in enumerate(ACTIVATIONS):
-        shapes += _panel(activation, 40 + i * (PANEL_WIDE + SPACE), 112)
+        marks += _panel(activation, 40 + i * (PANEL_WIDE + SPACE), 112)
     wide = 80 + len(ACTIVATIONS) * PANEL_WIDE + (len(ACTIVATIONS) - 1) * SPACE
-    return Drawing(wide, 112 + PANEL_HIGH + 92, "ReLU, sigmoid and tanh with their derivatives", tuple(shapes), theme)
+    return Drawing(wide, 112 + PANEL_HIGH + 92, "ReLU, sigmoid and tanh with their derivatives", tuple(marks), theme)
 
 
-def _panel(activation: Activation, left: float, top: float) -> list[Shape]:
+def _panel(activation: Activation, left: float, top: float) -> list[Mark]:
     low, high = activation.lowest, activation.highest
 
     def at(x: float, y: float) -> Point:
         across = (x + REACH) / (2 * REACH) * PANEL_WIDE
         return left + across, top + (high - y) / (high - low) * PANEL_HIGH
 
-    shapes: list[Shape] = [Words((left, top - 14), activation.name, 14, "start", bold=True)]
-    shapes += _shading(activation, at)
-    shapes += _grid(activation, at)
+    marks: list[Mark] = [Words((left, top - 14), activation.name, 14, "start", bold=True)]
+    marks += _shading(activation, at)
+    marks += _grid(activation, at)
     for function, colour, width in (
         (activation.value, "convolution", 2.6),
         (activation.derivative, "window", 1.8),
     ):
-        shapes += _curve(function, colour, width, at)
+        marks += _curve(function, colour, width, at)
     base = top + PANEL_HIGH + 36
     for i, (colour, text) in enumerate(
         (("convolution", activation.formula), ("window", activation.derivative_formula))
     ):
-        shapes.append(Line((left, base + i * 18 - 4), (left + 18, base + i * 18 - 4), colour, 2.4))
-        shapes.append(Words((left + 25, base + i * 18), text, 11, "start"))
-    shapes.append(Words((left, base + 38), _in_words(activation), 10.5, "start", "soft"))
-    return shapes
+        marks.append(Line((left, base + i * 18 - 4), (left + 18, base + i * 18 - 4), colour, 2.4))
+        marks.append(Words((left + 25, base + i * 18), text, 11, "start"))
+    marks.append(Words((left, base + 38), _in_words(activation), 10.5, "start", "soft"))
+    return marks
 
 
 def _in_words(activation: Activation) -> str:
@@ -119,7 +119,7 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if value else "0"
 
 
-def _shading(activation: Activation, at: Callable[[float, float], Point]) -> list[Shape]:
+def _shading(activation: Activation, at: Callable[[float, float], Point]) -> list[Mark]:
     low, high = saturated_from(activation)
     areas = [(-REACH, low)] if low is not None else []
     areas += [(high, REACH)] if high is not None else []
@@ -129,29 +129,29 @@ def _shading(activation: Activation, at: Callable[[float, float], Point]) -> lis
     ]
 
 
-def _grid(activation: Activation, at: Callable[[float, float], Point]) -> list[Shape]:
+def _grid(activation: Activation, at: Callable[[float, float], Point]) -> list[Mark]:
     low, high = activation.lowest, activation.highest
-    shapes: list[Shape] = [
+    marks: list[Mark] = [
         Line(at(-REACH, 0), at(REACH, 0), "soft", 0.8),
         Line(at(0, low), at(0, high), "soft", 0.8),
     ]
     for x in (-6, -4, -2, 2, 4, 6):
         (tick, y) = at(x, 0)
-        shapes.append(Line((tick, y - 2.5), (tick, y + 2.5), "soft", 0.8))
-        shapes.append(Words((tick, at(x, low)[1] + 14), str(x), 9.5, "middle", "soft"))
+        marks.append(Line((tick, y - 2.5), (tick, y + 2.5), "soft", 0.8))
+        marks.append(Words((tick, at(x, low)[1] + 14), str(x), 9.5, "middle", "soft"))
     step = 1.0 if high > 2 else 0.5
     count = int((high - low) / step)
     for y in (low + step * i for i in range(count + 1)):
         if y == 0:
             continue
-        shapes.append(Line(at(-REACH, y), at(REACH, y), "line", 0.3, dashed=True))
-        shapes.append(Words((at(-REACH, y)[0] - 6, at(0, y)[1] + 3.5), _number(y), 9.5, "end", "soft"))
-    return shapes
+        marks.append(Line(at(-REACH, y), at(REACH, y), "line", 0.3, dashed=True))
+        marks.append(Words((at(-REACH, y)[0] - 6, at(0, y)[1] + 3.5), _number(y), 9.5, "end", "soft"))
+    return marks
 
 
 def _curve(
     function: Callable[[float], float], colour: str, width: float, at: Callable[[float, float], Point]
-) -> list[Shape]:
+) -> list[Mark]:
     """A curve, in two where it jumps."""
     xs = [-REACH + i * REACH / 120 for i in range(241)]
     pieces: list[list[Point]] = [[]]

@@ -7,7 +7,7 @@ thick as there are maps, a fully connected layer a bar as long as it has units; 
 from dataclasses import dataclass
 
 from alexlab.describe.description import Description
-from alexlab.describe.drawing import Drawing, Line, Shape, Words, text_width
+from alexlab.describe.drawing import Drawing, Line, Mark, Words, text_width
 from alexlab.describe.structure import Block, blocks, layer_text, short_name
 from alexlab.describe.tables import shape_text
 from alexlab.describe.volumes import Box
@@ -60,7 +60,7 @@ def column_diagram(descriptions: list[Description], theme: str = "light") -> Dra
         y += max(high, 26.0)
         places[key] = y
         y += STEP
-    shapes: list[Shape] = []
+    marks: list[Mark] = []
     x = MARGIN
     for description, column in zip(descriptions, columns, strict=True):
         boxes_wide = max(_wide(scale, plate) for plate in column.values())
@@ -68,9 +68,9 @@ def column_diagram(descriptions: list[Description], theme: str = "light") -> Dra
         captions = [line for p in column.values() for line in ((p.title, 11.0, True), (p.detail, 10.0, False))]
         texts_wide = max(text_width(*caption) for caption in captions)
         heading = f"{description.totals.parameters:,} parameters, {description.totals.multiply_adds:,} multiply-adds"
-        shapes.append(Words((x, 34), short_name(description), 16, "start", bold=True))
-        shapes.append(Words((x, 52), heading, 10.5, "start", "soft"))
-        shapes += _column(column, keys, places, scale, x + boxes_wide / 2, text_at)
+        marks.append(Words((x, 34), short_name(description), 16, "start", bold=True))
+        marks.append(Words((x, 52), heading, 10.5, "start", "soft"))
+        marks += _column(column, keys, places, scale, x + boxes_wide / 2, text_at)
         x = (
             max(text_at + texts_wide, x + text_width(heading, 10.5), x + text_width(short_name(description), 16, True))
             + 44
@@ -78,10 +78,10 @@ def column_diagram(descriptions: list[Description], theme: str = "light") -> Dra
     legend = (
         "To scale, one scale for all: sides of the maps; number of maps (thickness); units of fully connected layers."
     )
-    shapes.append(Words((MARGIN, y + 8), legend, 9.5, "start", "soft"))
+    marks.append(Words((MARGIN, y + 8), legend, 9.5, "start", "soft"))
     wide = max(x - 44 + MARGIN, MARGIN * 2 + text_width(legend, 9.5))
     title = " beside ".join(short_name(description) for description in descriptions)
-    return Drawing(wide, y + 26, title, tuple(shapes), theme)
+    return Drawing(wide, y + 26, title, tuple(marks), theme)
 
 
 def _plates(description: Description) -> dict[str, Plate]:
@@ -155,8 +155,8 @@ def _high(scale: Scale, plate: Plate) -> float:
 
 def _column(
     column: dict[str, Plate], keys: list[str], places: dict[str, float], scale: Scale, centre: float, text_at: float
-) -> list[Shape]:
-    shapes: list[Shape] = []
+) -> list[Mark]:
+    marks: list[Mark] = []
     below: list[Box] = []
     apart = _apart(column, scale)
     for key in keys:
@@ -164,15 +164,15 @@ def _column(
             continue
         plate = column[key]
         boxes = _boxes(plate, scale, centre, places[key], apart)
-        shapes += _arrows(below, boxes, plate.crosses)
+        marks += _arrows(below, boxes, plate.crosses)
         for box in boxes:
-            shapes += box.shapes(plate.role)
+            marks += box.marks(plate.role)
         middle = (boxes[0].top + boxes[0].y) / 2
-        shapes.append(Words((text_at, middle + (0 if plate.detail else 4)), plate.title, 11, "start", bold=True))
+        marks.append(Words((text_at, middle + (0 if plate.detail else 4)), plate.title, 11, "start", bold=True))
         if plate.detail:
-            shapes.append(Words((text_at, middle + 13), plate.detail, 10, "start", "soft"))
+            marks.append(Words((text_at, middle + 13), plate.detail, 10, "start", "soft"))
         below = boxes
-    return shapes
+    return marks
 
 
 def _apart(column: dict[str, Plate], scale: Scale) -> float:
@@ -187,7 +187,7 @@ def _boxes(plate: Plate, scale: Scale, centre: float, y: float, apart: float) ->
     return [Box(start + i * apart, y, wide, high, deep) for i in range(plate.towers)]
 
 
-def _arrows(below: list[Box], above: list[Box], crosses: bool) -> list[Shape]:
+def _arrows(below: list[Box], above: list[Box], crosses: bool) -> list[Mark]:
     """From each plate to the one above it; where towers meet, or their number changes, to all of them."""
     if len(below) == len(above) and not crosses:
         pairs = list(zip(below, above, strict=True))

@@ -17,8 +17,6 @@ from alexlab.passes.target import Target, find_target
 from alexlab.passes.trace import Trace, Value
 from alexlab.passes.watching import Tracer
 
-Shape = tuple[int, ...]
-
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
 
 
@@ -26,7 +24,7 @@ class ValuesNeededError(UserError):
     """The forward pass decides by the values of its tensors, and the network has none: it is on the meta device."""
 
 
-def describe(network: nn.Module | str, *inputs: Shape | torch.Tensor, batch: int = 1) -> Description:
+def describe(network: nn.Module | str, *inputs: tuple[int, ...] | torch.Tensor, batch: int = 1) -> Description:
     """Work out the arithmetic of a network. It is left as it was, and no memory is taken for its weights.
 
     Args:
@@ -92,13 +90,17 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0][:120]
 
 
-def _pass(network: nn.Module, inputs: tuple[Shape | torch.Tensor, ...], batch: int, training: bool = False) -> Trace:
+def _pass(
+    network: nn.Module, inputs: tuple[tuple[int, ...] | torch.Tensor, ...], batch: int, training: bool = False
+) -> Trace:
     """Watch one pass of `network`, on the device that its weights are on."""
     device = next((p.device for p in network.parameters()), torch.device("meta"))
     return Tracer(network).run(tuple(_tensor(given, batch, network, device) for given in inputs), training)
 
 
-def _tensor(given: Shape | torch.Tensor, batch: int, network: nn.Module, device: torch.device) -> torch.Tensor:
+def _tensor(
+    given: tuple[int, ...] | torch.Tensor, batch: int, network: nn.Module, device: torch.device
+) -> torch.Tensor:
     on_meta = device.type == "meta"
     if isinstance(given, torch.Tensor):
         return torch.empty(given.shape, dtype=given.dtype, device="meta") if on_meta else given.to(device)
@@ -109,7 +111,7 @@ def _tensor(given: Shape | torch.Tensor, batch: int, network: nn.Module, device:
 
 
 def _training(
-    network: nn.Module, watched: nn.Module, trace: Trace, inputs: tuple[Shape | torch.Tensor, ...], batch: int
+    network: nn.Module, watched: nn.Module, trace: Trace, inputs: tuple[tuple[int, ...] | torch.Tensor, ...], batch: int
 ) -> Training | None:
     """What a training step does; None where it cannot be followed (a batch norm of one value)."""
     if trace.failed is not None:
@@ -131,7 +133,7 @@ def _description(
     network: nn.Module,
     trace: Trace,
     training: Training | None,
-    inputs: tuple[Shape | torch.Tensor, ...],
+    inputs: tuple[tuple[int, ...] | torch.Tensor, ...],
     batch: int,
 ) -> Description:
     kept = training.kept if training is not None else None

@@ -1,4 +1,4 @@
-"""A drawing as a list of shapes, and the three files that it can become: SVG, PNG and PDF.
+"""A drawing as a list of marks, and the three files that it can become: SVG, PNG and PDF.
 
 The SVG is written here, so that it is the same on every machine and its text can be edited; PNG and PDF are
 matplotlib's.
@@ -76,7 +76,7 @@ class Words:
     bold: bool = False
 
 
-Shape = Polygon | Line | Curve | Words
+Mark = Polygon | Line | Curve | Words
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Drawing:
     width: float
     height: float
     title: str
-    shapes: tuple[Shape, ...]
+    marks: tuple[Mark, ...]
     theme: str = "light"
 
     def svg(self) -> str:
@@ -122,7 +122,7 @@ def svg(drawing: Drawing) -> str:
         f"<title>{escape(drawing.title)}</title>",
         f'<rect width="100%" height="100%" fill="{colour(drawing.theme, "paper")}"/>',
     ]
-    lines.extend(_svg_shape(shape, drawing.theme) for shape in drawing.shapes)
+    lines.extend(_svg_mark(mark, drawing.theme) for mark in drawing.marks)
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -130,28 +130,28 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _svg_shape(shape: Shape, theme: str) -> str:
-    if isinstance(shape, Polygon):
-        points = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.points)
-        clear = f' opacity="{_number(shape.opacity)}"' if shape.opacity < 1 else ""
-        edge = f'stroke="{colour(theme, shape.edge)}" stroke-width="{_number(shape.width)}" stroke-linejoin="round"'
-        return f'<polygon points="{points}" fill="{colour(theme, shape.fill, shape.light)}" {edge}{clear}/>'
-    if isinstance(shape, Line):
-        (x1, y1), (x2, y2) = shape.start, shape.end
-        dash = ' stroke-dasharray="3 2.5"' if shape.dashed else ""
-        stroke = f'stroke="{colour(theme, shape.colour)}" stroke-width="{_number(shape.width)}"'
+def _svg_mark(mark: Mark, theme: str) -> str:
+    if isinstance(mark, Polygon):
+        points = " ".join(f"{_number(x)},{_number(y)}" for x, y in mark.points)
+        clear = f' opacity="{_number(mark.opacity)}"' if mark.opacity < 1 else ""
+        edge = f'stroke="{colour(theme, mark.edge)}" stroke-width="{_number(mark.width)}" stroke-linejoin="round"'
+        return f'<polygon points="{points}" fill="{colour(theme, mark.fill, mark.light)}" {edge}{clear}/>'
+    if isinstance(mark, Line):
+        (x1, y1), (x2, y2) = mark.start, mark.end
+        dash = ' stroke-dasharray="3 2.5"' if mark.dashed else ""
+        stroke = f'stroke="{colour(theme, mark.colour)}" stroke-width="{_number(mark.width)}"'
         ends = f'x1="{_number(x1)}" y1="{_number(y1)}" x2="{_number(x2)}" y2="{_number(y2)}"'
         line = f"<line {ends} {stroke}{dash}/>"
-        head = _svg_shape(arrow_head(shape), theme) if shape.arrow else ""
+        head = _svg_mark(arrow_head(mark), theme) if mark.arrow else ""
         return line + head
-    if isinstance(shape, Curve):
-        points = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.points)
-        stroke = f'stroke="{colour(theme, shape.colour)}" stroke-width="{_number(shape.width)}" stroke-linejoin="round"'
+    if isinstance(mark, Curve):
+        points = " ".join(f"{_number(x)},{_number(y)}" for x, y in mark.points)
+        stroke = f'stroke="{colour(theme, mark.colour)}" stroke-width="{_number(mark.width)}" stroke-linejoin="round"'
         return f'<polyline points="{points}" fill="none" {stroke}/>'
-    weight = ' font-weight="600"' if shape.bold else ""
+    weight = ' font-weight="600"' if mark.bold else ""
     return (
-        f'<text x="{_number(shape.at[0])}" y="{_number(shape.at[1])}" font-size="{_number(shape.size)}" '
-        f'text-anchor="{shape.anchor}" fill="{colour(theme, shape.colour)}"{weight}>{escape(shape.text)}</text>'
+        f'<text x="{_number(mark.at[0])}" y="{_number(mark.at[1])}" font-size="{_number(mark.size)}" '
+        f'text-anchor="{mark.anchor}" fill="{colour(theme, mark.colour)}"{weight}>{escape(mark.text)}</text>'
     )
 
 

@@ -20,22 +20,22 @@ def raster(drawing: Drawing, form: str) -> bytes:
     axes.set_xlim(0, drawing.width)
     axes.set_ylim(drawing.height, 0)
     axes.axis("off")
-    for order, shape in enumerate(drawing.shapes):
-        if isinstance(shape, Polygon):
-            axes.add_patch(_patch(shape, drawing.theme, order))
-        elif isinstance(shape, Line):
-            xs, ys = zip(shape.start, shape.end, strict=True)
-            style = (0, (3, 2.5)) if shape.dashed else "-"
-            width = shape.width * POINTS_PER_UNIT
-            axes.plot(xs, ys, color=colour(drawing.theme, shape.colour), linewidth=width, linestyle=style, zorder=order)
-            if shape.arrow:
-                axes.add_patch(_patch(arrow_head(shape), drawing.theme, order))
-        elif isinstance(shape, Curve):
-            xs, ys = zip(*shape.points, strict=True)
-            width = shape.width * POINTS_PER_UNIT
-            axes.plot(xs, ys, color=colour(drawing.theme, shape.colour), linewidth=width, zorder=order)
+    for order, mark in enumerate(drawing.marks):
+        if isinstance(mark, Polygon):
+            axes.add_patch(_patch(mark, drawing.theme, order))
+        elif isinstance(mark, Line):
+            xs, ys = zip(mark.start, mark.end, strict=True)
+            style = (0, (3, 2.5)) if mark.dashed else "-"
+            width = mark.width * POINTS_PER_UNIT
+            axes.plot(xs, ys, color=colour(drawing.theme, mark.colour), linewidth=width, linestyle=style, zorder=order)
+            if mark.arrow:
+                axes.add_patch(_patch(arrow_head(mark), drawing.theme, order))
+        elif isinstance(mark, Curve):
+            xs, ys = zip(*mark.points, strict=True)
+            width = mark.width * POINTS_PER_UNIT
+            axes.plot(xs, ys, color=colour(drawing.theme, mark.colour), linewidth=width, zorder=order)
         else:
-            _write(axes, shape, drawing.theme, order)
+            _write(axes, mark, drawing.theme, order)
     metadata = {"Title": drawing.title}
     if form == "pdf":
         metadata |= {"CreationDate": None}  # type: ignore[dict-item]  # the same drawing is the same file
@@ -44,29 +44,29 @@ def raster(drawing: Drawing, form: str) -> bytes:
     return content.getvalue()
 
 
-def _patch(shape: Polygon, theme: str, order: int) -> Patch:
+def _patch(mark: Polygon, theme: str, order: int) -> Patch:
     return Patch(
-        shape.points,
+        mark.points,
         closed=True,
-        facecolor=colour(theme, shape.fill, shape.light),
-        edgecolor=colour(theme, shape.edge),
-        linewidth=shape.width * POINTS_PER_UNIT,
-        alpha=shape.opacity,
+        facecolor=colour(theme, mark.fill, mark.light),
+        edgecolor=colour(theme, mark.edge),
+        linewidth=mark.width * POINTS_PER_UNIT,
+        alpha=mark.opacity,
         joinstyle="round",
         zorder=order,
     )
 
 
-def _write(axes: object, shape: Words, theme: str, order: int) -> None:
-    align = {"start": "left", "middle": "center", "end": "right"}[shape.anchor]
+def _write(axes: object, mark: Words, theme: str, order: int) -> None:
+    align = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
     axes.text(  # type: ignore[attr-defined]
-        *shape.at,
-        shape.text,
-        fontsize=shape.size * POINTS_PER_UNIT * 0.93,  # DejaVu Sans is wider than the SVG's fonts
+        *mark.at,
+        mark.text,
+        fontsize=mark.size * POINTS_PER_UNIT * 0.93,  # DejaVu Sans is wider than the SVG's fonts
         ha=align,
         va="baseline",
-        color=colour(theme, shape.colour),
-        fontweight="bold" if shape.bold else "normal",
+        color=colour(theme, mark.colour),
+        fontweight="bold" if mark.bold else "normal",
         parse_math=False,
         zorder=order,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 
 from alexlab.describe.description import Description, Layer
-from alexlab.describe.drawing import Drawing, Line, Polygon, Shape, Words, text_width
+from alexlab.describe.drawing import Drawing, Line, Mark, Polygon, Words, text_width
 from alexlab.describe.structure import Block, Tower, blocks, layer_text, short_name
 from alexlab.describe.tables import shape_text
 from alexlab.describe.volumes import Box, fan, rays, window_on
@@ -69,14 +69,14 @@ def row_diagram(description: Description, theme: str = "light") -> Drawing:
     picture = scale.box(description.input, 0, 0)
     high = max(picture.y - picture.top, towers * (tower_high + TOWER_GAP) - TOWER_GAP, TALLEST_BAR if made else 0)
     centre = 92 + high / 2
-    behind: list[Shape] = []
-    front: list[Shape] = []
+    behind: list[Mark] = []
+    front: list[Mark] = []
     x = 34.0
     caption_y = centre + high / 2 + 34
     input_lines = _input_lines(description, made)
     wide = max(picture.right, *(text_width(line, CAPTION) for line in input_lines))
     start = _centred_in(picture, wide, x, centre)
-    front += start.shapes("input")
+    front += start.marks("input")
     front += _label(start, description.input)
     captions = [_caption(x, wide, caption_y, input_lines)]
     x += wide + GAP
@@ -102,7 +102,7 @@ def row_diagram(description: Description, theme: str = "light") -> Drawing:
     title = f"{short_name(description)}: {description.totals.parameters:,} parameters, "
     title += f"{description.totals.multiply_adds:,} multiply-adds"
     bottom = caption_y + deepest * 14 + 16
-    shapes = [
+    marks = [
         Words((34, 32), short_name(description), 17, "start", bold=True),
         Words((34, 51), title.split(": ", 1)[1], 11.5, "start", "soft"),
         *behind,
@@ -111,7 +111,7 @@ def row_diagram(description: Description, theme: str = "light") -> Drawing:
         Words((34, bottom), _legend(made), 9.5, "start", "soft"),
     ]
     wide = max([x + 4, *(34 + text_width(text, size) + 8 for text, size in ((_legend(made), 9.5), (title, 11.5)))])
-    return Drawing(wide, bottom + 18, title, tuple(shapes), theme)
+    return Drawing(wide, bottom + 18, title, tuple(marks), theme)
 
 
 def _scale(description: Description, made: tuple[Block, ...]) -> Scale:
@@ -159,7 +159,7 @@ def _centred_in(box: Box, wide: float, x: float, centre: float) -> Box:
     return _centred(x + (wide - box.right) / 2, centre, box.wide, box.high, box.deep)
 
 
-def _connect(behind: list[Shape], front: list[Shape], tower: Tower, here: Placed, before: list[Placed]) -> None:
+def _connect(behind: list[Mark], front: list[Mark], tower: Tower, here: Placed, before: list[Placed]) -> None:
     """Lines from what a tower reads: a kernel and its rays, or everything to everything."""
     sources = [before[i] for i in tower.reads if i < len(before)] or before
     for source in sources:
@@ -175,17 +175,17 @@ def _connect(behind: list[Shape], front: list[Shape], tower: Tower, here: Placed
         front.extend(rays(window, here.first.at(0, 0.5, 0.5)))
 
 
-def _drawn(here: Placed, role: str) -> list[Shape]:
-    shapes = here.first.shapes(role)
-    shapes += _label(here.first, here.layer_shape)
+def _drawn(here: Placed, role: str) -> list[Mark]:
+    marks = here.first.marks(role)
+    marks += _label(here.first, here.layer_shape)
     if here.last is not here.first:
         middle = here.first.middle
-        shapes.append(Line((here.first.right, middle), (here.last.left, middle), "line", 0.8))
-        shapes += here.last.shapes("pooling")
-    return shapes
+        marks.append(Line((here.first.right, middle), (here.last.left, middle), "line", 0.8))
+        marks += here.last.marks("pooling")
+    return marks
 
 
-def _label(box: Box, shape: tuple[int, ...]) -> list[Shape]:
+def _label(box: Box, shape: tuple[int, ...]) -> list[Mark]:
     """The sizes, where the paper has them: maps above the front edge, pixels beside the box."""
     middle = (box.left + box.right) / 2
     if len(shape) < 2:

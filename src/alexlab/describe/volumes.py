@@ -1,8 +1,8 @@
-"""Feature maps as boxes in parallel perspective: the shapes that both diagrams are made of."""
+"""Feature maps as boxes in parallel perspective: the marks that both diagrams are made of."""
 
 from dataclasses import dataclass
 
-from alexlab.describe.drawing import Line, Point, Polygon, Shape
+from alexlab.describe.drawing import Line, Mark, Point, Polygon
 
 SLANT: Point = (0.42, -0.30)
 """Where a unit of length away from the viewer goes on paper."""
@@ -40,7 +40,7 @@ class Box:
         """Half way between its highest and lowest point on paper."""
         return (self.top + self.y) / 2
 
-    def shapes(self, colour: str) -> list[Shape]:
+    def marks(self, colour: str) -> list[Mark]:
         """Its three visible faces."""
         corner = self.at
         front = (corner(0, 0, 0), corner(1, 0, 0), corner(1, 1, 0), corner(0, 1, 0))
@@ -64,7 +64,7 @@ def window_on(box: Box, high: float, deep: float) -> tuple[Point, Point, Point, 
     )
 
 
-def rays(window: tuple[Point, ...], to: Point) -> list[Shape]:
+def rays(window: tuple[Point, ...], to: Point) -> list[Mark]:
     """The lines from a kernel's corners to the unit that it makes."""
     return [Line(corner, to, "window", 0.6) for corner in window]
 

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from alexlab.networks.layers.normalisation import LocalResponseNorm
-from alexlab.networks.shapes import Shape, flattened, output_shape
+from alexlab.networks.shapes import flattened, output_shape
+from alexlab.shape import Shape
 
 
 def alexnet_textbook(classes: int = 10, input: Shape = (1, 224, 224)) -> nn.Sequential:

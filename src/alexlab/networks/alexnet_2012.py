@@ -15,7 +15,8 @@ from torch import nn
 
 from alexlab.networks.layers.dropout import UnscaledDropout
 from alexlab.networks.layers.normalisation import LocalResponseNorm, WithinMapNorm
-from alexlab.networks.shapes import Shape, flattened
+from alexlab.networks.shapes import flattened
+from alexlab.shape import Shape
 
 
 class Widths(NamedTuple):

@@ -10,7 +10,7 @@ from alexlab.errors import UserError, unknown
 from alexlab.networks.catalogue import find
 from alexlab.networks.initialisation import INITIALISATIONS
 from alexlab.networks.own import own_network
-from alexlab.networks.shapes import Shape
+from alexlab.shape import Shape
 
 
 def is_own(name: str) -> bool:

@@ -12,7 +12,8 @@ partial connections of the second convolution, and in the output layer (there ra
 
 from torch import nn
 
-from alexlab.networks.shapes import Shape, flattened
+from alexlab.networks.shapes import flattened
+from alexlab.shape import Shape
 
 
 def lenet5(classes: int = 10, input: Shape = (1, 28, 28)) -> nn.Sequential:

@@ -7,7 +7,7 @@ from math import prod
 
 from torch import nn
 
-from alexlab.networks.shapes import Shape
+from alexlab.shape import Shape
 
 
 def mlp(classes: int = 10, input: Shape = (1, 28, 28)) -> nn.Sequential:

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
 from alexlab.errors import UserError, unknown
-from alexlab.networks.shapes import Shape
+from alexlab.shape import Shape
 
 OURS = Path(__file__).resolve().parents[1]
 

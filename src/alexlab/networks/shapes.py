@@ -10,9 +10,7 @@ from torch import nn
 
 from alexlab.errors import UserError
 from alexlab.networks.windows import output_size, side_settings
-
-Shape = tuple[int, int, int]
-"""Channels, height, width of one image."""
+from alexlab.shape import Shape
 
 LARGEST_SIDE_TRIED = 1024
 WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from alexlab.errors import UserError
 from alexlab.networks.own import contained, put_back, settings
-from alexlab.networks.shapes import Shape
+from alexlab.shape import Shape
 
 Making = Callable[[nn.Module], torch.optim.Optimizer]
 

@@ -3,7 +3,7 @@
 from math import prod
 from pathlib import Path
 
-from alexlab.data.images import Dataset, Shape
+from alexlab.data.images import Dataset
 from alexlab.data.input.colour import PixelStatistics
 from alexlab.data.input.store import memory_budget
 from alexlab.data.input.transform import AUGMENTATIONS, Preparation
@@ -13,6 +13,7 @@ from alexlab.networks.building import is_own
 from alexlab.networks.catalogue import find
 from alexlab.recipes.reading import overridden
 from alexlab.recipes.schema import Recipe
+from alexlab.shape import Shape
 
 MOST_TIMES = 32  # that an image is stored wider or higher than the network sees it
 HELD = 4  # batches at once, at least: that which is computed on, and those that are made ahead

@@ -32,7 +32,7 @@ def _without_nul(text: str) -> str:
 Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
 Words = Annotated[tuple[Text, ...], Field(max_length=MOST_VALUES)]
 Side = Annotated[int, Field(ge=1, le=4096)]
-Shape = tuple[Side, Side, Side]
+BoundedShape = tuple[Side, Side, Side]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
@@ -60,10 +60,10 @@ class Recipe(BaseModel):
     freeze: bool = False
 
     # from an image to the network's input
-    input: Literal["network"] | Side | Shape = "network"
+    input: Literal["network"] | Side | BoundedShape = "network"
     small_side: Annotated[int, Field(ge=0, le=4096)] = 0
     small_share: Fraction = 0.0
-    store: Literal["auto"] | Side | Shape = "auto"
+    store: Literal["auto"] | Side | BoundedShape = "auto"
     fit: Literal["network", "stretch", "crop", "pad"] = "network"
     view: Literal["resize", "centre"] = "resize"
     pixels: Literal["0-1", "0-255"] = "0-1"

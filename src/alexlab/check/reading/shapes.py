@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from alexlab.check.graph import ACTIVATIONS, Batch, Dim, Shape
+from alexlab.check.graph import ACTIVATIONS, Batch, Dim, Dims
 from alexlab.networks.windows import Side, output_size
 
 Attributes = Mapping[str, Any]
@@ -62,7 +62,7 @@ def _pair(value: Any) -> tuple[int, int] | None:
     return None
 
 
-def total(shape: Shape) -> int | Batch | None:
+def total(shape: Dims) -> int | Batch | None:
     """How many values a tensor of this shape holds: a number, or a number for each image of a batch."""
     if shape is None:
         return None
@@ -78,7 +78,7 @@ def total(shape: Shape) -> int | Batch | None:
     return number if batch is None else Batch(batch * number)
 
 
-def _window(shape: Shape, attributes: Attributes, pool: bool, channels: Dim) -> Shape:
+def _window(shape: Dims, attributes: Attributes, pool: bool, channels: Dim) -> Dims:
     """What a convolution or pooling of two dimensions leaves."""
     if shape is None or len(shape) not in (3, 4):
         return None
@@ -104,7 +104,7 @@ def _window(shape: Shape, attributes: Attributes, pool: bool, channels: Dim) -> 
     return (*shape[:-3], channels, *out)
 
 
-def flattened(shape: Shape, start: Any, end: Any) -> Shape:
+def flattened(shape: Dims, start: Any, end: Any) -> Dims:
     if shape is None or not isinstance(start, int) or not isinstance(end, int):
         return None
     rank = len(shape)
@@ -114,7 +114,7 @@ def flattened(shape: Shape, start: Any, end: Any) -> Shape:
     return (*shape[:start], total(shape[start : end + 1]), *shape[end + 1 :])
 
 
-def viewed(shape: Shape, sizes: Any) -> Shape:
+def viewed(shape: Dims, sizes: Any) -> Dims:
     """The shape after `view(*sizes)`; one of the sizes may be -1."""
     if not isinstance(sizes, tuple | list) or not all(
         isinstance(s, int | Batch) and not isinstance(s, bool) for s in sizes
@@ -141,7 +141,7 @@ def viewed(shape: Shape, sizes: Any) -> Shape:
     return tuple(free if s == -1 else s for s in asked)
 
 
-def _reduced(shape: Shape, attributes: Attributes) -> Shape:
+def _reduced(shape: Dims, attributes: Attributes) -> Dims:
     dim, keep = attributes.get("dim"), attributes.get("keepdim", False)
     if "dim" not in attributes or dim is None:
         return () if "dim" not in attributes else None
@@ -154,7 +154,7 @@ def _reduced(shape: Shape, attributes: Attributes) -> Shape:
     return tuple(size for axis, size in enumerate(shape) if axis not in gone) if keep is False else None
 
 
-def _squeezed(shape: Shape, attributes: Attributes) -> Shape:
+def _squeezed(shape: Dims, attributes: Attributes) -> Dims:
     if shape is None:
         return None
     if "dim" not in attributes:
@@ -166,7 +166,7 @@ def _squeezed(shape: Shape, attributes: Attributes) -> Shape:
     return (*shape[:axis], *shape[axis + 1 :]) if shape[axis] == 1 else shape if shape[axis] is not None else None
 
 
-def _unsqueezed(shape: Shape, attributes: Attributes) -> Shape:
+def _unsqueezed(shape: Dims, attributes: Attributes) -> Dims:
     dim = attributes.get("dim")
     if shape is None or not isinstance(dim, int):
         return None
@@ -174,14 +174,14 @@ def _unsqueezed(shape: Shape, attributes: Attributes) -> Shape:
     return (*shape[:axis], 1, *shape[axis:])
 
 
-def _permuted(shape: Shape, attributes: Attributes) -> Shape:
+def _permuted(shape: Dims, attributes: Attributes) -> Dims:
     dims = attributes.get("sizes")
     if shape is None or not isinstance(dims, tuple | list) or not all(isinstance(d, int) for d in dims):
         return None
     return tuple(shape[d] for d in dims) if sorted(d % len(shape) for d in dims) == list(range(len(shape))) else None
 
 
-def _transposed(shape: Shape, attributes: Attributes) -> Shape:
+def _transposed(shape: Dims, attributes: Attributes) -> Dims:
     first, second = attributes.get("dim0"), attributes.get("dim1")
     if shape is None or not isinstance(first, int) or not isinstance(second, int):
         return None
@@ -190,7 +190,7 @@ def _transposed(shape: Shape, attributes: Attributes) -> Shape:
     return tuple(sizes)
 
 
-def _adaptive(shape: Shape, attributes: Attributes) -> Shape:
+def _adaptive(shape: Dims, attributes: Attributes) -> Dims:
     size = attributes.get("output_size")
     pair = _pair(size)
     if shape is None or len(shape) not in (3, 4):
@@ -200,7 +200,7 @@ def _adaptive(shape: Shape, attributes: Attributes) -> Shape:
     return (*shape[:-2], *(pair or (None, None)))
 
 
-def _padded(shape: Shape, attributes: Attributes) -> Shape:
+def _padded(shape: Dims, attributes: Attributes) -> Dims:
     pad = attributes.get("padding", attributes.get("pad"))
     if shape is None or len(shape) != 4:
         return None
@@ -217,21 +217,21 @@ def _padded(shape: Shape, attributes: Attributes) -> Shape:
     )
 
 
-def _linear(shape: Shape, attributes: Attributes) -> Shape:
+def _linear(shape: Dims, attributes: Attributes) -> Dims:
     out = attributes.get("out_features")
     return None if shape is None or not shape else (*shape[:-1], out if isinstance(out, int) else None)
 
 
-def _conv(shape: Shape, attributes: Attributes) -> Shape:
+def _conv(shape: Dims, attributes: Attributes) -> Dims:
     out = attributes.get("out_channels")
     return _window(shape, attributes, pool=False, channels=out if isinstance(out, int) else None)
 
 
-def _pool(shape: Shape, attributes: Attributes) -> Shape:
+def _pool(shape: Dims, attributes: Attributes) -> Dims:
     return _window(shape, attributes, pool=True, channels=shape[-3] if shape is not None and len(shape) >= 3 else None)
 
 
-RULES: dict[str, Callable[[Shape, Attributes], Shape]] = {
+RULES: dict[str, Callable[[Dims, Attributes], Dims]] = {
     "linear": _linear,
     "conv": _conv,
     "max_pool": _pool,
@@ -257,7 +257,7 @@ RULES: dict[str, Callable[[Shape, Attributes], Shape]] = {
 LOSS_SHAPE = frozenset(["cross_entropy", "nll_loss", "bce", "bce_with_logits", "mse_loss"])
 
 
-def shape_of(op: str, inputs: tuple[Shape, ...], attributes: Attributes) -> Shape:
+def shape_of(op: str, inputs: tuple[Dims, ...], attributes: Attributes) -> Dims:
     """The shape of what `op` makes of tensors of these shapes."""
     if not inputs:
         return None

@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from alexlab.data.images import Shape
 from alexlab.data.input.buffers import buffer
 from alexlab.data.input.colour import PixelStatistics, noise_as_it_ran, noise_as_written
 from alexlab.data.input.decode import Pixels, decode_rgb, decoded, fit, fit_rgb
@@ -21,6 +20,7 @@ from alexlab.data.input.draws import Draws, Part
 from alexlab.data.input.to_input import compiled, to_input
 from alexlab.data.input.views import views
 from alexlab.errors import UserError
+from alexlab.shape import Shape
 
 AUGMENTATIONS = {
     "mirror": "left and right swapped, for half of the images",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from alexlab.data.images import Shape
 from alexlab.errors import UserError
+from alexlab.shape import Shape
 
 INDEX = "index.json"
 KIND = "alexlab shards"

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from alexlab.errors import UserError
-from alexlab.networks.shapes import Shape
+from alexlab.shape import Shape
 
 
 def take_smaller(network: nn.Module, input: Shape, side: int) -> None:
