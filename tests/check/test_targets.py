@@ -232,6 +232,10 @@ def test_targets_that_are_none(target, words):
         check_target(target)
 
 
+def test_a_shape_with_a_sign_of_multiplication():
+    assert run("lenet-relu", "--input", "1×28×28").exit_code == 0
+
+
 def test_a_bad_shape_is_one_error():
     result = run("lenet-relu", "--input", "28x28")
     assert result.exit_code == 2 and "1x28x28" in result.output

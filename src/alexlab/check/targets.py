@@ -1,4 +1,4 @@
-"""What a target names: a script, a network of the catalogue, one's own network, or a run."""
+"""What check looks at: a script, a network of the catalogue, one's own network, or a run."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from alexlab.check.checking import LONG, SHORT, Checked, check_network, check_script
 from alexlab.check.finding import Finding, Place, Text
 from alexlab.errors import UserError
+from alexlab.networks.catalogue import find
+from alexlab.networks.naming import is_own
+from alexlab.passes.target import Target, find_target
 from alexlab.shape import Shape
 
 if TYPE_CHECKING:
@@ -50,63 +52,34 @@ def check_target(
     path = Path(target)
     shape = None
     if dataset is not None:
-        from alexlab.data.catalogue import find
+        from alexlab.data.catalogue import find as find_dataset
 
-        facts = find(dataset)
+        facts = find_dataset(dataset)
         classes, shape = classes or len(facts.classes), facts.shape
     if ":" in target and not path.exists():
         return check_own(target, input or shape, classes, run=run)
     if path.suffix in (".py", ".ipynb"):
         read = check_script(path, classes)
         return _with_run(path, read, input or shape, classes) if run else read
-    if path.is_dir():
-        return _check_run(path, input, classes, run)
     if path.is_file():
         raise UserError(f"{target}: expected a script (.py), a notebook (.ipynb), a run's folder or a network's name.")
-    return _check_named(target, input, classes, run)
+    return _check_named(find_target(target), input, classes, run)
 
 
-def _check_named(name: str, input: Shape | None, classes: int | None, run: bool) -> Checked:
-    from alexlab.networks.building import build
-    from alexlab.networks.catalogue import find
+def _check_named(target: Target, input: Shape | None, classes: int | None, run: bool) -> Checked:
+    """Check a network of the catalogue or of a run: all of them are trained with cross-entropy."""
+    channels, height, width = target.inputs[0]
+    shape = input or (channels, height, width)
+    if is_own(target.network):
+        return check_own(target.network, shape, classes or target.classes, "cross_entropy", run)
+    from alexlab.networks.building import build  # imports torch, which a script's reader does without
 
-    entry = find(name)
+    count = classes or target.classes or find(target.network).classes
 
     def anew() -> "nn.Module":
-        return build(name, classes=classes, input=input)
+        return build(target.network, classes=count, input=shape)
 
-    # every network of the catalogue is trained with cross-entropy
-    return check_network(
-        anew(),
-        input or entry.input,
-        classes or entry.classes,
-        "cross_entropy",
-        LONG if run else SHORT,
-        fresh=True,
-        again=anew,
-    )
-
-
-def _check_run(folder: Path, input: Shape | None, classes: int | None, run: bool) -> Checked:
-    recipe = folder / "recipe.toml"
-    if not recipe.is_file():
-        raise UserError(f"{folder}: no recipe.toml here; expected the folder of a run.")
-    try:
-        content = tomllib.loads(recipe.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{recipe}: not a TOML file ({error}).") from None
-    name = content.get("network")
-    if not isinstance(name, str):
-        raise UserError(f"{recipe}: no `network` in it; expected the resolved recipe of a run.")
-    shape, count = content.get("input"), content.get("classes")
-    if input is None and isinstance(shape, list) and len(shape) == 3 and all(isinstance(size, int) for size in shape):
-        input = (shape[0], shape[1], shape[2])
-    classes = classes or (count if isinstance(count, int) else None)
-    if ":" in name:
-        from alexlab.networks.building import own_code  # imports torch, which a script's reader does without
-
-        return check_own(own_code(name, folder), input, classes, "cross_entropy", run)
-    return _check_named(name, input, classes, run)
+    return check_network(anew(), shape, count, "cross_entropy", LONG if run else SHORT, fresh=True, again=anew)
 
 
 def _with_run(path: Path, read: Checked, input: Shape | None, classes: int | None) -> Checked:

@@ -1,18 +1,20 @@
 """`alexlab check`: what is wrong with a network or a training script."""
 
-import re
 import sys
 
 import click
+
+from alexlab.errors import UserError
+from alexlab.passes.target import parse_shape
 
 
 def _shape(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int, int] | None:
     if value is None:
         return None
-    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", value)
-    if match is None or "0" in match.groups():
-        raise click.BadParameter(f"found {value!r}; expected channels x height x width, e.g. 1x28x28.")
-    channels, height, width = (int(size) for size in match.groups())
+    try:
+        channels, height, width = parse_shape(value)
+    except (UserError, ValueError):
+        raise click.BadParameter(f"found {value!r}; expected channels x height x width, e.g. 1x28x28.") from None
     return channels, height, width
 
 

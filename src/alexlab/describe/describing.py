@@ -1,5 +1,6 @@
 """A network in, its Description out."""
 
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from math import prod
@@ -12,6 +13,7 @@ from alexlab.describe.description import Description, Totals
 from alexlab.describe.failures import failure_of
 from alexlab.describe.training import Training, behaves_alike, work_out_training
 from alexlab.errors import UserError
+from alexlab.networks.building import build
 from alexlab.passes.copying import copied
 from alexlab.passes.target import Target, find_target
 from alexlab.passes.trace import Trace, Value
@@ -73,12 +75,24 @@ def describe(network: nn.Module | str, *inputs: tuple[int, ...] | torch.Tensor, 
 
 def described(target: Target, batch: int = 1) -> Description:
     """The description of a network by name, made on the meta device where it can be."""
-    network = target.build("meta")
+    network = _built(target, "meta")
     try:
         made = describe(network, *target.inputs, batch=batch)
     except ValuesNeededError:
-        made = describe(target.build("cpu"), *target.inputs, batch=batch)
+        made = describe(_built(target, "cpu"), *target.inputs, batch=batch)
     return replace(made, network=target.name, source=target.source)
+
+
+def _built(target: Target, device: str) -> nn.Module:
+    first = target.inputs[0]
+    image = (first[0], first[1], first[2]) if len(first) == 3 else None
+    if device == "meta":
+        with (
+            suppress(UserError),
+            torch.device("meta"),
+        ):  # its constructor may look at values; the CPU says what is wrong
+            return build(target.network, target.classes, image)
+    return build(target.network, target.classes, image)
 
 
 def needs_values(error: Exception) -> bool:

@@ -1,7 +1,6 @@
 """From a name to a network: the catalogue's, or the user's own `module.py:Class`."""
 
 import importlib
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -9,20 +8,9 @@ from torch import nn
 from alexlab.errors import UserError, unknown
 from alexlab.networks.catalogue import find
 from alexlab.networks.initialisation import INITIALISATIONS
+from alexlab.networks.naming import is_own
 from alexlab.networks.own import own_network
 from alexlab.shape import Shape
-
-
-def is_own(name: str) -> bool:
-    """Whether `name` names the user's own code (`module.py:Class`, `package.module:function`)."""
-    return ":" in name
-
-
-def own_code(network: str, folder: Path) -> str:
-    """The name of a network of the user's, as the run in `folder` kept its file; other names as they are."""
-    file, _, attribute = network.rpartition(":")
-    kept = folder / Path(file).name
-    return f"{kept}:{attribute}" if file.endswith(".py") and kept.exists() else network
 
 
 def build(

@@ -1,33 +1,39 @@
-"""What the command line calls NETWORK|RUN|module.py:Class, as something that can be built, and its input."""
+"""What the command line calls NETWORK|RUN|module.py:Class: which network it names, and what that is fed. It imports no torch."""
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from alexlab.errors import UserError
-from alexlab.networks.building import build, is_own, own_code
 from alexlab.networks.catalogue import find
+from alexlab.networks.naming import is_own, own_code
+
+STAND_IN = (3, 224, 224)
+"""What the user's own network is fed where nothing else is said."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A network that can be built on a device ("meta" for one without memory), and the shapes it is fed.
+    """A network by name.
 
-    `source` is where its definition comes from, "" where nothing is known.
+    Attributes:
+        name: as it was given.
+        network: of the catalogue, or the user's own `module.py:Class`.
+        classes: of a run; None where its source says it.
+        inputs: the shapes that it is fed, without the batch.
+        source: where its definition comes from, "" where nothing is known.
     """
 
     name: str
-    build: Callable[[str], nn.Module]
+    network: str
+    classes: int | None
     inputs: tuple[tuple[int, ...], ...]
     source: str = ""
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
-    """`3x224x224` as (3, 224, 224). Raises UserError for anything else."""
+    """Return `3x224x224` as (3, 224, 224). Raises UserError for anything else."""
     sizes = text.lower().replace("×", "x").split("x")
     if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
         raise UserError(
@@ -37,45 +43,33 @@ def parse_shape(text: str) -> tuple[int, ...]:
 
 
 def find_target(name: str, inputs: Sequence[tuple[int, ...]] = ()) -> Target:
-    """The network called `name`: of the catalogue, of a run's folder, or the user's own `module.py:Class`.
+    """Return the network called `name`: of the catalogue, of a run's folder, or the user's own `module.py:Class`.
 
     `inputs` replace its own input; the user's own network has none, so 3x224x224 stands in.
 
     Raises:
-        UserError: no such network, or one that cannot be built.
+        UserError: no such network, or a folder that is no run's.
     """
+    given = tuple(inputs)
     if Path(name).is_dir():
-        network, classes, input, source = _run(Path(name))
-    elif is_own(name):
-        network, classes, input, source = name, None, None, ""
-    else:
-        entry = find(name)
-        network, classes, input, source = name, None, entry.input, entry.source
-    given = tuple(inputs) or (input or (3, 224, 224),)
-    shape = given[0] if len(given[0]) == 3 else None
-
-    def made(device: str, shape: tuple[int, ...] | None) -> nn.Module:
-        image = (shape[0], shape[1], shape[2]) if shape is not None else None
-        if device == "meta":
-            try:
-                with torch.device("meta"):
-                    return build(network, classes, image)
-            except UserError:
-                pass  # its constructor may look at values; the CPU says what is really wrong
-        return build(network, classes, image)
-
-    return Target(name, lambda device: made(device, shape), given, source)
+        return _run(name, given)
+    if is_own(name):
+        return Target(name, name, None, given or (STAND_IN,))
+    entry = find(name)
+    return Target(name, name, None, given or (entry.input,), entry.source)
 
 
-def _run(folder: Path) -> tuple[str, int, tuple[int, int, int], str]:
+def _run(name: str, inputs: tuple[tuple[int, ...], ...]) -> Target:
     """What a run's resolved recipe says of its network."""
+    folder = Path(name)
     path = folder / "recipe.toml"
     if not path.is_file():
         raise UserError(f"{folder}: not a run's folder (no recipe.toml); expected one that `alexlab train` made.")
     try:
         recipe = tomllib.loads(path.read_text(encoding="utf-8"))
-        channels, height, width = recipe["input"]
+        channels, height, width = map(int, recipe["input"])
         network = own_code(str(recipe["network"]), folder)
-        return network, int(recipe["classes"]), (channels, height, width), f"the run {folder}"
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        classes = int(recipe["classes"])
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: expected network, classes and input = [C, H, W]; found {error!r}.") from error
+    return Target(name, network, classes, inputs or ((channels, height, width),), f"the run {folder}")

@@ -9,8 +9,8 @@ from alexlab.data.input.store import memory_budget
 from alexlab.data.input.transform import AUGMENTATIONS, Preparation
 from alexlab.data.opening import native_shape
 from alexlab.errors import UserError, unknown
-from alexlab.networks.building import is_own
 from alexlab.networks.catalogue import find
+from alexlab.networks.naming import is_own
 from alexlab.recipes.reading import overridden
 from alexlab.recipes.schema import Recipe
 from alexlab.shape import Shape

@@ -20,8 +20,9 @@ from alexlab.data.sources.ilsvrc import readable
 from alexlab.errors import UserError
 from alexlab.inference.evaluation import Evaluation, from_logits, log_probabilities, together
 from alexlab.inference.prediction import Prediction, Source, predict
-from alexlab.networks.building import build, is_own, own_code
+from alexlab.networks.building import build
 from alexlab.networks.initialisation import Uninitialised
+from alexlab.networks.naming import is_own, own_code
 from alexlab.recipes.reading import read_recipe
 from alexlab.recipes.resolving import needs_statistics, preparation
 from alexlab.runs import folder as run_folder

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import nn
 
-from alexlab.networks.building import is_own
+from alexlab.networks.naming import is_own
 from alexlab.speed.blocked import blocked
 from alexlab.speed.fourier import by_fourier
 from alexlab.speed.packing import Packed, about_precision, check_precision, packed

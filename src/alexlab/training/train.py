@@ -19,9 +19,10 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.suspicion import suspicions
 from alexlab.errors import UserError
-from alexlab.networks.building import build, own_code
+from alexlab.networks.building import build
 from alexlab.networks.layers.dropout import set_dropout
 from alexlab.networks.layers.growing import take_smaller
+from alexlab.networks.naming import own_code
 from alexlab.networks.trial import try_network
 from alexlab.parallel.data_parallel import check_parts
 from alexlab.parallel.processes import WAIT, Ended, Processes, joined

@@ -5,8 +5,9 @@ from torch import nn
 
 from alexlab.errors import UserError
 from alexlab.networks.alexnet_2012 import TwoTowers
-from alexlab.networks.building import build, is_own
+from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS, find
+from alexlab.networks.naming import is_own
 from alexlab.parallel.strategies import StrategyName
 
 BETWEEN = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Dropout)
