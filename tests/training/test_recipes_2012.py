@@ -48,7 +48,8 @@ def test_the_mean_image_is_the_training_sets_and_is_cropped_with_its_window() ->
     run = training.train(**HOW, epochs=1, out="run")
     split = run.dataset().train
     out = [name not in _watched(run) for name in split.images.names]
-    stored = np.stack([run.preparation.stored(split.images.picture(i)) for i in np.flatnonzero(out)]).astype(float)
+    stored = np.stack([run.preparation.stored(split.images.picture(i)) for i in np.flatnonzero(out)])
+    stored = stored.transpose(0, 3, 1, 2).astype(float)
     tensors, _ = load_tensors(run.folder / "pixels.safetensors")
     assert np.allclose(tensors["mean_image_CHW"].numpy(), stored.mean(axis=0))
     inputs = run.preparation(torch.from_numpy(stored[:2]).byte())

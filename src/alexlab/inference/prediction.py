@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from alexlab.data.input.decode import Pixels
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Preparation, batch_of
 from alexlab.data.input.workers import workers
 from alexlab.errors import UserError
 
@@ -78,12 +78,7 @@ def _stored(path: str, source: Source, preparation: Preparation) -> Pixels | str
     try:
         if isinstance(source, str):
             return source
-        if isinstance(source, Image.Image):
-            return preparation.stored(source).transpose(1, 2, 0)
-        channels, height, width = preparation.store
-        pixels: Pixels = np.empty((height, width, channels), np.uint8)
-        preparation.store_file(source, "standard input" if path == "-" else path, pixels)
-        return pixels
+        return preparation.stored(source, "standard input" if path == "-" else path)
     except UserError as error:
         return str(error)
 
@@ -100,7 +95,7 @@ def _batch(
     answers: Iterator[tuple[list[float], list[int]]] = iter(())
     if stored:
         with torch.inference_mode():
-            images_NCHW = torch.from_numpy(np.stack(stored)).permute(0, 3, 1, 2).to(device)
+            images_NCHW = batch_of(np.stack(stored)).to(device)
             inputs_NCHW = preparation(images_NCHW)
             probability_NK = F.softmax(network(inputs_NCHW).float(), dim=1).cpu()
         found = probability_NK.topk(min(top, len(classes)), dim=1)

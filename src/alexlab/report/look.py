@@ -13,6 +13,7 @@ from PIL import Image
 
 from alexlab.data.images import Split
 from alexlab.data.input.store import Store
+from alexlab.data.input.transform import batch_of
 from alexlab.data.sources.ilsvrc import readable
 from alexlab.errors import UserError
 from alexlab.report import drawings
@@ -70,7 +71,7 @@ def look(
         places = np.linspace(0, len(split) - 1, min(IMAGES, len(split))).round().astype(int)
         pictures = [split.images.picture(int(i)) for i in places]
         truths = [names[split.labels[i]] for i in places]
-    stored = torch.from_numpy(np.stack([ready.stored(picture) for picture in pictures])).to(chosen)
+    stored = batch_of(np.stack([ready.stored(picture) for picture in pictures])).to(chosen)
     sections = []
     with exact():
         inputs = ready(stored)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from alexlab.data.images import Dataset, Split
 from alexlab.data.input.decode import ImageError
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Preparation, batch_of
 
 EXAMPLES = 5  # of each class on a contact sheet
 MOST_CLASSES = 20
@@ -31,8 +31,7 @@ def show(axes: Axes, picture: Image.Image | NDArray[np.uint8], caption: str = ""
 def as_seen(preparation: Preparation, picture: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
     """The picture after the path to the network, with the normalisation undone so that it can be looked at."""
     shown = replace(preparation, mean=(), std=(), pixels="0-1", subtract_mean_image=False)
-    stored = np.array(preparation.stored(picture))  # a copy that PyTorch may hold
-    seen_CHW = shown(torch.from_numpy(stored)[None], generator)[0]
+    seen_CHW = shown(batch_of(preparation.stored(picture)[None]), generator)[0]
     pixels = (seen_CHW * 255).round().clamp(0, 255).byte().numpy()
     return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 

@@ -41,10 +41,10 @@ def files() -> list[Path]:
 
 
 def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(Preparation, "store_file", refuse)
+    monkeypatch.setattr(Preparation, "stored", refuse)
 
 
 def test_a_second_epoch_and_a_second_run_decode_nothing(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,15 +90,20 @@ def test_anything_at_all_is_read_or_refused(junk: bytes) -> None:
 
 @given(st.sampled_from(["stretch", "crop", "pad"]), st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3]))
 def test_every_fit_gives_the_shape_asked_for(how: str, height: int, width: int, channels: int) -> None:
-    pixels = fit(Image.new("RGB", (17, 9), (9, 9, 9)), channels, (height, width), how)
-    assert pixels.shape == (channels, height, width) and pixels.dtype == np.uint8
+    colours = np.random.default_rng(0).integers(1, 256, (9, 17, 3), dtype=np.uint8)
+    pixels = np.zeros((height, width, channels), np.uint8)
+    fit(Image.fromarray(colours), pixels, how)
+    assert how == "pad" or pixels.min() > 0  # every one is written
+    assert pixels.max() > 0
 
 
 def test_what_each_fit_keeps() -> None:
     """A wide picture, dark left third, light middle, dark right third."""
     image = Image.new("L", (30, 10))
     image.paste(255, (10, 0, 20, 10))
-    stretched, cropped, padded = (fit(image, 1, (10, 10), how)[0] for how in ("stretch", "crop", "pad"))
+    stretched, cropped, padded = made = [np.empty((10, 10), np.uint8) for _ in range(3)]
+    for pixels, how in zip(made, ("stretch", "crop", "pad"), strict=True):
+        fit(image, pixels[:, :, None], how)
     assert stretched[5, 0] < 30 and stretched[5, 5] > 225
     assert cropped.min() == 255
     assert padded[0].max() == 0 and padded[5, 5] > 225

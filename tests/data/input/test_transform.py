@@ -16,7 +16,7 @@ from alexlab.data.input.decode import Pixels, decode
 from alexlab.data.input.draws import Draws, Part
 from alexlab.data.input.store import Store
 from alexlab.data.input.to_input import compiled, to_input
-from alexlab.data.input.transform import AUGMENTATIONS, Preparation, windows_of
+from alexlab.data.input.transform import AUGMENTATIONS, Preparation, batch_of, windows_of
 from alexlab.data.opening import open_dataset
 from alexlab.data.statistics import channel_statistics
 from alexlab.errors import UserError
@@ -61,7 +61,7 @@ def test_photographs_of_mixed_sizes_take_one_path(tmp_path: object) -> None:
     for (images, labels), (again, _) in zip(held.batches(order, 3), streamed.batches(order, 3), strict=True):
         assert torch.equal(images, again) and images.dtype == torch.uint8 and len(labels) <= 3
     for position, index in enumerate(order):
-        by_hand = torch.from_numpy(ready.stored(dataset.train.images.picture(int(index))).copy())[None]
+        by_hand = batch_of(ready.stored(dataset.train.images.picture(int(index)))[None])
         batch = torch.cat([ready(images) for images, _ in held.batches(order, 4)])
         torch.testing.assert_close(batch[position : position + 1], ready(by_hand))
 
@@ -69,8 +69,8 @@ def test_photographs_of_mixed_sizes_take_one_path(tmp_path: object) -> None:
 def test_arrays_and_files_take_the_same_path(tmp_path: object) -> None:
     dataset = open_dataset(f"folder:{write_photographs(tmp_path / 'p', size=12)}")  # type: ignore[operator]
     ready = Preparation((3, 12, 12), "stretch", (3, 8, 8))
-    pixels = np.stack([ready.stored(dataset.train.images.picture(i)) for i in range(len(dataset.train))])
-    as_array = Split(ArrayImages(pixels, dataset.train.images.names), dataset.train.labels)
+    pixels_NHWC = np.stack([ready.stored(dataset.train.images.picture(i)) for i in range(len(dataset.train))])
+    as_array = Split(ArrayImages(pixels_NHWC.transpose(0, 3, 1, 2), dataset.train.images.names), dataset.train.labels)
     one, two = Store(dataset.train, ready), Store(as_array, ready)
     order = np.arange(len(one))
     for (a, _), (b, _) in zip(one.batches(order, 5), two.batches(order, 5), strict=True):
@@ -174,9 +174,9 @@ def test_a_grey_store_of_jpegs_is_pillows(mode: str, fit: str) -> None:
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)
     ready = Preparation((1, 28, 28), fit, (1, 28, 28))
-    row = np.empty((28, 28, 1), np.uint8)
-    ready.store_file(file.getvalue(), "x.jpg", row)
-    assert np.array_equal(row.transpose(2, 0, 1), ready.stored(decode(file.getvalue(), "x.jpg")))
+    stored = ready.stored(file.getvalue(), "x.jpg")
+    assert stored.shape == (28, 28, 1)
+    assert np.array_equal(stored, ready.stored(decode(file.getvalue(), "x.jpg")))
 
 
 def test_unreadable_images_are_all_named_at_once(tmp_path: object) -> None:

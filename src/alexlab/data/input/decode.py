@@ -75,27 +75,24 @@ def decoded(data: bytes, name: str, into: Pixels | None = None) -> Image.Image |
     return decode(data, name) if pixels is None else pixels
 
 
-def fit(image: Image.Image | Pixels, channels: int, size: tuple[int, int], how: str) -> Pixels:
-    """Pixels of shape (channels, height, width) made from `image`, bilinear: as Pillow has it, within one level of 255.
+def fit(image: Image.Image | Pixels, into: Pixels, how: str) -> None:
+    """Write pixels made from `image` to `into`, bilinear: as Pillow has it, within one level of 255.
 
     Args:
         image: a picture, or RGB pixels of shape (height, width, 3).
-        channels: 1 (grey, ITU-R 601 luma) or 3 (RGB).
-        size: height and width wanted.
+        into: of the shape (height, width, channels) that is wanted, 1 channel (grey, ITU-R 601 luma) or 3 (RGB).
         how: "stretch" ignores the proportions; "crop" scales the image to cover the size and takes the centre; "pad" scales it to
             fit inside and fills with 0.
     """
-    height, width = size
-    if channels == 1:
-        grey = _as_mode(Image.fromarray(image) if isinstance(image, np.ndarray) else image, 1)
-        return np.asarray(grey if grey.size == (width, height) else _fitted(grey, size, how))[None]
-    into: Pixels = np.empty((height, width, 3), np.uint8)
-    fit_rgb(image if isinstance(image, np.ndarray) else np.asarray(_as_mode(image, 3)), into, how)
-    return into.transpose(2, 0, 1)
+    height, width, channels = into.shape
+    if channels == 3:
+        _fit_rgb(image if isinstance(image, np.ndarray) else np.asarray(_as_mode(image, 3)), into, how)
+        return
+    grey = _as_mode(Image.fromarray(image) if isinstance(image, np.ndarray) else image, 1)
+    into[:, :, 0] = np.asarray(grey if grey.size == (width, height) else _fitted(grey, (height, width), how))
 
 
-def fit_rgb(pixels: Pixels, into: Pixels, how: str) -> None:
-    """As `fit`, for RGB pixels of shape (height, width, 3), into an array of the shape wanted."""
+def _fit_rgb(pixels: Pixels, into: Pixels, how: str) -> None:
     (have_height, have_width), (height, width) = pixels.shape[:2], into.shape[:2]
     if pixels.shape == into.shape:
         into[:] = pixels

@@ -17,7 +17,7 @@ from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.data.input.buffers import buffer
 from alexlab.data.input.cache import DecodedCache, default_budget, open_cache
 from alexlab.data.input.decode import ImageError, Pixels
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Preparation, batch_of
 from alexlab.data.input.workers import cores, workers
 from alexlab.errors import UserError
 
@@ -136,9 +136,9 @@ class Store:
             return
         images = self._images
         if isinstance(images, FileImages):
-            self._preparation.store_file(images.read(index), images.path(index), row)
+            self._preparation.stored(images.read(index), images.path(index), row)
         else:
-            row[:] = self._preparation.stored(images.picture(index)).transpose(1, 2, 0)
+            self._preparation.stored(images.picture(index), into=row)
         if self._cache:
             self._cache.put(index, row)
 
@@ -222,7 +222,7 @@ class _Batch:
 
     def _made(self) -> torch.Tensor:
         held = self._store.in_memory
-        images = self._store.taken(self._part) if held else torch.from_numpy(self._rows).permute(0, 3, 1, 2)
+        images = self._store.taken(self._part) if held else batch_of(self._rows)
         return self._finish(self._number, images) if self._finish else images
 
 

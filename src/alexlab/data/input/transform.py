@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from alexlab.data.input.buffers import buffer
 from alexlab.data.input.colour import PixelStatistics, noise_as_it_ran, noise_as_written
-from alexlab.data.input.decode import Pixels, decode_rgb, decoded, fit, fit_rgb
+from alexlab.data.input.decode import Pixels, decode_rgb, decoded, fit
 from alexlab.data.input.draws import Draws, Part
 from alexlab.data.input.to_input import compiled, to_input
 from alexlab.data.input.views import views
@@ -62,22 +62,24 @@ class Preparation:
     statistics: PixelStatistics | None = None
     subtract_mean_image: bool = False
 
-    def stored(self, picture: Image.Image | Pixels) -> Pixels:
-        """The picture, or RGB pixels of shape (height, width, 3), as uint8 of shape `store`."""
-        return fit(picture, self.store[0], self.store[1:], self.fit)
+    def stored(self, picture: Image.Image | Pixels | bytes, name: str = "", into: Pixels | None = None) -> Pixels:
+        """Return what is stored of an image, uint8 of shape (height, width, channels).
 
-    def store_file(self, data: bytes, name: str, into: Pixels) -> None:
-        """Decode the image file `data` and write what is stored of it to `into`, uint8 of shape (height, width, channels).
+        Args:
+            picture: a picture, RGB pixels of shape (height, width, 3), or the content of an image file.
+            name: what an error calls the file.
+            into: what it is written to and returned; by default a new array.
 
         Raises:
             ImageError: `name` and what is wrong with it.
         """
-        if self.store[0] == 1:
-            into[:] = self.stored(decoded(data, name)).transpose(1, 2, 0)
-            return
-        pixels = decode_rgb(data, name, into)
-        if pixels is not into:
-            fit_rgb(pixels, into, self.fit)
+        channels, height, width = self.store
+        row = np.empty((height, width, channels), np.uint8) if into is None else into
+        if isinstance(picture, bytes):
+            picture = decode_rgb(picture, name, row) if channels == 3 else decoded(picture, name)
+        if picture is not row:
+            fit(picture, row, self.fit)
+        return row
 
     def __call__(
         self,
@@ -185,6 +187,11 @@ class Preparation:
             std=std,
             back=back,
         )
+
+
+def batch_of(rows_NHWC: Pixels) -> torch.Tensor:
+    """Return stored images as a batch, uint8 of shape (N, channels, height, width), whose channels stay last in memory."""
+    return torch.from_numpy(rows_NHWC).permute(0, 3, 1, 2)
 
 
 def _empty(shape: torch.Size, memory_format: torch.memory_format, device: torch.device) -> torch.Tensor:
