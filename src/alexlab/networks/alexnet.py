@@ -39,7 +39,7 @@ def alexnet_textbook(classes: int = 10, input: Shape = (1, 224, 224)) -> nn.Sequ
 
 
 def alexnet_227(classes: int = 10, input: Shape = (1, 227, 227)) -> nn.Sequential:
-    """A paper-reading tutorial's Sequential: 227 input, extra head from 1000 to `classes`. Images to logits.
+    """Build a paper-reading tutorial's Sequential: 227 input, extra head from 1000 to `classes`. Images to logits.
 
     Departs from the paper: grey input, one tower, no LRN, a second head with nothing but dropout before it.
     """
@@ -102,6 +102,7 @@ class AlexNetTorchvision(nn.Module):
             flattened(self.features, input)  # raises, and says which sizes work
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        """Map images (N, C, H, W) to logits (N, classes)."""
         x = self.features(images_NCHW)
         x = self.avgpool(x)
         x = torch.flatten(x, 1)
@@ -141,7 +142,7 @@ def alexnet_caffe(classes: int = 1000, input: Shape = (3, 227, 227)) -> nn.Seque
 
 
 def alexnet_keras(classes: int = 1000, input: Shape = (3, 224, 224)) -> nn.Sequential:
-    """The Keras tutorial's AlexNet with LRN. Images to logits (N, classes).
+    """Build the Keras tutorial's AlexNet with LRN. Images to logits (N, classes).
 
     The tutorial's listing breaks off in conv3; what follows it here is the paper's, in one tower.
     Departs from the paper: three zeros on the left and top, LRN **before** ReLU and with TensorFlow's constants
@@ -174,7 +175,7 @@ def alexnet_keras(classes: int = 1000, input: Shape = (3, 224, 224)) -> nn.Seque
 
 
 def alexnet8(classes: int = 10, input: Shape = (3, 32, 32)) -> nn.Sequential:
-    """ "AlexNet8" for CIFAR-10, a Keras tutorial's. Images to logits (N, classes).
+    """Build AlexNet8 for CIFAR-10, a Keras tutorial's. Images to logits (N, classes).
 
     Departs from the paper: 3x3 filters, no padding in conv1 and conv2, batch normalisation before ReLU in place of
     LRN, hidden layers of 2048, initialisation of Keras (see initialisation.keras). Departs from its source: logits

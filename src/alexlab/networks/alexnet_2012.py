@@ -51,7 +51,7 @@ class Tower(nn.Module):
             self.stages[-1].append(name)
 
     def stage(self, number: int, both: torch.Tensor) -> torch.Tensor:
-        """What this tower makes of what it reads.
+        """Return what this tower makes of what it reads.
 
         Args:
             number: 0 to 3.
@@ -74,6 +74,7 @@ class TwoTowers(nn.Module):
         self.a, self.b, self.fc8 = a, b, fc8
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        """Map images (N, C, H, W) to logits (N, classes)."""
         both = images_NCHW
         for number in range(len(self.a.stages)):
             both = torch.cat([self.a.stage(number, both), self.b.stage(number, both)], dim=1)

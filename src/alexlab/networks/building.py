@@ -19,7 +19,7 @@ def build(
     input: Shape | None = None,
     initialisation: str = "network",
 ) -> nn.Module:
-    """The network called `name`, a catalogue name or the user's own `module.py:Class` or `package.module:function`.
+    """Build the network called `name`, a catalogue name or the user's own `module.py:Class` or `package.module:function`.
 
     Args:
         classes: how many classes it tells apart; by default as in its source.

@@ -218,7 +218,7 @@ NETWORKS: tuple[Network, ...] = (
 
 
 def find(name: str) -> Network:
-    """The catalogue's entry for `name`. Raises UserError with the nearest name where there is none."""
+    """Return the catalogue's entry for `name`. Raises UserError with the nearest name where there is none."""
     for network in NETWORKS:
         if network.name == name:
             return network

@@ -35,19 +35,19 @@ def _layers(network: nn.Module) -> list[Layers]:
 
 
 def pytorch(network: nn.Module) -> None:
-    """As PyTorch's layers start: weights and biases uniform within 1 / sqrt(fan_in)."""
+    """Start as PyTorch's layers do: weights and biases uniform within 1 / sqrt(fan_in)."""
     for layer in _layers(network):
         layer.reset_parameters()
 
 
 def xavier(network: nn.Module) -> None:
-    """As Dive into Deep Learning trains: Xavier-uniform weights (Glorot and Bengio 2010), PyTorch's biases."""
+    """Start as Dive into Deep Learning does: Xavier-uniform weights (Glorot and Bengio 2010), PyTorch's biases."""
     for layer in _layers(network):
         nn.init.xavier_uniform_(layer.weight)
 
 
 def he(network: nn.Module) -> None:
-    """Normal weights with variance 2 / fan_in, biases 0 (He et al. 2015, equation 10): made for ReLU."""
+    """Draw normal weights with variance 2 / fan_in, biases 0 (He et al. 2015, equation 10): made for ReLU."""
     for layer in _layers(network):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         if layer.bias is not None:
@@ -55,7 +55,7 @@ def he(network: nn.Module) -> None:
 
 
 def keras(network: nn.Module) -> None:
-    """As Keras' layers start: Glorot-uniform weights, biases 0."""
+    """Start as Keras' layers do: Glorot-uniform weights, biases 0."""
     for layer in _layers(network):
         nn.init.xavier_uniform_(layer.weight)
         if layer.bias is not None:
@@ -63,7 +63,7 @@ def keras(network: nn.Module) -> None:
 
 
 def normal(network: nn.Module) -> None:
-    """Normal weights with standard deviation 0.01, biases 0."""
+    """Draw normal weights with standard deviation 0.01; biases are 0."""
     for layer in _layers(network):
         nn.init.normal_(layer.weight, std=0.01)
         if layer.bias is not None:

@@ -65,7 +65,7 @@ def _said(error: BaseException) -> str:
 
 
 def _where(error: BaseException, name: str) -> str:
-    """The line of the user's files that was the last to run before the error: " (net.py, line 7)"; "" where there is none."""
+    """Return the line of the user's files that was the last to run before the error: " (net.py, line 7)"; "" where there is none."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({Path(error.filename).name}, line {error.lineno})"
     folder = Path(file_of(name)).resolve().parent
@@ -138,7 +138,7 @@ def own_network(name: str, classes: int | None, input: Shape | None) -> nn.Modul
 
 
 def _imported(name: str) -> Any:
-    """The object that `module.py:Class` or `package.module:function` names."""
+    """Import the object that `module.py:Class` or `package.module:function` names."""
     where, _, attribute = name.rpartition(":")
     if where.endswith(".py"):
         module = _module_from_file(Path(where))

@@ -17,7 +17,7 @@ WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 
 def output_shape(layers: nn.Module, input: Shape) -> Shape | None:
-    """The shape that `layers` make of one image of shape `input`, without the batch; None where it does not fit.
+    """Return the shape that `layers` make of one image of shape `input`, without the batch; None where it does not fit.
 
     Args:
         layers: sequences of Conv2d, MaxPool2d, AvgPool2d, ZeroPad2d, and layers that keep the shape; a Flatten is passed over.

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from alexlab.errors import UserError
+from alexlab.networks.naming import is_own
 from alexlab.networks.own import contained, put_back, settings
 from alexlab.shape import Shape
 
@@ -31,7 +32,7 @@ def try_network(network: nn.Module, name: str, classes: int, input: Shape, make_
     images_NCHW = torch.zeros(2, *input)
     network.eval()
     with torch.random.fork_rng(devices=[]):
-        if ":" in name:
+        if is_own(name):
             _try_own(network, images_NCHW, name, classes, make_optimiser)
             return
         try:
@@ -102,7 +103,7 @@ def _check_parameters(network: nn.Module, name: str) -> None:
 
 
 def _about_type(network: nn.Module) -> str:
-    """What the user should know of weights that are not float32; "" where all are."""
+    """Return what the user should know of weights that are not float32; "" where all are."""
     for name, parameter in network.named_parameters():
         if parameter.is_floating_point() and parameter.dtype != torch.float32:
             found = str(parameter.dtype).removeprefix("torch.")

@@ -34,7 +34,7 @@ class Side:
 
 
 def side_settings(name: str, kernel: Any, given: dict[str, Any]) -> tuple[Side, ...] | None:
-    """The window of a call of the function `name` with the arguments `given`; None where it has none."""
+    """Return the window of a call of the function `name` with the arguments `given`; None where it has none."""
     dimensions = _dimensions(name)
     if dimensions is None or "adaptive" in name or "unpool" in name or "fractional" in name:
         return None

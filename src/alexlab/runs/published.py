@@ -119,8 +119,9 @@ def _recipe(name: str, path: Path, classes: int, with_mean_image: bool) -> Recip
 
 
 def export(run: Run, folder: str | Path) -> Path:
-    """Write a run's weights into `folder` as torchvision distributes its AlexNet: alexnet-owt-HASH.pth, which
-    torchvision.models.alexnet(num_classes=...).load_state_dict(torch.load(FILE, weights_only=True)) takes.
+    """Write a run's weights into `folder` as torchvision distributes its AlexNet: alexnet-owt-HASH.pth.
+
+    torchvision.models.alexnet(num_classes=...).load_state_dict(torch.load(FILE, weights_only=True)) takes it.
 
     Raises:
         UserError: the run's network is not `alexnet-torchvision`, or the file exists.

@@ -6,7 +6,7 @@ import torch
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether `device` multiplies matrices of bfloat16 in hardware, and so faster than those of float32."""
+    """Return whether `device` multiplies matrices of bfloat16 in hardware, and so faster than those of float32."""
     if device.type == "cuda":
         with torch.cuda.device(device):  # it is asked of the current one
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -18,5 +18,5 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def _has(instructions: str) -> bool:
-    """What PyTorch's private question about the processor says; False where this PyTorch does not know it."""
+    """Return what PyTorch's private question about the processor says; False where this PyTorch does not know it."""
     return bool(getattr(torch.cpu, instructions, lambda: False)())

@@ -17,7 +17,7 @@ LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
-    """The device called `wanted`, or the best there is. Raises UserError where this machine lacks it."""
+    """Return the device called `wanted`, or the best there is. Raises UserError where this machine lacks it."""
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     kind = wanted.partition(":")[0]
     if wanted == "auto":
@@ -31,9 +31,9 @@ def choose_device(wanted: str = "auto") -> torch.device:
 
 
 def choose_precision(wanted: str, multiplied: bool) -> tuple[str, str]:
-    """The precision in which a recipe that says `wanted` computes, and what a user should know of that, or "".
+    """Return the precision in which a recipe that says `wanted` computes, and what a user should know of that, or "".
 
-    `multiplied`: whether `networks.bfloat16` says of every device that takes part that it multiplies bfloat16.
+    `multiplied`: whether `speed.bfloat16` says of every device that takes part that it multiplies bfloat16.
     """
     if wanted == "auto" and not multiplied:
         return "float32", "precision auto is float32: bfloat16 products are not known to be fast here."
@@ -46,14 +46,14 @@ def choose_precision(wanted: str, multiplied: bool) -> tuple[str, str]:
 
 
 def describe_device(device: torch.device) -> str:
-    """One line for people: "cpu, 2 threads" or "cuda, NVIDIA H200"."""
+    """Return one line for people: "cpu, 2 threads" or "cuda, NVIDIA H200"."""
     if device.type == "cuda":
         return f"cuda, {torch.cuda.get_device_name(device)}"
     return f"{device.type}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """What a run was made with."""
+    """Return what a run was made with: versions, processor, threads, device, command."""
     return {
         "alexlab": version("alexlab"),
         "python": platform.python_version(),
@@ -68,7 +68,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The model of the processor, as the system calls it."""
+    """Return the model of the processor, as the system calls it."""
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:  # noqa: PTH123
         for line in file:
             if line.startswith("model name"):
@@ -78,7 +78,7 @@ def processor() -> str:
 
 @contextlib.contextmanager
 def enough_memory() -> Iterator[None]:
-    """While the block runs, memory that gives out is a UserError."""
+    """Make memory that gives out a UserError, while the block runs."""
     try:
         yield
     except MemoryError as error:
@@ -100,7 +100,7 @@ def _no_memory(said: str) -> UserError:
 
 @contextlib.contextmanager
 def exact() -> Iterator[None]:
-    """Float32 that is float32, and the same result each time, while the block runs; the caller's settings come back after."""
+    """Compute in float32 that is float32, with the same result each time, while the block runs; the caller's settings come back after."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]  # a property of the module

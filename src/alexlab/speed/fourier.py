@@ -55,7 +55,7 @@ def is_worth_it(images_NCHW: torch.Tensor, kernel: int, padding: Sequence[int]) 
 def convolution(
     images_NCHW: torch.Tensor, weight_KChw: torch.Tensor, bias_K: torch.Tensor | None, padding: Sequence[int]
 ) -> torch.Tensor:
-    """`F.conv2d` of two or more float32 images in any layout, with stride 1, to maps whose channels are last in memory.
+    """Compute `F.conv2d` of two or more float32 images in any layout, with stride 1, to maps whose channels are last in memory.
 
     Kernels are square, of 3 to 8 positions, and `padding` is smaller. It can be differentiated once.
     """
@@ -71,6 +71,7 @@ class Fourier(nn.Module):
         self.layer = layer
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        """Convolve images (N, C, H, W)."""
         layer = self.layer
         assert not isinstance(layer.padding, str)
         exact = images_NCHW.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
@@ -81,7 +82,7 @@ class Fourier(nn.Module):
 
 
 def by_fourier(network: nn.Module) -> nn.Module:
-    """What computes as `network` does, batches in float32 faster where that is to be had; it has the weights of `network` itself.
+    """Return a network with `network`'s weights and logits that computes batches in float32 faster where Fourier transforms are worth it.
 
     Networks made of PyTorch's and alexlab's own layers, whose plain convolutions become `Fourier`; others are as they are. A hook that is
     put on a convolution of `network` afterwards is not called.
@@ -149,7 +150,7 @@ class _Convolution(torch.autograd.Function):
 def _correlated(
     planes_NCHW: torch.Tensor, weight_KChw: torch.Tensor, bias_K: torch.Tensor | None, padding: Sequence[int]
 ) -> torch.Tensor:
-    """A convolution with stride 1, its channels last in memory."""
+    """Compute a convolution with stride 1, its channels last in memory."""
     kernel = weight_KChw.shape[2]
     high, wide = (side + 2 * p - kernel + 1 for side, p in zip(planes_NCHW.shape[2:], padding, strict=True))
     more_high, more_wide = (_enough(side, kernel) - side for side in (high, wide))
@@ -170,8 +171,10 @@ def _correlated(
 def _weight_gradient(
     planes_NCHW: torch.Tensor, gradient_NKHW: torch.Tensor, kernel: int, padding: Sequence[int]
 ) -> torch.Tensor:
-    """dW[k, c, i, j] = sum over n, y, x of g[n, k, y, x] * image[n, c, y + i, x + j]: images whose channels are the batch under kernels as
-    large as the maps. Maps that are larger than a tile allows are cut, and the parts are summed over as the images of the batch are.
+    """Return dW[k, c, i, j] = sum over n, y, x of g[n, k, y, x] * image[n, c, y + i, x + j].
+
+    That is a convolution of images whose channels are the batch under kernels as large as the maps. Maps that are larger
+    than a tile allows are cut, and the parts are summed over as the images of the batch are.
     """
     parts, cut = [], []
     for side in gradient_NKHW.shape[2:]:
@@ -188,7 +191,7 @@ def _weight_gradient(
 
 
 def _pieces(maps_NCHW: torch.Tensor, parts: list[int], size: list[int], step: list[int]) -> torch.Tensor:
-    """The pieces of each map, (C, N * pieces, height, width): a channel's of all images beside each other."""
+    """Return the pieces of each map, (C, N * pieces, height, width): a channel's of all images beside each other."""
     pieces = [
         maps_NCHW[:, :, y * step[0] : y * step[0] + size[0], x * step[1] : x * step[1] + size[1]]
         for y in range(parts[0])
@@ -198,12 +201,12 @@ def _pieces(maps_NCHW: torch.Tensor, parts: list[int], size: list[int], step: li
 
 
 def _tiles(side: int, kernel: int) -> int:
-    """How many tiles cover a side of `side` positions."""
+    """Return how many tiles cover a side of `side` positions."""
     return math.ceil(side / (TILE + 1 - kernel))
 
 
 def _enough(side: int, kernel: int) -> int:
-    """The smallest side, not below `side`, for which NNPACK takes tiles of 16x16: each stands for more than four of 8x8."""
+    """Return the smallest side, not below `side`, for which NNPACK takes tiles of 16x16: each stands for more than four of 8x8."""
     while math.ceil(side / (TILE // 2 + 1 - kernel)) <= 2 * _tiles(side, kernel):
         side += 1
     return side

@@ -30,7 +30,7 @@ FEW = {"bfloat16": 1, "int8": 4}
 
 
 def packed(network: nn.Module, precision: str = "float32") -> "Packed":
-    """A network with `network`'s weights and answers, in evaluation mode; images to float32 logits.
+    """Return a network with `network`'s weights and answers, in evaluation mode; images to float32 logits.
 
     In float32 the answers differ from `network`'s by the order of sums alone. Otherwise an image whose two most probable classes lie
     within CLOSE of each other is computed again with `network` itself.
@@ -55,7 +55,7 @@ def check_precision(precision: str, device: torch.device) -> None:
 
 
 def about_precision(precision: str, device: torch.device) -> str:
-    """What a user should know of answers in this precision on `device`; "" where that is nothing."""
+    """Return what a user should know of answers in this precision on `device`; "" where that is nothing."""
     if precision == "float32" or not _emulates(device):
         return ""
     if not _has_onednn():
@@ -89,6 +89,7 @@ class Packed(nn.Module):
         self.fast, self.exact, self.precision, self.dtype = fast, exact, precision, dtype
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        """Map images (N, C, H, W) to float32 logits (N, classes)."""
         if self.precision == "float32" or (self.dtype == torch.float32 and len(images_NCHW) > FEW[self.precision]):
             return self._exactly(images_NCHW)
         logits_NK = self.quickly(images_NCHW)
@@ -99,7 +100,7 @@ class Packed(nn.Module):
         return logits_NK
 
     def quickly(self, images_NCHW: torch.Tensor) -> torch.Tensor:
-        """Float32 logits of the fast network alone."""
+        """Return float32 logits of the fast network alone."""
         mixed = self.dtype == torch.bfloat16
         try:
             with torch.autocast(images_NCHW.device.type, dtype=torch.bfloat16, enabled=mixed):
@@ -118,7 +119,7 @@ class Packed(nn.Module):
 
 
 def _replaced(module: nn.Module, precision: str, dtype: torch.dtype) -> nn.Module:
-    """The module with its plain layers packed to compute in `dtype`; a ReLU that follows one in a Sequential is done by it."""
+    """Return the module with its plain layers packed to compute in `dtype`; a ReLU that follows one in a Sequential is done by it."""
     children = list(module.named_children())
     for (name, child), (after, following) in zip(children, [*children, ("", nn.Identity())][1:], strict=True):
         relu = isinstance(module, nn.Sequential) and type(following) is nn.ReLU

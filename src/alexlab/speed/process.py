@@ -27,7 +27,9 @@ def settle() -> None:
 
 
 def collect_rarely() -> None:
-    """Look for cycles of garbage after 100,000 new objects, not 700: importing PyTorch makes millions that all stay, and takes a
-    sixth of its time to look through them. For processes of our own alone, the command line's.
+    """Look for cycles of garbage after 100,000 new objects, not 700.
+
+    Importing PyTorch makes millions that all stay, and takes a sixth of its time to look through them. For
+    processes of our own alone, the command line's.
     """
     gc.set_threshold(100_000, 20, 100)

@@ -12,7 +12,7 @@ OF_TRAINING = 3 * 2  # forward and twice as much backward; a multiplication and 
 
 
 def multiplications(network: nn.Module, images_NCHW: torch.Tensor) -> int:
-    """Multiplications of the convolutions and linear layers in a forward pass over these images. Raises what the network raises."""
+    """Count the multiplications of the convolutions and linear layers of a forward pass over these images. Raises what it raises."""
     found = 0
 
     def count(layer: nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> None:
@@ -32,7 +32,7 @@ def multiplications(network: nn.Module, images_NCHW: torch.Tensor) -> int:
 
 @contextmanager
 def threads_for(multiplications_of_image: float, batch: int) -> Iterator[None]:
-    """While the block runs, PyTorch uses as many threads as an update of `batch` images is worth, at least one.
+    """Have PyTorch use as many threads as an update of `batch` images is worth, one at least, while the block runs.
 
     Where OMP_NUM_THREADS says how many, that stays. The rule looks at the work alone, so that a run that goes on later computes as before.
     """

@@ -36,12 +36,14 @@ class Damaged(Exception):
 
 
 class Layer(NamedTuple):
+    """A layer of a caffemodel: its name, and its weights and biases, float32."""
+
     name: str
     blobs: list[torch.Tensor]
 
 
 def read_caffemodel(path: Path) -> dict[str, torch.Tensor]:
-    """The weights of `alexnet-caffe`, float32, by its names, from a bvlc_alexnet.caffemodel.
+    """Return the weights of `alexnet-caffe`, float32, by its names, from a bvlc_alexnet.caffemodel.
 
     Raises:
         UserError: the file is no caffemodel, is cut off, or holds another network.
@@ -54,7 +56,7 @@ def read_caffemodel(path: Path) -> dict[str, torch.Tensor]:
 
 
 def read_mean(path: Path, side: int = 256) -> torch.Tensor:
-    """The mean image of a .binaryproto file, float32 (3, side, side), red, green, blue, at 0 to 255.
+    """Return the mean image of a .binaryproto file, float32 (3, side, side), red, green, blue, at 0 to 255.
 
     Raises:
         UserError: the file is no mean image, is cut off, or is of another size.
@@ -93,7 +95,7 @@ def _alexnet(layers: list[Layer]) -> dict[str, torch.Tensor]:
 
 
 def _shaped(blob: torch.Tensor, shape: tuple[int, ...], what: str) -> torch.Tensor:
-    """The blob in this shape; old files put ones before it (1x1x1000x4096)."""
+    """Return the blob in this shape; old files put ones before it (1x1x1000x4096)."""
     leading = blob.dim() - len(shape)
     if tuple(blob.shape) != (1,) * leading + shape:
         raise Damaged(f"{what} are {_by(tuple(blob.shape))}; bvlc_alexnet's are {_by(shape)}.")
@@ -160,7 +162,7 @@ def _dimensions(message: memoryview) -> list[int]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field of a message: an integer for a varint, else its bytes."""
+    """Yield number and value of each field of a message: an integer for a varint, else its bytes."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
@@ -182,7 +184,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The integer at `at`, seven bits a byte, the lowest first; and where the next thing begins."""
+    """Return the integer at `at`, seven bits a byte, the lowest first; and where the next thing begins."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):

@@ -40,7 +40,7 @@ SAFE_WAY = (
 
 
 def read_weights(path: Path) -> Weights:
-    """Names and tensors of a weight file, on the CPU; a .caffemodel's as `alexnet-caffe` has them.
+    """Return names and tensors of a weight file, on the CPU; a .caffemodel's as `alexnet-caffe` has them.
 
     Raises:
         UserError: no such file, one that is damaged, one that is not weights alone, or one whose SHA-256 is not the
@@ -160,7 +160,7 @@ def load_pretrained(network: nn.Module, path: Path, name: str) -> bool:
 
 
 def _network_named_in(path: Path) -> str:
-    """The network that a run's own weight file names: `alexnet-paper` and `alexnet-2012` have the same names and shapes."""
+    """Return the network that a run's own weight file names: `alexnet-paper` and `alexnet-2012` have the same names and shapes."""
     if path.suffix != ".safetensors":
         return ""
     with safe_open(path, framework="pt") as file:
@@ -172,7 +172,7 @@ def _network_named_in(path: Path) -> str:
 
 
 def head_name(network: nn.Module) -> str:
-    """The name of the head, the last linear layer. Raises UserError where there is none."""
+    """Return the name of the head, the last linear layer. Raises UserError where there is none."""
     linear: list[str] = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
     if not linear:
         raise UserError("this network has no linear layer, so it has no head that could be replaced.")
@@ -187,7 +187,7 @@ def freeze_all_but_head(network: nn.Module) -> None:
 
 
 def recognised(weights: Mapping[str, torch.Tensor]) -> list[str]:
-    """Names of the catalogue's networks whose weights have these names and shapes, the class count left aside.
+    """Return the names of the catalogue's networks whose weights have these names and shapes, the class count left aside.
 
     `alexnet-paper` and `alexnet-2012` differ in what stands between their weights, so both are named for either.
     """
@@ -202,7 +202,7 @@ def recognised(weights: Mapping[str, torch.Tensor]) -> list[str]:
 
 
 def torchvision_file(network: nn.Module) -> tuple[str, bytes]:
-    """The network's weights as torchvision distributes them: the name, alexnet-owt-HASH.pth, and the file's content.
+    """Return the network's weights as torchvision distributes them: the name, alexnet-owt-HASH.pth, and the file's content.
 
     HASH is the first eight hexadecimal digits of the content's SHA-256, which torch.hub checks.
 

@@ -31,7 +31,7 @@ def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: dict[st
 
 
 def to_bytes(tensors: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> bytes:
-    """The content of a safetensors file.
+    """Return the content of a safetensors file.
 
     Raises:
         NotFinite: a tensor holds values that are not: such weights are never written.
@@ -48,7 +48,7 @@ def to_bytes(tensors: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> byte
 
 
 def load_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Tensors and facts of a safetensors file. Raises UserError where it is missing or damaged."""
+    """Return tensors and facts of a safetensors file. Raises UserError where it is missing or damaged."""
     try:
         with safe_open(path, framework="pt", device=device) as file:
             facts = json.loads((file.metadata() or {}).get("alexlab", "{}"))
@@ -77,7 +77,7 @@ def save_statistics(folder: Path, statistics: PixelStatistics) -> None:
 
 
 def load_statistics(folder: Path) -> PixelStatistics:
-    """What `save_statistics` kept. Raises UserError where it is missing or damaged."""
+    """Return what `save_statistics` kept. Raises UserError where it is missing or damaged."""
     tensors, facts = load_tensors(folder / "pixels.safetensors")
     if set(tensors) != set(STATISTICS):
         raise UserError(

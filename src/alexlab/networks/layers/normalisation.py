@@ -44,10 +44,12 @@ class LocalResponseNorm(nn.Module):
         self.size, self.alpha, self.beta, self.k, self.alpha_divided = _odd(size), alpha, beta, k, alpha_divided
 
     def forward(self, maps_NCHW: torch.Tensor) -> torch.Tensor:
+        """Normalise maps (N, C, H, W) across channels."""
         factor = self.alpha / self.size if self.alpha_divided else self.alpha
         return response_norm(maps_NCHW, self.size, factor, self.beta, self.k, across=True)
 
     def extra_repr(self) -> str:
+        """Return the settings, for PyTorch's listing of the network."""
         divided = f", divided by {self.size}" if self.alpha_divided else ", not divided"
         return f"{self.size}, alpha={self.alpha}{divided}, beta={self.beta}, k={self.k}"
 
@@ -70,9 +72,11 @@ class WithinMapNorm(nn.Module):
         self.size, self.scale, self.power, self.k = _odd(size), scale, power, k
 
     def forward(self, maps_NCHW: torch.Tensor) -> torch.Tensor:
+        """Normalise each of the maps (N, C, H, W)."""
         return response_norm(maps_NCHW, self.size, self.scale / self.size**2, self.power, self.k, across=False)
 
     def extra_repr(self) -> str:
+        """Return the settings, for PyTorch's listing of the network."""
         return f"{self.size}x{self.size}, scale={self.scale}, power={self.power}, k={self.k}"
 
 
@@ -85,7 +89,7 @@ def _odd(size: int) -> int:
 def response_norm(
     maps_NCHW: torch.Tensor, size: int, factor: float, beta: float, k: float, *, across: bool
 ) -> torch.Tensor:
-    """x / (k + factor * S(x^2)) ^ beta, in the shape, dtype and memory format of x, which is (N, C, H, W).
+    """Return x / (k + factor * S(x^2)) ^ beta, in the shape, dtype and memory format of x, which is (N, C, H, W).
 
     S sums over `size` maps where `across`, else over `size` x `size` pixels of one map; it is clipped at the border.
     Chunks are for the CPU: elsewhere, and for a compiler or an exporter, it is a few plain operations.
@@ -102,7 +106,7 @@ def response_norm(
 
 
 def _plain(x: torch.Tensor, size: int, factor: float, beta: float, k: float, across: bool) -> torch.Tensor:
-    """The definition, for devices where a loop over chunks gains nothing."""
+    """Compute the definition, for devices where a loop over chunks gains nothing."""
     exact = x.to(_computed_in(x.dtype))
     squares = exact * exact
     if not across:
@@ -121,7 +125,7 @@ def _plain(x: torch.Tensor, size: int, factor: float, beta: float, k: float, acr
 
 
 def _power(divisor: torch.Tensor, beta: float) -> torch.Tensor:
-    """divisor ^ -beta. `pow` costs an order of magnitude more than a root."""
+    """Return divisor ^ -beta. `pow` costs an order of magnitude more than a root."""
     if beta == 0.75:
         root = divisor.rsqrt()
         return root.sqrt() * root
@@ -210,15 +214,15 @@ class _Window:
         return x.view(n, c, 1, h * w) if self.across else x.view(n * c, h, w, 1)
 
     def chunks(self, *tensors: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
-        """The same blocks of each tensor, a chunk at a time."""
+        """Return the same blocks of each tensor, a chunk at a time."""
         return zip(*(torch.split(self._blocks(t), self.per_chunk) for t in tensors), strict=True)
 
     def inside(self, blocks: int) -> torch.Tensor:
-        """Where the values that are to be summed go, for so many blocks."""
+        """Return the place for the values that are to be summed, for so many blocks."""
         return self.middle[:blocks]
 
     def sums(self, blocks: int) -> torch.Tensor:
-        """The sums over the window around each value of `inside(blocks)`."""
+        """Return the sums over the window around each value of `inside(blocks)`."""
         flat = self.padded[:blocks].view(-1)
         for shift in self.shifts:
             total, width = flat, 1
