@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SHORT, LONG = 1.0, 25.0
 """Seconds that training on one batch may take: always, and where the user asks to run it."""
 
+MOST_LOST = 8
+"""Lines that could not be followed, of which each is told."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -44,13 +47,16 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
     """
     source = read_source(path)
 
-    def read(changed: Source) -> list[Finding]:
+    def read(changed: Source) -> list[Finding] | None:
         program, _ = read_script(changed)
-        return _sorted(Evidence(program.graph, program, classes)) if program.complete else []
+        return _sorted(Evidence(program.graph, program, classes)) if program.complete else None
 
     program, sources = read_script(source)
     findings = _sorted(Evidence(program.graph, program, classes))
     unseen = () if program.complete else (f"{path}: longer than what is followed; the rest was not looked at.",)
+    lost = tuple(f"{place}: could not be followed here ({why})." for place, why in program.lost.items())
+    if len(lost) > MOST_LOST:
+        lost = (*lost[:MOST_LOST], f"{path}: {len(lost) - MOST_LOST} more lines could not be followed.")
     bare = tuple(
         f"{source.place(line)}: `ignore` without a reason is not followed; write one after the bracket."
         for source in sources.values()
@@ -64,7 +70,7 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
         for name in sorted(names - known)
     )
     left = kept(findings, {source.path: source for source in sources.values()})
-    return Checked(with_diffs(left, source, read), (*unseen, *bare, *misspelt))
+    return Checked(with_diffs(left, source, read) if program.complete else left, (*unseen, *lost, *bare, *misspelt))
 
 
 def check_network(

@@ -6,6 +6,7 @@ shown where the finding is gone then, and no other has come.
 
 import ast
 import difflib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,21 +15,24 @@ from alexlab.check.reading.source import Source, parsed
 
 MOST = 16
 """Changes that are tried on one script: each is read again."""
+LONGEST = 10.0
+"""Seconds for all of them."""
 
 
 def with_diffs(
-    findings: tuple[Finding, ...], source: Source, read: Callable[[Source], list[Finding]]
+    findings: tuple[Finding, ...], source: Source, read: Callable[[Source], list[Finding] | None]
 ) -> tuple[Finding, ...]:
-    """The findings, with a diff where one mends them; `read` finds the mistakes in a script."""
-    tried = 0
+    """The findings, with a diff where one mends them; `read` finds the mistakes in a script, None where it is too long."""
+    tried, started = 0, time.monotonic()
     made = []
     for finding in findings:
         right = []
         for text in _mended(finding, source):
             tried += 1
-            if tried > MOST:
+            if tried > MOST or time.monotonic() - started > LONGEST:
                 break
-            if _fewer(findings, read(parsed(source.path, text, source.cells)), finding):
+            after = read(parsed(source.path, text, source.cells))
+            if after is not None and _fewer(findings, after, finding):
                 right.append(text)
         made.append(replace(finding, diff=_diff(source, right[0])) if len(right) == 1 else finding)
     return tuple(made)

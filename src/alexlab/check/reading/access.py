@@ -3,6 +3,7 @@
 import ast
 
 from alexlab.check.reading import calls, expressions, iteration, tensors
+from alexlab.check.reading.limits import LONGEST_NAME
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.values import (
     UNKNOWN,
@@ -29,7 +30,7 @@ def dotted(reader: Reader, expression: ast.expr) -> Value:
 def attribute(reader: Reader, receiver: Value, name: str, at: ast.AST) -> Value:
     """`receiver.name`."""
     if isinstance(receiver, External):
-        return External(f"{receiver.name}.{name}")
+        return External(f"{receiver.name}.{name}") if len(receiver.name) + len(name) < LONGEST_NAME else UNKNOWN
     if isinstance(receiver, Scope):
         return receiver.names.get(name, UNKNOWN)
     if isinstance(receiver, Object | Made) and name == "training" and is_network(receiver):

@@ -2,17 +2,19 @@
 
 import ast
 import operator
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 from alexlab.check.graph import Batch
 from alexlab.check.reading import tensors
+from alexlab.check.reading.limits import LARGEST_NUMBER, LARGEST_VALUE
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.values import UNKNOWN, Length, Measure, Tensor, Value
 
-LARGEST_NUMBER = 10**15
-
+_LONG_WIDTH = re.compile(r"\d{4}|\*")
+"""In a format such as `%9999999d`: what it makes is as long as it says."""
 _OPERATORS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("add", operator.add),
     ast.Sub: ("sub", operator.sub),
@@ -49,19 +51,19 @@ def operated(reader: Reader, op: ast.operator, left: Value, right: Value, at: as
     if isinstance(left, plain) and isinstance(right, plain):
         if name == "pow" and not (isinstance(right, int | float) and abs(right) < 64):
             return UNKNOWN
-        if name == "mul" and any(isinstance(v, str | list | tuple) and len(v) > 4096 for v in (left, right)):
-            return UNKNOWN
         if name == "mul" and not all(isinstance(v, int | float) for v in (left, right)):
-            times = left if isinstance(left, int) else right
-            if not isinstance(times, int) or times > 4096:
+            times, held = (left, right) if isinstance(left, int) else (right, left)
+            if not isinstance(times, int) or isinstance(held, int | float) or times * len(held) > LARGEST_VALUE:
                 return UNKNOWN
+        if name == "remainder" and isinstance(left, str) and _LONG_WIDTH.search(left):
+            return UNKNOWN
         try:
             value = compute(left, right)
         except Exception:
             return UNKNOWN
         if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
             return UNKNOWN
-        return value
+        return reader.bounded(value)
     return UNKNOWN
 
 
@@ -76,10 +78,12 @@ def _with_measure(reader: Reader, name: str, left: Value, right: Value, at: ast.
 
 
 def _with_batch(name: str, left: Value, right: Value) -> Value:
+    times: Fraction | None = None
     if name == "mul" and isinstance(left, Batch) and isinstance(right, int):
-        return Batch(left.times * right)
-    if name == "mul" and isinstance(right, Batch) and isinstance(left, int):
-        return Batch(right.times * left)
-    if name in ("floor_divide", "div") and isinstance(left, Batch) and isinstance(right, int) and right:
-        return Batch(left.times / Fraction(right))
-    return UNKNOWN
+        times = left.times * right
+    elif name == "mul" and isinstance(right, Batch) and isinstance(left, int):
+        times = right.times * left
+    elif name in ("floor_divide", "div") and isinstance(left, Batch) and isinstance(right, int) and right:
+        times = left.times / Fraction(right)
+    small = times is not None and max(abs(times.numerator), times.denominator) <= LARGEST_NUMBER
+    return Batch(times) if times is not None and small else UNKNOWN

@@ -5,7 +5,8 @@ from typing import Any
 
 from alexlab.check.graph import Batch
 from alexlab.check.reading import library, networks, python, tensors
-from alexlab.check.reading.reader import DEEPEST_CALL, Flow, Frame, Reader
+from alexlab.check.reading.limits import DEEPEST_CALL
+from alexlab.check.reading.reader import Flow, Frame, Reader
 from alexlab.check.reading.values import (
     UNKNOWN,
     Batches,
@@ -81,6 +82,7 @@ HEADS = ("fc", "classifier", "head", "heads")
 
 def call(reader: Reader, function: Value, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     """What calling `function` gives, with what it does."""
+    reader.in_time()
     if isinstance(function, Function):
         return call_function(reader, function, arguments, keywords, at)
     if isinstance(function, Class):
@@ -117,9 +119,13 @@ def call(reader: Reader, function: Value, arguments: list[Value], keywords: dict
 
 def escaped(reader: Reader, values: list[Value], at: ast.AST) -> None:
     """Record what is given to code that cannot be followed: it may train it, step it or change its mode."""
-    for value in values:
+    waiting, seen = list(reversed(values)), set()
+    while waiting:
+        value = waiting.pop()
         if isinstance(value, list | tuple):
-            escaped(reader, list(value), at)
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting += reversed(value)
         elif isinstance(value, Tensor):
             if value.node.grad:
                 reader.event("escape", value, at, node=value.node)

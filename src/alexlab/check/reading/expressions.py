@@ -6,7 +6,9 @@ from typing import Any
 
 from alexlab.check.reading import access, calls, tensors
 from alexlab.check.reading.arithmetic import COMPARISONS, operated
+from alexlab.check.reading.following import followed
 from alexlab.check.reading.iteration import elements, sample
+from alexlab.check.reading.limits import LONGEST_LOOP
 from alexlab.check.reading.reader import Flow, Reader
 from alexlab.check.reading.signatures import LAYERS
 from alexlab.check.reading.values import (
@@ -26,7 +28,10 @@ from alexlab.check.reading.values import (
 def evaluate(reader: Reader, expression: ast.expr) -> Value:
     """The value of `expression`, with what evaluating it does."""
     rule = _RULES.get(type(expression))
-    return rule(reader, expression) if rule is not None else UNKNOWN
+    if rule is None:
+        return UNKNOWN
+    value = followed(reader, rule, expression, UNKNOWN)
+    return value if isinstance(expression, ast.Name | ast.Attribute) else reader.bounded(value)
 
 
 def truth(value: Value) -> bool | None:
@@ -34,7 +39,7 @@ def truth(value: Value) -> bool | None:
     if value is None or isinstance(value, bool | int | float | str):
         return bool(value)
     if isinstance(value, tuple | list | dict):
-        return None if any(part is UNKNOWN for part in value) and len(value) == 1 else bool(value)
+        return None if len(value) == 1 and next(iter(value)) is UNKNOWN else bool(value)
     if isinstance(value, Object | Function | Class | Bound):
         return True
     if isinstance(value, Made):
@@ -117,6 +122,7 @@ def _spread(reader: Reader, parts: Sequence[ast.expr]) -> list[Value]:
     for part in parts:
         if isinstance(part, ast.Starred):
             inner = elements(evaluate(reader, part.value))
+            reader.account(len(inner or []))
             values += [UNKNOWN] if inner is None else inner
         else:
             values.append(evaluate(reader, part))
@@ -256,7 +262,7 @@ def _comprehension(reader: Reader, expression: ast.expr) -> Value:
         generator = expression.generators[depth]
         over = evaluate(reader, generator.iter)
         items = elements(over)
-        known = known and items is not None
+        known = known and items is not None and len(items) <= LONGEST_LOOP
         drawn = sample(reader, over, expression) if items is None else UNKNOWN
 
         def body() -> Flow:

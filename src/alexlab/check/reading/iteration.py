@@ -6,6 +6,7 @@ from typing import Any
 
 from alexlab.check.datasets import sample_of
 from alexlab.check.graph import Batch
+from alexlab.check.reading.limits import LARGEST_VALUE
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.values import (
     UNKNOWN,
@@ -29,7 +30,7 @@ def elements(value: Value) -> list[Value] | None:
     if isinstance(value, dict):
         return list(value)
     if isinstance(value, range):
-        return list(value) if len(value) <= 100_000 else None
+        return list(value) if len(value) <= LARGEST_VALUE else None
     if isinstance(value, Made) and value.name in (
         "torch.nn.Sequential",
         "torch.nn.ModuleList",

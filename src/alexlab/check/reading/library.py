@@ -7,6 +7,7 @@ from typing import Any
 
 from alexlab.check.graph import Batch
 from alexlab.check.reading import tensors
+from alexlab.check.reading.limits import MOST_AXES
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.signatures import EXTERNAL_ARGUMENTS, LAYERS, OPTIMISER_ARGUMENTS
 from alexlab.check.reading.values import (
@@ -193,6 +194,7 @@ def _function(
             all(isinstance(size, int | Batch) for size in sizes)
             and bool(sizes)
             and short not in ("randint", "full", "normal")
+            and len(sizes) <= MOST_AXES
         )
         made.node.shape = tuple(sizes) if plain else None
         return made
@@ -265,10 +267,10 @@ def _known(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
         return made
     if name in ("math.floor", "math.ceil", "math.sqrt", "math.prod", "numpy.prod") and arguments:
         compute: Callable[[Any], Any] = getattr(math, name.rsplit(".", 1)[-1])
-        try:
-            return compute(first)
-        except (TypeError, ValueError):
+        values = first if isinstance(first, list | tuple) and name.endswith("prod") else [first]
+        if any(not isinstance(value, int | float) for value in values) or len(values) > MOST_AXES:
             return UNKNOWN
+        return compute(values if name.endswith("prod") else first)
     return None
 
 

@@ -36,19 +36,27 @@ def call_network(
     if outermost:
         if answer is UNKNOWN:
             reader.networks.append(network)
-            answer = tensors.node_of(reader, "unknown", [a for a in arguments if isinstance(a, Tensor)], {}, at)
+            try:
+                answer = tensors.node_of(reader, "unknown", [a for a in arguments if isinstance(a, Tensor)], {}, at)
+            finally:
+                reader.networks.pop()
             answer.node.grad = reader.grad is not False
-            reader.networks.pop()
-        first = next((each for each in _flat(answer) if isinstance(each, Tensor)), None)
+        first = _first_tensor(answer)
         if first is not None:
             reader.event("forward", network, at, node=first.node, training=training, detail=list(arguments))
     return answer
 
 
-def _flat(value: Value) -> list[Value]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [leaf for part in value for leaf in _flat(part)] if isinstance(value, list | tuple) else [value]
+def _first_tensor(answer: Value) -> Tensor | None:
+    waiting, seen = [answer], set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Tensor):
+            return value
+        if isinstance(value, list | tuple | dict) and id(value) not in seen:
+            seen.add(id(value))
+            waiting += reversed(value.values() if isinstance(value, dict) else value)
+    return None
 
 
 def forward(reader: Reader, network: Value, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:

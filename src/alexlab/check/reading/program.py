@@ -64,6 +64,7 @@ class Program:
         networks: every network that the script builds, by name of its class.
         made: every dataset, loader, transform and optimiser that it makes.
         complete: False where the reader gave up before the end.
+        lost: the lines that could not be followed, and why.
     """
 
     graph: Graph = field(default_factory=Graph)
@@ -71,4 +72,5 @@ class Program:
     networks: list[Value] = field(default_factory=list)
     made: list[Value] = field(default_factory=list)
     complete: bool = True
+    lost: dict[Place, str] = field(default_factory=dict)
     pretrained: bool = False

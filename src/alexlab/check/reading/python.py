@@ -23,6 +23,9 @@ from alexlab.check.reading.values import (
     is_network,
 )
 
+LONGEST_ROUNDING = 300
+"""Digits: `round(7, -10**9)` would be worked out with a number of so many."""
+
 
 def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     """What a built-in function gives."""
@@ -46,7 +49,10 @@ def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[st
             return Batches(first, "enumerate")
         return [(start + index, value) for index, value in enumerate(items)]
     if name == "zip":
-        columns = [elements(each) for each in arguments]
+        columns = []
+        for each in arguments:
+            columns.append(elements(each))
+            reader.account(len(columns[-1] or []))
         if any(column is None for column in columns):
             return UNKNOWN
         return [tuple(row) for row in zip(*(column or [] for column in columns), strict=False)]
@@ -109,6 +115,8 @@ def _number(reader: Reader, name: str, arguments: list[Value], items: list[Value
         "int": int, "float": float, "bool": bool, "str": str, "abs": abs, "round": round, "max": max, "min": min,
     }  # fmt: skip
     if all(isinstance(value, int | float) for value in values) and values and arguments:
+        if name == "round" and len(values) == 2 and abs(values[1]) > LONGEST_ROUNDING:
+            return UNKNOWN
         try:
             return sum(values) if name == "sum" else compute[name](*values)
         except (TypeError, ValueError, OverflowError):
@@ -157,16 +165,16 @@ def container_method(
     """A method of a list, dict, string or tuple."""
     first = arguments[0] if arguments else UNKNOWN
     if isinstance(held, list):
-        if name in ("append", "extend", "insert", "pop", "clear", "remove", "reverse", "sort"):
+        if name in ("insert", "pop", "clear", "remove", "reverse", "sort"):
             reader.change_list(held)
         if name == "append":
-            held.append(first)
+            reader.extend_list(held, [first])
             if isinstance(first, Tensor) and first.node.grad:
                 reader.event(
                     "accumulate", held, at, node=first.node, name="append", detail=reader.births.get(id(held), ())
                 )
         elif name == "extend":
-            held.extend(first if isinstance(first, list | tuple) else [UNKNOWN])
+            reader.extend_list(held, first if isinstance(first, list | tuple) else [UNKNOWN])
         elif name == "insert" and len(arguments) == 2 and isinstance(first, int):
             held.insert(first, arguments[1])
         elif name == "pop":

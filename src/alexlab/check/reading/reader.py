@@ -7,13 +7,25 @@ leaves for the next is seen.
 
 import ast
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, TypeVar
 
 from alexlab.check.finding import Place
 from alexlab.check.graph import Node
+from alexlab.check.reading.limits import (
+    LARGEST_NUMBER,
+    LARGEST_VALUE,
+    LONGEST,
+    LONGEST_LOOP,
+    MOST_EVENTS,
+    MOST_NODES,
+    MOST_STEPS,
+    MOST_VALUES,
+    GaveUp,
+    weight,
+)
 from alexlab.check.reading.program import Event, Kind, Program, Round
 from alexlab.check.reading.source import Source
 from alexlab.check.reading.values import (
@@ -31,12 +43,7 @@ from alexlab.check.reading.values import (
 
 K = TypeVar("K")
 
-MOST_STEPS = 60_000
-"""Statements and calls to follow before giving up; a training script of a few hundred lines takes a few thousand."""
-LONGEST = 5.0
-"""Seconds to follow before giving up."""
-DEEPEST_CALL = 40
-LONGEST_LOOP = 512
+MOST_COMPARED = 10_000
 _MISSING: Any = object()
 Mode = bool | None | Literal["mixed"]
 """Training or not; None where it is not known; "mixed" where it is training on one path and not on another."""
@@ -50,10 +57,6 @@ class Flow(Enum):
     RAISE = "raise"
 
 
-class GaveUp(Exception):
-    """The script is longer than what is worth following."""
-
-
 @dataclass
 class Frame:
     scope: Scope
@@ -63,7 +66,7 @@ class Frame:
 
 @dataclass
 class Written:
-    """A change to a dict or list, and what was there before."""
+    """A change to a dict or list, and what was there before; of a list that only grew, its length."""
 
     container: Any
     key: Any
@@ -87,6 +90,7 @@ class Reader:
         self.conditional = 0
         self.grad: bool | None = True
         self.steps = 0
+        self.held = 0
         self.started = time.monotonic()
         self.loops = 0
         self.unit = 0
@@ -101,6 +105,8 @@ class Reader:
         return self.sources[self.scope.file].place(getattr(node, "lineno", 1))
 
     def event(self, kind: Kind, subject: Value, at: ast.AST, **more: Any) -> None:
+        if len(self.program.events) > MOST_EVENTS:
+            raise GaveUp
         more.setdefault("conditional", self.conditional > 0)
         self.program.events.append(
             Event(kind, subject, self.place(at), rounds=tuple(self.rounds), grad=self.grad, unit=self.unit, **more)
@@ -110,6 +116,9 @@ class Reader:
         self, op: str, inputs: list[Tensor], at: ast.AST, attributes: dict[str, Any] | None = None, **more: Any
     ) -> Tensor:
         """A new tensor, computed by `op` from `inputs`."""
+        self.account(len(inputs))
+        if len(self.program.graph.nodes) > MOST_NODES:
+            raise GaveUp
         node = Node(
             op,
             tuple(tensor.node for tensor in inputs),
@@ -137,17 +146,31 @@ class Reader:
 
     def change_list(self, values: list[Value]) -> None:
         """To be called before a list is changed in place."""
+        self.account(len(values))
         self.trail.append(Written(values, None, list(values)))
+
+    def extend_list(self, values: list[Value], more: Sequence[Value]) -> None:
+        """Let a list grow at its end; one that is too long then is not known."""
+        if len(values) + len(more) > LARGEST_VALUE:
+            self.change_list(values)
+            values[:] = [UNKNOWN]
+            return
+        self.account(len(more))
+        self.trail.append(Written(values, None, len(values)))
+        values.extend(more)
 
     def undo(self, mark: int) -> dict[tuple[int, Any], tuple[Any, Any, Any]]:
         """Take back every change since `mark`; returns what was there: container, key, value."""
         changes: dict[tuple[int, Any], tuple[Any, Any, Any]] = {}
         for written in self.trail[mark:]:
             container, key = written.container, written.key
-            now = list(container) if key is None else container.get(key, _MISSING)
-            changes[(id(container), key)] = (container, key, now)
+            if (id(container), key) not in changes:
+                now = list(container) if key is None else container.get(key, _MISSING)
+                changes[(id(container), key)] = (container, key, now)
         for written in reversed(self.trail[mark:]):
-            if written.key is None:
+            if written.key is None and isinstance(written.before, int):
+                del written.container[written.before :]
+            elif written.key is None:
                 written.container[:] = written.before
             elif written.before is _MISSING:
                 written.container.pop(written.key, None)
@@ -159,11 +182,15 @@ class Reader:
     def mode(self, network: Value) -> Mode:
         return self.modes.get(id(network), True)
 
-    def set_mode(self, network: Value, training: bool | None, seen: frozenset[int] = frozenset()) -> None:
-        if is_network(network) and id(network) not in seen:
-            self.write(self.modes, id(network), training)
-            for _, layer in inside(network):
-                self.set_mode(layer, training, seen | {id(network)})
+    def set_mode(self, network: Value, training: bool | None) -> None:
+        """Put a network and all that is inside it into a mode."""
+        waiting, seen = [network], set()
+        while waiting:
+            each = waiting.pop()
+            if is_network(each) and id(each) not in seen:
+                seen.add(id(each))
+                self.write(self.modes, id(each), training)
+                waiting += [layer for _, layer in inside(each)]
 
     # branches and loops
 
@@ -247,6 +274,7 @@ class Reader:
         returns = len(frame.returns)
 
         def one(value: Value, count: int) -> Flow:
+            self.step()
             self.rounds.append(Round(number, count, over, self.place(at)))
             try:
                 bind(value)
@@ -293,40 +321,68 @@ class Reader:
         graph.ends[:] = [end for end in graph.ends if id(end.made) not in gone]
         del graph.nodes[nodes:], self.program.events[events:]
 
+    # what is worth following
+
     def step(self) -> None:
+        """Count a statement, a call or a pass through a loop."""
         self.steps += 1
-        if self.steps > MOST_STEPS or (self.steps % 64 == 0 and time.monotonic() - self.started > LONGEST):
+        if self.steps > MOST_STEPS:
             raise GaveUp
+        self.in_time()
+
+    def in_time(self) -> None:
+        """Give up where the script has taken too long."""
+        if time.monotonic() - self.started > LONGEST:
+            raise GaveUp
+
+    def account(self, parts: int) -> None:
+        """Count what is held, in parts of values, before it is made."""
+        self.held += parts
+        if self.held > MOST_VALUES:
+            raise GaveUp
+
+    def bounded(self, value: Value) -> Value:
+        """Return a value that was made, or UNKNOWN where it is larger than what is followed."""
+        if isinstance(value, int):
+            return value if abs(value) <= LARGEST_NUMBER else UNKNOWN
+        if isinstance(value, str | list | tuple | dict):
+            size = weight(value)
+            self.account(size)
+            return value if size <= LARGEST_VALUE else UNKNOWN
+        return value
 
 
 def _is_number(value: Value) -> bool:
     return isinstance(value, int | float) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], int))
 
 
-def similar(first: Value, second: Value, depth: int = 0) -> bool:
+def similar(first: Value, second: Value) -> bool:
     """Whether two values are the same for every rule: equal constants, or objects built alike."""
-    if first is second:
-        return True
-    if type(first) is not type(second) or depth > 12:
-        return False
-    if isinstance(first, Object):
-        return first.cls is second.cls and similar(first.attributes, second.attributes, depth + 1)
-    if isinstance(first, Made):
-        return (
-            first.name == second.name
-            and similar(first.arguments, second.arguments, depth + 1)
-            and similar(first.children, second.children, depth + 1)
-            and similar(first.attributes, second.attributes, depth + 1)
-        )
-    if isinstance(first, list | tuple):
-        return len(first) == len(second) and all(
-            similar(one, other, depth + 1) for one, other in zip(first, second, strict=True)
-        )
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(similar(first[key], second[key], depth + 1) for key in first)
-    if isinstance(first, Tensor) or first is UNKNOWN:
-        return False
-    try:
-        return bool(first == second)
-    except Exception:
-        return False
+    left = MOST_COMPARED
+
+    def same(one: Value, other: Value, depth: int = 0) -> bool:
+        nonlocal left
+        left -= 1
+        if one is other:
+            return True
+        if type(one) is not type(other) or depth > 12 or left < 0:
+            return False
+        if isinstance(one, Object):
+            return one.cls is other.cls and same(one.attributes, other.attributes, depth + 1)
+        if isinstance(one, Made):
+            return one.name == other.name and all(
+                same(getattr(one, held), getattr(other, held), depth + 1)
+                for held in ("arguments", "children", "attributes")
+            )
+        if isinstance(one, list | tuple):
+            return len(one) == len(other) and all(same(*pair, depth + 1) for pair in zip(one, other, strict=True))
+        if isinstance(one, dict):
+            return one.keys() == other.keys() and all(same(one[key], other[key], depth + 1) for key in one)
+        if isinstance(one, Tensor) or one is UNKNOWN:
+            return False
+        try:
+            return bool(one == other)
+        except Exception:
+            return False
+
+    return same(first, second)

@@ -1,28 +1,35 @@
 """Reading a whole script: its statements, then the networks and functions that it defines and does not use."""
 
+import ast
 import sys
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
 from alexlab.check.graph import End
 from alexlab.check.reading import calls, networks
-from alexlab.check.reading.program import Program
-from alexlab.check.reading.reader import Frame, GaveUp, Reader
+from alexlab.check.reading.following import followed
+from alexlab.check.reading.limits import GaveUp
+from alexlab.check.reading.program import Event, Program
+from alexlab.check.reading.reader import Frame, Reader
 from alexlab.check.reading.source import Source
 from alexlab.check.reading.statements import read_module
 from alexlab.check.reading.values import UNKNOWN, Class, Function, Object, Scope, Tensor, layers
+
+DEEPEST = 18_000
+"""Calls of the reader within each other, for expressions that are nested thousands deep."""
 
 
 def read_script(source: Source) -> tuple[Program, dict[str, Source]]:
     """What the script does, as far as that can be known without running it, and all the files that were read."""
     reader = Reader({source.path: source})
     limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, 12_000))
+    sys.setrecursionlimit(max(limit, DEEPEST))
     try:
         scope = read_module(reader, source.path, main=True)
         _unused_classes(reader, scope)
         _unused_functions(reader, scope)
-        _evaluation(reader)
-    except (GaveUp, RecursionError):
+        _evaluation(reader, scope)
+    except GaveUp:
         # what comes after decides what the events before it mean: of a part nothing is known
         reader.program.complete = False
         reader.program.events.clear()
@@ -34,32 +41,39 @@ def read_script(source: Source) -> tuple[Program, dict[str, Source]]:
     return reader.program, reader.sources
 
 
+def _apart(reader: Reader, scope: Scope, work: Callable[[], None], at: ast.AST) -> None:
+    """Follow what the script itself does not do, in a frame of its own."""
+    reader.frames.append(Frame(Scope({}, scope, scope.file)))
+    try:
+        followed(reader, lambda reader, node: work(), at, None)
+    finally:
+        reader.frames.pop()
+
+
 def _unused_classes(reader: Reader, scope: Scope) -> None:
     """Build each network that nothing builds, and give it images of unknown size."""
     for value in list(scope.names.values()):
-        if not isinstance(value, Class) or not value.is_network or not isinstance(value.find("forward"), Function):
-            continue
-        if not Path(value.place.file).samefile(scope.file):
-            continue
-        reader.frames.append(Frame(Scope({}, scope, scope.file)))
-        try:
-            reader.unit += 1
-            at = value.find("forward").node
-            built = [n for n in reader.program.networks if isinstance(n, Object) and n.cls is value]
-            ran = {id(event.subject) for event in reader.program.events if event.kind == "forward"}
-            if not built and not value.made:
-                built = [calls.instance(reader, value, [], {}, at)]
-            step = value.find("training_step")
-            for network in built:
-                if isinstance(step, Function):  # a LightningModule: its loss is in its step
-                    calls.call_function(reader, step, [network, UNKNOWN, UNKNOWN], {}, at)
-                elif id(network) not in ran and not _is_part(reader, network):
-                    answer = networks.call_network(reader, network, [reader.node("input", [], at)], {}, at)
-                    if isinstance(answer, Tensor):
-                        end = End(None, answer.node, answer.node.place, network=network, made=answer.node)
-                        reader.program.graph.ends.append(end)
-        finally:
-            reader.frames.pop()
+        forward = value.find("forward") if isinstance(value, Class) and value.is_network else None
+        if isinstance(forward, Function) and value.place.file == scope.file:
+            _apart(reader, scope, partial(_used, reader, value), forward.node)
+
+
+def _used(reader: Reader, cls: Class) -> None:
+    reader.unit += 1
+    at = cls.find("forward").node
+    built = [n for n in reader.program.networks if isinstance(n, Object) and n.cls is cls]
+    ran = {id(event.subject) for event in reader.program.events if event.kind == "forward"}
+    if not built and not cls.made:
+        built = [calls.instance(reader, cls, [], {}, at)]
+    step = cls.find("training_step")
+    for network in built:
+        if isinstance(step, Function):  # a LightningModule: its loss is in its step
+            calls.call_function(reader, step, [network, UNKNOWN, UNKNOWN], {}, at)
+        elif id(network) not in ran and not _is_part(reader, network):
+            answer = networks.call_network(reader, network, [reader.node("input", [], at)], {}, at)
+            if isinstance(answer, Tensor):
+                end = End(None, answer.node, answer.node.place, network=network, made=answer.node)
+                reader.program.graph.ends.append(end)
 
 
 def _is_part(reader: Reader, network: Object) -> bool:
@@ -81,59 +95,51 @@ def _is_part(reader: Reader, network: Object) -> bool:
 
 
 def _unused_functions(reader: Reader, scope: Scope) -> None:
-    """Follow each function that nothing calls, with arguments that are not known."""
+    """Follow each function that nothing calls, with arguments that are not known, and what a dataset does for an image."""
     for value in list(scope.names.values()):
         if isinstance(value, Function) and not value.called and value.scope.file == scope.file:
-            reader.frames.append(Frame(Scope({}, scope, scope.file)))
-            try:
-                reader.unit += 1
-                reader.grad = True
-                calls.call_function(reader, value, [], {}, value.node)
-            finally:
-                reader.frames.pop()
+            reader.unit += 1
+            reader.grad = True
+            _apart(reader, scope, partial(calls.call_function, reader, value, [], {}, value.node), value.node)
         elif isinstance(value, Class) and value.derives_from("torch.utils.data.Dataset"):
-            _items(reader, scope, value)
+            item = value.find("__getitem__")
+            if isinstance(item, Function) and not item.called:
+                reader.unit += 1
+                _apart(reader, scope, partial(_one_item, reader, value, item), item.node)
 
 
-def _items(reader: Reader, scope: Scope, dataset: Class) -> None:
-    """Follow what a dataset of the script does for one image."""
-    item = dataset.find("__getitem__")
-    if not isinstance(item, Function) or item.called:
-        return
-    reader.frames.append(Frame(Scope({}, scope, scope.file)))
-    try:
-        reader.unit += 1
-        made = calls.instance(reader, dataset, [], {}, item.node)
-        calls.call_function(reader, item, [made], {}, item.node)
-    finally:
-        reader.frames.pop()
+def _one_item(reader: Reader, dataset: Class, item: Function) -> None:
+    made = calls.instance(reader, dataset, [], {}, item.node)
+    calls.call_function(reader, item, [made], {}, item.node)
 
 
-def _evaluation(reader: Reader) -> None:
+def _evaluation(reader: Reader, scope: Scope) -> None:
     """Run each network once more in evaluation mode, to see what stays active in it."""
     graph = reader.program.graph
     seen: set[int] = set()
     for event in list(reader.program.events):
-        if event.kind != "forward" or id(event.subject) in seen:
+        if event.kind != "forward" or id(event.subject) in seen or not isinstance(event.subject, Object):
             continue
         seen.add(id(event.subject))
-        reader.frames.append(Frame(next(iter(reader.modules.values()))))
+        forward = event.subject.cls.find("forward")
+        if not isinstance(forward, Function):
+            continue
         nodes, ends, events = len(graph.nodes), len(graph.ends), len(reader.program.events)
         try:
-            reader.set_mode(event.subject, False)
-            reader.conditional = 0
-            at = event.subject.cls.find("forward").node if isinstance(event.subject, Object) else None
-            if at is None:
-                continue
-            reader.networks.append(event.subject)
-            reader.sources.setdefault("", next(iter(reader.sources.values())))
-            networks.forward(reader, event.subject, list(event.detail or []), {}, at)
+            _apart(reader, scope, partial(_evaluated, reader, event, forward.node), forward.node)
         finally:
-            if reader.networks:
-                reader.networks.pop()
-            reader.frames.pop()
             graph.evaluation += graph.nodes[nodes:]
             del graph.nodes[nodes:], graph.ends[ends:], reader.program.events[events:]
+
+
+def _evaluated(reader: Reader, event: Event, at: ast.AST) -> None:
+    reader.set_mode(event.subject, False)
+    reader.conditional = 0
+    reader.networks.append(event.subject)
+    try:
+        networks.forward(reader, event.subject, list(event.detail or []), {}, at)
+    finally:
+        reader.networks.pop()
 
 
 def _name_layers(program: Program) -> None:

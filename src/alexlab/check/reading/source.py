@@ -62,6 +62,8 @@ def read_source(path: Path) -> Source:
     try:
         with tokenize.open(path) as file:
             text = file.read()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
         raise UserError(f"{path}: not a text file that Python reads ({error}).") from None
     cells: tuple[tuple[int, int], ...] = ()

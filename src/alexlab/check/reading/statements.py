@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from alexlab.check.reading import arithmetic, expressions, iteration
+from alexlab.check.reading.following import followed
 from alexlab.check.reading.reader import Flow, Reader
 from alexlab.check.reading.source import read_source
 from alexlab.check.reading.values import (
@@ -26,7 +27,7 @@ def follow(reader: Reader, body: Sequence[ast.stmt]) -> Flow:
     for statement in body:
         reader.step()
         rule = _RULES.get(type(statement))
-        flow = rule(reader, statement) if rule is not None else Flow.NEXT
+        flow = followed(reader, rule, statement, Flow.NEXT) if rule is not None else Flow.NEXT
         if flow is not Flow.NEXT:
             return flow
     return Flow.NEXT
@@ -94,8 +95,7 @@ def _augmented(reader: Reader, statement: ast.stmt) -> Flow:
     before = expressions.evaluate(reader, statement.target)
     value = expressions.evaluate(reader, statement.value)
     if isinstance(before, list) and isinstance(statement.op, ast.Add):
-        reader.change_list(before)
-        before.extend(value if isinstance(value, list | tuple) else [UNKNOWN])
+        reader.extend_list(before, value if isinstance(value, list | tuple) else [UNKNOWN])
         return Flow.NEXT
     after = arithmetic.operated(reader, statement.op, before, value, statement)
     if isinstance(after, Tensor) and after.node.grad and isinstance(statement.op, ast.Add):

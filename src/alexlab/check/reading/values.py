@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from alexlab.check.finding import Place
 from alexlab.check.graph import Node
+from alexlab.check.reading.limits import LONGEST_NAME
 
 
 class _Unknown:
@@ -78,13 +79,15 @@ class Class:
     made: bool = False
 
     def line(self) -> "Iterator[Class | External]":
-        """The class and what it derives from, nearest first."""
-        yield self
-        for parent in self.bases:
-            if isinstance(parent, Class):
-                yield from parent.line()
-            elif isinstance(parent, External):
-                yield parent
+        """The class and what it derives from, nearest first, each once."""
+        waiting: list[Value] = [self]
+        seen: set[int] = set()
+        while waiting:
+            each = waiting.pop()
+            if isinstance(each, Class | External) and id(each) not in seen:
+                seen.add(id(each))
+                yield each
+                waiting += reversed(each.bases) if isinstance(each, Class) else []
 
     def find(self, name: str) -> Value:
         for each in self.line():
@@ -235,13 +238,14 @@ def holds_layers(network: Value) -> "list[Made]":
     return found
 
 
-def layers(network: Value, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Made]]:
+def layers(network: Value) -> Iterator[tuple[str, Made]]:
     """Every layer of the library in `network`, with its dotted path, each once."""
-    seen = set() if seen is None else seen
-    if id(network) in seen:
-        return
-    seen.add(id(network))
-    if isinstance(network, Made):
-        yield path, network
-    for name, value in inside(network):
-        yield from layers(value, f"{path}.{name}" if path else name, seen)
+    waiting, seen = [("", network)], set()
+    while waiting:
+        path, each = waiting.pop()
+        if id(each) in seen or len(path) > LONGEST_NAME:
+            continue
+        seen.add(id(each))
+        if isinstance(each, Made):
+            yield path, each
+        waiting += reversed([(f"{path}.{name}" if path else name, part) for name, part in inside(each)])
