@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alexlab.check.finding import Language
+from alexlab.check.pages import page_of
 from alexlab.check.rule import Rule
 from alexlab.check.rules import RULES
 
@@ -18,13 +19,7 @@ COSTS = HERE.parents[1] / "benchmarks" / "check" / "cost.json"
 WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "other": "[中文](zh/{name}.md)",
-        "why": "What happens",
-        "mend": "How to mend it",
-        "cost": "What it costs",
-        "bad": "With the mistake",
-        "good": "Mended",
-        "silence": "To silence it on one line, with the reason: `# alexlab: ignore[{name}] why it is meant`.",
-        "list": "# What `alexlab check` finds\n\nEach rule has a page with what happens, what it costs, and a smallest example.\n",
+        "list": "# What `alexlab check` finds\n\nEach rule has a page with what happens, what it costs, and a smallest example; `alexlab check --explain RULE` prints it.\n",
         "columns": "| rule | mistake | with it | without |\n|---|---|---|---|",
         "accuracy": "Test accuracy {bad} with it, {good} without (mean of {runs} seeds; each: {each}).",
         "other-kind": "{kind}: {bad} with it, {good} without.",
@@ -34,13 +29,7 @@ WORDS: dict[Language, dict[str, str]] = {
     },
     "zh": {
         "other": "[English](../{name}.md)",
-        "why": "会发生什么",
-        "mend": "怎样改",
-        "cost": "代价",
-        "bad": "有错误的写法",
-        "good": "改正后",
-        "silence": "要在某一行关闭这条规则并写明理由：`# alexlab: ignore[{name}] 理由`。",
-        "list": "# `alexlab check` 能发现什么\n\n每条规则都有一页：会发生什么、代价多大、最小的例子。\n",
+        "list": "# `alexlab check` 能发现什么\n\n每条规则都有一页：会发生什么、代价多大、最小的例子；`alexlab check --explain 规则 --lang zh` 会显示它。\n",
         "columns": "| 规则 | 错误 | 有错误时 | 改正后 |\n|---|---|---|---|",
         "accuracy": "有此错误时测试精度 {bad}，没有时 {good}（{runs} 个随机种子的平均；各次：{each}）。",
         "other-kind": "{kind}：有此错误时 {bad}，没有时 {good}。",
@@ -229,14 +218,8 @@ def cost_of(rule: Rule, costs: dict[str, Any], language: Language) -> str:
 
 
 def page(rule: Rule, costs: dict[str, Any], language: Language) -> str:
-    words = WORDS[language]
-    return (
-        f"{FIRST}\n# {rule.name}: {rule.title.in_(language)}\n\n{words['other'].format(name=rule.name)}\n\n"
-        f"## {words['why']}\n\n{rule.why.in_(language)}\n\n## {words['mend']}\n\n{rule.mend.in_(language)}\n\n"
-        f"## {words['cost']}\n\n{cost_of(rule, costs, language)}\n\n"
-        f"## {words['bad']}\n\n```python\n{rule.bad}```\n\n## {words['good']}\n\n```python\n{rule.good}```\n\n"
-        f"{words['silence'].format(name=rule.name)}\n"
-    )
+    other = WORDS[language]["other"].format(name=rule.name)
+    return f"{FIRST}\n{page_of(rule, language, other, cost_of(rule, costs, language))}"
 
 
 def overview(costs: dict[str, Any], language: Language) -> str:

@@ -35,6 +35,8 @@ class Needs(Net):
         super().__init__()
 """
 
+DOCS = Path(__file__).parents[2] / "docs" / "check"
+
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(check, list(arguments))
@@ -234,6 +236,36 @@ def test_targets_that_are_none(target, words):
 
 def test_a_shape_with_a_sign_of_multiplication():
     assert run("lenet-relu", "--input", "1×28×28").exit_code == 0
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_rule_is_explained_as_its_page_in_the_docs_does(rule, language):
+    explained = run("--explain", rule.name, "--lang", language)
+    page = DOCS.joinpath(*(["zh"] if language == "zh" else []), f"{rule.name}.md").read_text(encoding="utf-8")
+    assert explained.exit_code == 0
+    for part in explained.output.split("\n\n"):
+        assert part.strip() in page
+    assert rule.bad in explained.output and rule.good in explained.output
+
+
+def test_a_finding_names_its_page(script):
+    output = run(script).output
+    assert "`alexlab check --explain softmax-before-cross-entropy`, https://" in output and "docs/check" not in output
+    (rule,) = [r for r in json.loads(run(script, "--sarif").output)["runs"][0]["tool"]["driver"]["rules"]
+               if r["id"] == "softmax-before-cross-entropy"]  # fmt: skip
+    assert rule["helpUri"].endswith("/check/softmax-before-cross-entropy") and "## Mended" in rule["help"]["markdown"]
+
+
+def test_an_unknown_rule_and_no_target():
+    with pytest.raises(UserError, match="did you mean 'softmax-before-cross-entropy'"):
+        CliRunner().invoke(check, ["--explain", "softmax-before-crossentropy"], catch_exceptions=False)
+    assert run().exit_code == 2 and "TARGET" in run().output
+
+
+def test_a_shape_with_the_sign_of_multiplication():
+    result = run("lenet-relu", "--input", "1×28×28")
+    assert result.exit_code == 0 and "no mistakes" in result.output
 
 
 def test_a_bad_shape_is_one_error():

@@ -6,19 +6,17 @@ from typing import Any
 from alexlab import __version__
 from alexlab.check.checking import Checked
 from alexlab.check.finding import Finding, Language
+from alexlab.check.pages import address, page_of
 from alexlab.check.rules import RULES
 from alexlab.valid_json import to_json
 
 _WORDS = {
-    "en": {"error": "error", "warning": "warning", "note": "note", "fix": "mend", "evidence": "evidence", "none": "no mistakes found"},
-    "zh": {"error": "错误", "warning": "警告", "note": "提示", "fix": "改法", "evidence": "依据", "none": "没有发现错误"},
+    "en": {"error": "error", "warning": "warning", "note": "note", "fix": "mend", "evidence": "evidence",
+           "none": "no mistakes found", "more": "more"},
+    "zh": {"error": "错误", "warning": "警告", "note": "提示", "fix": "改法", "evidence": "依据", "none": "没有发现错误",
+           "more": "详情"},
 }  # fmt: skip
 _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
-
-
-def page(rule: str, language: Language) -> str:
-    """Path of the docs page of a rule, from the root of the project."""
-    return f"docs/check/{'zh/' if language == 'zh' else ''}{rule}.md"
 
 
 def as_text(checked: Checked, language: Language = "en") -> str:
@@ -36,7 +34,9 @@ def as_text(checked: Checked, language: Language = "en") -> str:
         lines.append(f"    {words['fix']}: {finding.fix.in_(language)}")
         if finding.diff is not None:
             lines += [f"    {each}" for each in finding.diff.splitlines()]
-        lines.append(f"    {words['evidence']}: {finding.evidence.in_(language)}; {page(finding.rule, language)}")
+        lines.append(f"    {words['evidence']}: {finding.evidence.in_(language)}")
+        more = f"alexlab check --explain {finding.rule}" + (" --lang zh" if language == "zh" else "")
+        lines.append(f"    {words['more']}: `{more}`, {address(finding.rule, language)}")
         blocks.append("\n".join(lines))
     counts = [sum(f.severity == severity for f in checked.findings) for severity in ("error", "warning", "note")]
     if language == "zh":
@@ -93,7 +93,8 @@ def as_sarif(checked: Checked, language: Language = "en") -> str:
             "id": rule.name,
             "shortDescription": {"text": rule.title.in_(language)},
             "fullDescription": {"text": rule.why.in_(language)},
-            "help": {"text": rule.mend.in_(language)},
+            "help": {"text": rule.mend.in_(language), "markdown": page_of(rule, language)},
+            "helpUri": address(rule.name, language),
         }
         for rule in RULES
     ]

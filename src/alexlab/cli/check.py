@@ -19,7 +19,8 @@ def _shape(context: click.Context, parameter: click.Parameter, value: str | None
 
 
 @click.command("check")
-@click.argument("target")
+@click.argument("target", required=False)
+@click.option("--explain", metavar="RULE", help="Print the page of a rule: what happens, how to mend it, an example.")
 @click.option("--input", "shape", callback=_shape, metavar="CxHxW", help="Shape of an image, e.g. 1x28x28.")
 @click.option("--classes", type=click.IntRange(min=2), help="How many classes there are.")
 @click.option("--dataset", metavar="NAME", help="Take shape and classes from a dataset of `alexlab datasets`.")
@@ -32,7 +33,8 @@ def _shape(context: click.Context, parameter: click.Parameter, value: str | None
     "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the messages."
 )
 def check(
-    target: str,
+    target: str | None,
+    explain: str | None,
     shape: tuple[int, int, int] | None,
     classes: int | None,
     dataset: str | None,
@@ -47,9 +49,15 @@ def check(
     """
     from alexlab.check import formats
     from alexlab.check.finding import Language
+    from alexlab.check.pages import find_rule, page_of
     from alexlab.check.targets import check_target
 
     language: Language = "zh" if lang == "zh" else "en"
+    if explain is not None:
+        click.echo(page_of(find_rule(explain), language), nl=False)
+        return
+    if target is None:
+        raise click.UsageError("expected a TARGET to check, or --explain RULE.")
     checked = check_target(target, shape, classes, dataset, run)
     show = {"json": formats.as_json, "sarif": formats.as_sarif}.get(form or "", formats.as_text)
     click.echo(show(checked, language))
