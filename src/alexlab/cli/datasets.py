@@ -1,4 +1,4 @@
-"""`alexlab datasets`, `alexlab datasets show` and `alexlab datasets check`"""
+"""`alexlab datasets`, `alexlab datasets show` and `alexlab datasets check`."""
 
 from pathlib import Path
 from typing import Any

@@ -11,6 +11,7 @@ class Finite(click.FloatRange):
     """A finite number within bounds. click's own range lets nan through everywhere, and infinity where a bound is missing."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number. Fails as click's types do where it is none, not finite or out of bounds."""
         number: float = click.FLOAT.convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)

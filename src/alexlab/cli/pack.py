@@ -1,4 +1,4 @@
-"""`alexlab pack`"""
+"""`alexlab pack`."""
 
 from pathlib import Path
 
@@ -7,13 +7,17 @@ import click
 from alexlab.cli import options
 
 
-@click.command("pack")
+@click.command(
+    "pack",
+    epilog="\b\nTrain on them where they lie, or from an address that serves them:\n  alexlab train NETWORK OUT\n"
+    "  alexlab train NETWORK https://HOST/FOLDER\n  alexlab train NETWORK s3://BUCKET/FOLDER",
+)
 @click.argument("dataset")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--megabytes", type=click.IntRange(1, 100_000), default=100, show_default=True, help="What a shard holds at most."
 )
-@click.option("--images", type=click.IntRange(1), help="Instead, how many images a shard holds.")
+@click.option("--images", type=click.IntRange(1, 100_000_000), help="Instead, how many images a shard holds.")
 @click.option(
     "--processes",
     type=click.IntRange(1, 1024),
@@ -32,12 +36,7 @@ def pack(
 ) -> None:
     """Pack DATASET into tar shards (the WebDataset layout) with an index and checksums, in the new folder OUT.
 
-    The same command goes on with a packing that stopped. Train on them where they lie, or from an address that serves them:
-
-    \b
-    alexlab train NETWORK OUT
-    alexlab train NETWORK https://HOST/FOLDER
-    alexlab train NETWORK s3://BUCKET/FOLDER
+    The same command goes on with a packing that stopped.
     """
     from alexlab.cli.progress import Shown
     from alexlab.data.shards.packing import pack

@@ -1,4 +1,4 @@
-"""`alexlab recipes` and `alexlab recipes show`"""
+"""`alexlab recipes` and `alexlab recipes show`."""
 
 import click
 

@@ -154,7 +154,7 @@ def is_known(name: str) -> bool:
 
 
 def find(name: str) -> Entry:
-    """The catalogue's entry for `name`. Raises UserError with the nearest name where there is none."""
+    """Return the catalogue's entry for `name`. Raises UserError with the nearest name where there is none."""
     for entry in DATASETS:
         if entry.name == name:
             return entry

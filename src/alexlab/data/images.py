@@ -29,7 +29,7 @@ class Images(Protocol):
         """One image in mode "L" or "RGB". Raises UserError where it cannot be decoded."""
 
     def select(self, indices: NDArray[np.int64]) -> "Images":
-        """These of the images, in this order."""
+        """Return these of the images, in this order."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,17 @@ class ArrayImages:
 
     @property
     def shape(self) -> Shape:
+        """Return channels, height and width, which are those of all."""
         _, channels, height, width = self.pixels_NCHW.shape
         return channels, height, width
 
     def picture(self, index: int) -> Image.Image:
+        """Return one image in mode "L" or "RGB"."""
         pixels = self.pixels_NCHW[index]
         return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
     def select(self, indices: NDArray[np.int64]) -> "ArrayImages":
+        """Return these of the images, in this order."""
         return ArrayImages(self.pixels_NCHW[indices], [self.names[i] for i in indices])
 
 
@@ -61,14 +64,15 @@ class FileImages:
     shape: Shape | None = None
 
     def picture(self, index: int) -> Image.Image:
+        """Return one image in mode "L" or "RGB"."""
         return decode(self.read(index), self.path(index))
 
     def read(self, index: int) -> bytes:
-        """The file's content."""
+        """Return the file's content."""
         return self.files.read(self.names[index])
 
     def path(self, index: int) -> str:
-        """What an error calls the image."""
+        """Return what an error calls the image."""
         return f"{self.files.root}/{self.names[index]}"
 
     def ahead(self, order: NDArray[np.int64]) -> AbstractContextManager[None]:
@@ -77,6 +81,7 @@ class FileImages:
         return far.ahead(self.names[i] for i in order) if far else nullcontext()
 
     def select(self, indices: NDArray[np.int64]) -> "FileImages":
+        """Return these of the images, in this order."""
         return FileImages(self.files, [self.names[i] for i in indices], self.shape)
 
 
@@ -91,6 +96,7 @@ class Split:
         return len(self.labels)
 
     def select(self, indices: NDArray[np.int64]) -> "Split":
+        """Return these of the images with their labels, in this order."""
         return Split(self.images.select(indices), self.labels[indices])
 
 

@@ -38,6 +38,7 @@ def data_folders(data_dir: Path | None = None) -> list[Path]:
 
 
 def cache_folder() -> Path:
+    """Return where datasets that were fetched are kept on this machine."""
     return Path(platformdirs.user_cache_dir("alexlab")) / "data"
 
 
@@ -50,7 +51,7 @@ def open_dataset(
     at: Path | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The dataset called `name`: of the catalogue, `folder:PATH`, `ilsvrc:PATH`, `list:FILE.csv` or `shards:PATH`.
+    """Return the dataset called `name`: of the catalogue, `folder:PATH`, `ilsvrc:PATH`, `list:FILE.csv` or `shards:PATH`.
 
     A folder with an index of shards needs no word before it, and an address (https://..., s3://...) is one of shards.
 
@@ -149,7 +150,7 @@ def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
 
 
 def _with_test(dataset: Dataset, seed: int | None) -> Dataset:
-    """A dataset that does not say what is its test, divided by a seed; whole where there is none."""
+    """Return a dataset that does not say what is its test, divided by a seed; whole where there is none."""
     if seed is None:
         return replace(dataset, divided=False)
     train, test = divide(dataset.train, held_out(dataset.train, TEST_FRACTION, seed, "test", dataset.classes))

@@ -37,7 +37,7 @@ def held_out(split: Split, fraction: float, seed: int, what: str, classes: tuple
 
 
 def divide(split: Split, out: NDArray[np.bool_]) -> tuple[Split, Split]:
-    """The images that stay, and those held out, each in the order that they had."""
+    """Return the images that stay, and those held out, each in the order that they had."""
     return split.select(np.flatnonzero(~out)), split.select(np.flatnonzero(out))
 
 

@@ -26,7 +26,7 @@ Pairs = list[tuple[str, str]]
 
 
 def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str]) -> list[str]:
-    """A sentence for each thing that is wrong; none where nothing is.
+    """Return a sentence for each thing that is wrong; none where nothing is.
 
     Args:
         held_out: the images that are watched and tested on, by what they are called.

@@ -21,14 +21,14 @@ LONGEST_SHOWN = 80  # characters of a value in an error
 
 
 def preset_text(name: str) -> str:
-    """The TOML text of a preset. Raises UserError with the nearest name where there is none."""
+    """Return the TOML text of a preset. Raises UserError with the nearest name where there is none."""
     if name not in PRESETS:
         raise unknown("recipe", name, [*PRESETS, "FILE.toml"], "alexlab recipes")
     return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def read_recipe(name: str) -> Recipe:
-    """The preset `name`, or the recipe in the file `name` where it ends in .toml.
+    """Return the preset `name`, or the recipe in the file `name` where it ends in .toml.
 
     Raises:
         UserError: no such recipe, no TOML, an unknown key (with the nearest known one) or a value that does not fit.
@@ -54,7 +54,7 @@ def _parsed(text: str, where: str) -> Recipe:
 
 
 def overridden(recipe: Recipe, values: Mapping[str, Any], where: str = "--set") -> Recipe:
-    """The recipe with some values replaced. Raises UserError as `read_recipe` does."""
+    """Return the recipe with some values replaced. Raises UserError as `read_recipe` does."""
     return _validated({**recipe.model_dump(), **_renamed(values, where)}, where)
 
 

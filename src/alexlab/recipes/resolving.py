@@ -140,7 +140,7 @@ def needs_statistics(recipe: Recipe) -> bool:
 
 
 def preparation(recipe: Recipe, statistics: PixelStatistics | None = None) -> Preparation:
-    """The path from an image to the input that a resolved recipe describes, with what `needs_statistics` asks for."""
+    """Return the path from an image to the input that a resolved recipe describes, with what `needs_statistics` asks for."""
     assert isinstance(recipe.store, tuple) and isinstance(recipe.input, tuple)
     assert recipe.mean != "dataset" and isinstance(recipe.std, tuple) and isinstance(recipe.augment, tuple)
     return Preparation(

@@ -165,7 +165,7 @@ def _carry_on(file: File, part: Path, progress: Progress | None) -> bool:
 
 
 def _pool(address: str) -> urllib3.PoolManager:
-    """What fetches from there: through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, as for curl and pip, where they do.
+    """Return what fetches from there: through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, as for curl and pip, where they do.
 
     Raises:
         Final: the proxy's address is not one.
@@ -186,7 +186,7 @@ def _pool(address: str) -> urllib3.PoolManager:
 
 
 def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """What comes, as it comes; a server that sends next to nothing is given up, however often it sends it."""
+    """Yield what comes, as it comes; a server that sends next to nothing is given up, however often it sends it."""
     began, brought = time.monotonic(), 0
     while piece := response.read1(CHUNK):
         yield piece
@@ -203,7 +203,7 @@ def _announced(headers: urllib3.HTTPHeaderDict) -> int | None:
 
 
 def _first_byte(headers: urllib3.HTTPHeaderDict) -> int | None:
-    """The first byte that an answer 206 says it holds."""
+    """Return the first byte that an answer 206 says it holds."""
     unit, _, rest = headers.get("Content-Range", "").partition(" ")
     first = rest.partition("-")[0]
     return int(first) if unit == "bytes" and first.isdecimal() and len(first) < 20 else None

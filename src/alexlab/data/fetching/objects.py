@@ -39,7 +39,7 @@ def carry_on(file: File, part: Path, progress: Progress | None) -> bool:
 
 
 def _system(address: str) -> tuple[Any, str]:
-    """The file system that an address speaks of, and the path in it."""
+    """Return the file system that an address speaks of, and the path in it."""
     try:  # not at the top: fsspec need not be installed
         from fsspec.core import url_to_fs  # type: ignore[import-untyped,import-not-found,unused-ignore]  # ships no types
 
@@ -57,7 +57,7 @@ def _system(address: str) -> tuple[Any, str]:
 
 
 def _asked(question: Any, *arguments: Any, **named: Any) -> Any:
-    """What the store answers. Its libraries raise errors of many kinds; those of a file that is not there, or not ours, are OSErrors."""
+    """Return what the store answers. Of its libraries' many errors, those of a file that is not there, or not ours, are OSErrors."""
     try:
         return question(*arguments, **named)
     except (FileNotFoundError, PermissionError) as error:

@@ -59,11 +59,12 @@ def _bytes(text: str) -> int:
 
 
 def cache_folder() -> Path:
+    """Return where decoded images are kept on this machine."""
     return Path(platformdirs.user_cache_dir("alexlab")) / "decoded"
 
 
 def key_of(images: FileImages, preparation: Preparation) -> str:
-    """What tells these images, decoded by this preparation, from all others: a hexadecimal digest."""
+    """Return what tells these images, decoded by this preparation, from all others: a hexadecimal digest."""
     root, version = Path(images.files.root), images.files.version
     packed = root.is_file()
     digest = hashlib.sha256()
@@ -141,7 +142,7 @@ class DecodedCache:
         return self.path.with_name(f"{self.path.name}.part-{os.getpid()}-{id(self)}")
 
     def _open(self) -> tuple[int, bool]:
-        """The whole file if there is one, else a new one to be filled."""
+        """Return the whole file if there is one, else a new one to be filled."""
         with contextlib.suppress(OSError):
             file = os.open(self.path, os.O_RDWR)
             tail = self._tail_bytes()
@@ -172,7 +173,7 @@ class DecodedCache:
 
 
 def open_cache(images: FileImages, preparation: Preparation, budget: int) -> DecodedCache | None:
-    """The cache of these images, as far as they fit into `budget` bytes of disk; None where none does or the disk refuses.
+    """Return the cache of these images, as far as they fit into `budget` bytes of disk; None where none does or the disk refuses.
 
     Caches that were used longest ago are deleted to keep all together within the budget.
     """
@@ -213,7 +214,7 @@ def _close(file: int, part: Path | None) -> None:
 
 
 def _sum(pixels: NDArray[np.uint8]) -> np.uint64:
-    """A checksum at the speed of memory, which a wrong bit, lost blocks and blocks in another place change."""
+    """Return a checksum at the speed of memory, which a wrong bit, lost blocks and blocks in another place change."""
     flat = pixels.reshape(-1)
     words = flat[: len(flat) // 8 * 8].view(np.uint64)
     places = np.arange(1, 2 * len(words), 2, dtype=np.uint64)  # odd: no bit is lost

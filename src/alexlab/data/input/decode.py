@@ -24,7 +24,7 @@ class ImageError(UserError):
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """The picture in `data`, upright, 8 bits a channel, in mode "L" or "RGB".
+    """Return the picture in `data`, upright, 8 bits a channel, in mode "L" or "RGB".
 
     EXIF orientation is applied, palettes are looked up, transparency is laid over white, 16 bits are scaled to 8, and
     CMYK becomes RGB. Of an animation it is the first frame.

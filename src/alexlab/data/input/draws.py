@@ -29,7 +29,7 @@ class Draws:
         return self._here(torch.rand(each, self._all, generator=self.generator), 1)
 
     def normal(self, each: int) -> torch.Tensor:
-        """Normal numbers, of shape (N, each)."""
+        """Return normal numbers, of shape (N, each)."""
         return self._here(torch.randn(self._all, each, generator=self.generator), 0)
 
     def below(self, end: int) -> torch.Tensor:

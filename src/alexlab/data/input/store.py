@@ -86,6 +86,7 @@ class Store:
 
     @property
     def in_memory(self) -> bool:
+        """Whether the images are held in memory."""
         return self._held is not None
 
     @property
@@ -148,7 +149,7 @@ class Store:
         return buffer((count, height, width, channels), np.uint8)
 
     def taken(self, part: NDArray[np.int64]) -> torch.Tensor:
-        """These images, of a store that holds them in memory."""
+        """Return these images, of a store that holds them in memory."""
         assert self._held is not None
         index = torch.from_numpy(part)
         if not self._channels_last:

@@ -88,7 +88,7 @@ class Preparation:
         memory_format: torch.memory_format = torch.contiguous_format,
         part: Part | None = None,
     ) -> torch.Tensor:
-        """The network's input, float32 of shape (N, *input), from stored images, uint8 of shape (N, *store).
+        """Return the network's input, float32 of shape (N, *input), from stored images, uint8 of shape (N, *store).
 
         With a `generator` (on the CPU, whatever the device, so that every device draws the same) the images are augmented; where they
         are a `part` of a batch, as they would be in the whole of it.
@@ -139,7 +139,7 @@ class Preparation:
         return max(1, IN_CACHE // prod(self.input) if device.type == "cpu" else count)
 
     def _centred(self, images_NCHW: torch.Tensor) -> torch.Tensor:
-        """Stored images, minus the mean image where the recipe wants that."""
+        """Return stored images, minus the mean image where the recipe wants that."""
         if self.statistics is None or not self.subtract_mean_image:
             return images_NCHW
         return images_NCHW.float() - self.statistics.mean_image_CHW.to(images_NCHW.device, torch.float32)
@@ -152,7 +152,7 @@ class Preparation:
         memory_format: torch.memory_format,
         normalised: bool = True,
     ) -> torch.Tensor:
-        """The network's input, float32: windows of the images, mirrored, at the input's size, and `normalised` as the recipe says."""
+        """Return the network's input, float32: windows of the images, mirrored, at the input's size, `normalised` as the recipe says."""
         device, size, count = images_NCHW.device, self.input[1:], len(images_NCHW)
         inputs_NCHW = _empty(torch.Size((count, *self.input)), memory_format, device)
         windows: list[list[int]] = []
@@ -258,7 +258,7 @@ def windows_of(draws: Draws, size: tuple[int, int]) -> torch.Tensor:
 
 
 def _windows_resized(images_NCHW: torch.Tensor, windows_N4: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """A window of each image scaled to `size`, as two products of matrices, which every device can do for a batch at once.
+    """Return a window of each image scaled to `size`, as two products of matrices, which every device can do for a batch at once.
 
     Values are whole levels where the images' are, as with Pillow's crop and resize.
     """
@@ -271,7 +271,7 @@ def _windows_resized(images_NCHW: torch.Tensor, windows_N4: torch.Tensor, size: 
 
 
 def _weights(start_N: torch.Tensor, length_N: torch.Tensor, have: int, want: int) -> torch.Tensor:
-    """What each of `have` pixels weighs in each of `want` made from a window: Pillow's bilinear filter, (N, want, have)."""
+    """Return what each of `have` pixels weighs in each of `want` made from a window: Pillow's bilinear filter, (N, want, have)."""
     scale_N11 = (length_N / want)[:, None, None]
     start_N11 = start_N[:, None, None]
     place = torch.arange(have)

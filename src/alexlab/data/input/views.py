@@ -34,5 +34,5 @@ def views(images_NCHW: torch.Tensor, size: tuple[int, int], count: int) -> torch
 
 
 def mean_probabilities(logits_NVK: torch.Tensor) -> torch.Tensor:
-    """What several views of an image, or several networks, say together: the mean of their softmax, (N, classes)."""
+    """Return what several views of an image, or several networks, say together: the mean of their softmax, (N, classes)."""
     return logits_NVK.softmax(dim=2).mean(dim=1)

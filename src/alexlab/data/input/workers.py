@@ -15,7 +15,7 @@ def cores() -> int:
 
 @cache
 def workers() -> ThreadPoolExecutor:
-    """A thread for each core, shared by all who decode. Tasks must not wait for each other.
+    """Return threads, one for each core, shared by all who decode. Tasks must not wait for each other.
 
     Decoding and resizing let go of Python's lock, so threads do as well as processes and need not copy what they make. In a
     worker PyTorch computes with that thread alone: teams of threads inside threads would wait for each other.

@@ -62,11 +62,12 @@ class Index:
     shards: tuple[Shard, ...]
 
     def of_split(self, split: str) -> list[Shard]:
+        """Return the shards of a split."""
         return [shard for shard in self.shards if shard.split == split]
 
 
 def index_bytes(index: Index) -> bytes:
-    """The content of index.json: a line a shard, so that its first lines tell a person what it is."""
+    """Return the content of index.json: a line a shard, so that its first lines tell a person what it is."""
     facts = asdict(index)
     shards = ",\n".join("  " + _compact(shard) for shard in facts.pop("shards"))
     head = ",\n".join(f' "{key}": {_compact(value)}' for key, value in facts.items())
@@ -74,6 +75,7 @@ def index_bytes(index: Index) -> bytes:
 
 
 def shard_bytes(shard: Shard) -> bytes:
+    """Return a shard's facts as JSON, in a line."""
     return _compact(asdict(shard)).encode()
 
 
@@ -82,7 +84,7 @@ def _compact(value: Any) -> str:
 
 
 def read_index(data: bytes, where: str) -> Index:
-    """The index in `data`. Raises UserError, which begins with `where`, for anything that an index may not say."""
+    """Return the index in `data`. Raises UserError, which begins with `where`, for anything that an index may not say."""
     index: Index = _read(Index, data, where)
     if index.kind != KIND or index.format != FORMAT:
         raise UserError(

@@ -10,7 +10,7 @@ WINDOW = 4
 def shard_order(
     random: np.random.Generator, shard_N: NDArray[np.int64], batch: int, processes: int = 1
 ) -> NDArray[np.int64]:
-    """An order of N images, whose shards are `shard_N`, in which every process of each batch goes through shards of its own.
+    """Return an order of N images, whose shards are `shard_N`, in which every process of each batch goes through shards of its own.
 
     The shards are shuffled, their images laid end to end and cut into as many pieces as there are processes; where a cut
     goes through a shard, two read it. Piece r gives batch after batch the part of process r, which is what
@@ -37,6 +37,6 @@ def shard_order(
 
 
 def _mixed(random: np.random.Generator, piece: NDArray[np.int64], shard_M: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The images of a piece, whose shards follow each other, those of WINDOW shards shuffled together."""
+    """Return the images of a piece, whose shards follow each other, those of WINDOW shards shuffled together."""
     number_M = np.cumsum(np.diff(shard_M, prepend=shard_M[:1]) != 0)
     return piece[np.lexsort((random.random(len(piece)), number_M // WINDOW))]

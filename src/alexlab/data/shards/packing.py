@@ -78,7 +78,7 @@ def pack(
 
 
 def _packed(out: Path, plan: Plan) -> Index | None:
-    """The index of what is packed there already; None where there is nothing, or half of it. Raises UserError for all else."""
+    """Return the index of what is packed there already; None where there is nothing, or half of it. Raises UserError for all else."""
     if (out / INDEX).is_file():
         index = read_index((out / INDEX).read_bytes(), str(out / INDEX))
         if index.plan != plan.digest:
@@ -167,7 +167,7 @@ _work: tuple[Plan, Path] | UserError  # of a process that packs
 
 
 def _begin(opening: tuple[str, Path | None, int, int | None], digest: str, out: Path) -> None:
-    """What a process does first: end when its parent ends, leave Ctrl-C to it, and look at the dataset itself."""
+    """Begin a process: end when its parent ends, leave Ctrl-C to it, and look at the dataset itself."""
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -83,6 +83,7 @@ def _divided(
 ) -> Iterator[Planned]:
     """Shards of about as many bytes, or images, each."""
     if images:
+        images = min(images, max(1, len(order)))
         number = -(-len(order) // images)
         shard_of = np.arange(len(order)) // images
     else:
@@ -95,7 +96,7 @@ def _divided(
 
 
 def _keys(splits: dict[str, Split]) -> dict[str, list[str]]:
-    """A key for each image: its name without its ending, as far as WebDataset, whose keys have no dots and come once, allows that."""
+    """Return a key for each image: its name without its ending, as far as WebDataset allows that: its keys have no dots and come once."""
     whole, seen = Counter(_key(name) for split in splits.values() for name in split.images.names), Counter[str]()
     found: dict[str, list[str]] = {}
     for split_name, split in splits.items():

@@ -38,7 +38,7 @@ def is_address(name: str) -> bool:
 
 
 def read_shards(where: str) -> tuple[Splits, Index]:
-    """Splits and facts of the dataset in shards in the folder `where`, or at that address.
+    """Return splits and facts of the dataset in shards in the folder `where`, or at that address.
 
     Raises:
         UserError: there is none, its index is damaged, or shards are missing.
@@ -107,7 +107,7 @@ class _Damaged(Exception):
 
 
 def _files(root: Path | str, index: Index, opened: Callable[[int], Opened], far: Fetching | None = None) -> Files:
-    """The images of all shards as files. `opened` opens shard number i."""
+    """Return the images of all shards as files. `opened` opens shard number i."""
     place_of = {
         name: (number, row) for number, shard in enumerate(index.shards) for row, name in enumerate(shard.names)
     }
@@ -165,7 +165,7 @@ def _far_files(address: str, index: Index) -> Files:
 
 
 def _splits(index: Index, files: Files, near: bool) -> Splits:
-    """What lies near stands in the order that it had before it was packed, what is far in the order in which it is fetched."""
+    """Return the splits: what lies near in the order that it had before it was packed, what is remote in that in which it is fetched."""
     found: Splits = {}
     for split in SPLITS:
         shards = index.of_split(split)
@@ -180,7 +180,7 @@ def _splits(index: Index, files: Files, near: bool) -> Splits:
 
 
 def _looked_through(root: Path) -> Index:
-    """An index of tars that have none, as the webdataset library writes them: key.jpg (or another image) and key.cls."""
+    """Return an index of tars that have none, as the webdataset library writes them: key.jpg (or another image) and key.cls."""
     tars = sorted(root.glob("*.tar")) if root.is_dir() else []
     for path in tars:
         check_regular(path)

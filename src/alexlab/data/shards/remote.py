@@ -27,6 +27,7 @@ LEFT_OVER = 86_400.0  # seconds after which a part that nobody carried on with i
 
 
 def cache_folder() -> Path:
+    """Return where shards that were fetched are kept on this machine."""
     return Path(platformdirs.user_cache_dir("alexlab")) / "shards"
 
 
@@ -54,7 +55,7 @@ class _Reader:
         self.furthest = -1
 
     def entered(self, number: int) -> list[int]:
-        """An image of the shard is read; the shards that are worth fetching now."""
+        """Note that an image of the shard is read, and return the shards that are worth fetching now."""
         self.left[number] -= 1
         if self.place.get(number, -1) <= self.furthest:
             return []
@@ -82,10 +83,12 @@ class Fetching:
         self._pool = ThreadPoolExecutor(AT_ONCE, "alexlab-fetch")
 
     def piece(self, name: str) -> int:
+        """Return the number of the shard that a file lies in."""
         return self.number_of(name)
 
     @contextmanager
     def ahead(self, names: Iterable[str]) -> Iterator[None]:
+        """Fetch ahead, while the block runs, for somebody who reads these files in this order."""
         reader = _Reader(map(self.number_of, names))
         with self._lock:
             self._readers.append(reader)
@@ -100,7 +103,7 @@ class Fetching:
                     self._leave(number)
 
     def open(self, number: int) -> Opened:
-        """The shard, once it lies on this machine.
+        """Return the shard, once it lies on this machine.
 
         Raises:
             UserError: it cannot be fetched; the message names it with its digest.

@@ -70,7 +70,7 @@ def write_shard(plan: Plan, planned: Planned, path: Path) -> Shard:
 
 
 def image_file(split: Split, row: int) -> tuple[bytes, str]:
-    """The bytes of an image's file, and the ending that says what they are."""
+    """Return the bytes of an image's file, and the ending that says what they are."""
     images = split.images
     picture = None
     if isinstance(images, FileImages):

@@ -27,7 +27,7 @@ RECORD = 1 + PIXELS
 
 
 def read_cifar10(path: Path) -> dict[str, Split]:
-    """The splits "train" and "test" from the published archive at `path`, or the folder that it unpacks to.
+    """Return the splits "train" and "test" from the published archive at `path`, or the folder that it unpacks to.
 
     Raises:
         UserError: a batch is missing, cut off, or holds labels above 9 or anything but arrays.

@@ -28,7 +28,7 @@ class Far(Protocol):
     """Files that are fetched in pieces (shards) of many."""
 
     def piece(self, name: str) -> int:
-        """The number of the piece that a file lies in."""
+        """Return the number of the piece that a file lies in."""
 
     def ahead(self, names: Iterable[str]) -> AbstractContextManager[None]:
         """While the block runs, fetch ahead for somebody who reads these files in this order."""
@@ -58,11 +58,12 @@ class Files:
 
 
 def is_archive(path: Path) -> bool:
+    """Return whether a file is a tar archive, by its name."""
     return path.name.lower().endswith(ARCHIVES)
 
 
 def open_files(path: Path) -> Files:
-    """The files under the folder `path`, or in the tar archive `path`. Raises UserError where it is neither."""
+    """Return the files under the folder `path`, or in the tar archive `path`. Raises UserError where it is neither."""
     if path.is_dir():
         return _folder(path)
     if path.is_file() and is_archive(path):
@@ -79,7 +80,7 @@ def _folder(root: Path) -> Files:
 
 
 def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = frozenset()) -> Files:
-    """The files of these names below the folder `root`."""
+    """Return the files of these names below the folder `root`."""
     start = f"{root}{os.sep}"  # a Path for each image would cost as much as its reading
     first: dict[str, int] = {}  # of size and time of change, by which make tells that a file is another
 
@@ -112,7 +113,7 @@ def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = froz
 
 
 def _archive(path: Path) -> Files:
-    """The regular files of a tar. A compressed one is unpacked once into an unnamed temporary file."""
+    """Return the regular files of a tar. A compressed one is unpacked once into an unnamed temporary file."""
     try:
         plain = _uncompressed(path)
     except (EOFError, zlib.error, OSError) as error:
@@ -136,7 +137,7 @@ def _archive(path: Path) -> Files:
 
 
 def _uncompressed(path: Path) -> int:
-    """A file descriptor of the plain tar."""
+    """Return a file descriptor of the plain tar."""
     if path.name.lower().endswith(".tar"):
         return os.open(path, os.O_RDONLY)
     limit = max(SMALLEST_LIMIT, LARGEST_RATIO * path.stat().st_size)

@@ -28,7 +28,7 @@ Splits = dict[str, Split]
 
 
 def read_folder(path: Path, shape: Shape | None = None) -> tuple[Splits, tuple[str, ...]]:
-    """Splits and class names of the image folder (or tar of one) at `path`.
+    """Return splits and class names of the image folder (or tar of one) at `path`.
 
     Two layouts: `SPLIT/CLASS/.../image` with SPLIT among train, val and test, or `CLASS/.../image`. Folders that hold nothing
     but one folder are stepped into, as tars have them. Classes are sorted by name.
@@ -54,12 +54,12 @@ def read_folder(path: Path, shape: Shape | None = None) -> tuple[Splits, tuple[s
 
 
 def _first(name: str, root: str) -> str:
-    """The first part of `name` below `root`, which is empty or ends in a slash."""
+    """Return the first part of `name` below `root`, which is empty or ends in a slash."""
     return name[len(root) :].partition("/")[0]
 
 
 def _top(files: Files) -> str:
-    """The folder below which the classes or splits lie: one that holds more than one folder."""
+    """Return the folder below which the classes or splits lie: one that holds more than one folder."""
     top = ""
     while True:
         folders = {_first(name, top) for name in files.folders if name.startswith(top)}
@@ -107,7 +107,7 @@ def _split(
 
 
 def read_list(path: Path) -> tuple[Splits, tuple[str, ...]]:
-    """Splits and class names of a CSV file with the columns `path`, `label` and, if wanted, `split` (train, val, test).
+    """Return splits and class names of a CSV file with the columns `path`, `label` and, if wanted, `split` (train, val, test).
 
     Paths are relative to the CSV file's folder. Classes are sorted by name, numerically where all are whole numbers.
 

@@ -23,7 +23,7 @@ CHUNK = 1 << 20
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array in `path`, of shape (N, H, W) for images (`dimensions` 3) or (N,) for labels (`dimensions` 1).
+    """Return the array in `path`, of shape (N, H, W) for images (`dimensions` 3) or (N,) for labels (`dimensions` 1).
 
     Raises:
         UserError: not an IDX file, the other kind of IDX file, or one whose length disagrees with its header.
@@ -73,7 +73,7 @@ def _find(entry: Entry, folder: Path) -> Path | None:
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    """An IDX file, gzipped or plain, as published (`train-images-idx3-ubyte`) or as some unpackers name it (`...images.idx3-ubyte`)."""
+    """Return an IDX file by its published name (`train-images-idx3-ubyte`) or some unpackers' (`...images.idx3-ubyte`), plain or zipped."""
     plain = name.removesuffix(".gz")
     names = (name, plain, plain.replace("-idx", ".idx"), name.replace("-idx", ".idx"))
     return next((folder / each for each in names if (folder / each).exists()), None)

@@ -55,7 +55,7 @@ class Survey:
 
 @cache
 def class_names() -> dict[str, str]:
-    """The 1,000 classes: WordNet id to name, in the order of the labels."""
+    """Return the 1,000 classes: WordNet id to name, in the order of the labels."""
     text = (package_files("alexlab.data.sources") / "ilsvrc-classes.txt").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {wnid: name for wnid, _, name in (line.partition(" ") for line in lines)}
@@ -67,7 +67,7 @@ def readable(classes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def read_ilsvrc(path: Path) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """The splits "train" and "val" and the class names of ILSVRC at `path`.
+    """Return the splits "train" and "val" and the class names of ILSVRC at `path`.
 
     Raises:
         UserError: everything that is missing or does not fit, in one message.
@@ -183,7 +183,7 @@ def _val(val: dict[str, list[str]], train: dict[str, list[str]], flat: dict[int,
 
 
 def _ground_truth(files: Files, flat: dict[int, str]) -> tuple[dict[int, str], Finding]:
-    """The WordNet id of each validation image by its number, and the finding. Empty where there is a problem."""
+    """Return the WordNet id of each validation image by its number, and the finding. Empty where there is a problem."""
     where = {
         name.rpartition("/")[2]: name for name in files.names if name.endswith((GROUND_TRUTH, SOLUTION, META, MAP))
     }

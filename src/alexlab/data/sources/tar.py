@@ -34,7 +34,7 @@ Place = tuple[int, int]
 
 
 def tar_members(plain: int, path: Path) -> tuple[dict[str, Place], set[str]]:
-    """The place of each regular file in the tar that the file descriptor `plain` reads, by name, and its folders.
+    """Return the place of each regular file in the tar that the file descriptor `plain` reads, by name, and its folders.
 
     Raises:
         UserError: the tar is damaged, or holds what none should.
@@ -62,6 +62,7 @@ def tar_members(plain: int, path: Path) -> tuple[dict[str, Place], set[str]]:
 
 
 def damaged(path: Path, error: Exception) -> UserError:
+    """Return what is said of an archive that cannot be read."""
     return UserError(f"{path}: the archive is damaged or is no tar ({error}). Fetch it again.")
 
 
@@ -112,7 +113,7 @@ def _kind(member: tarfile.TarInfo) -> str:
 
 
 def _safe(name: str, kind: str, archive: Path) -> str:
-    """The member's path, without a leading "./"; refused where it could lead out of the archive's folder."""
+    """Return the member's path, without a leading "./"; refused where it could lead out of the archive's folder."""
     parts = name.split("/")
     if len(name) > LONGEST_NAME:
         raise UserError(f"{archive}: a member's name is {len(name):,} characters long; the archive is refused.")
