@@ -49,7 +49,7 @@ def try_out(
     again: Callable[[], nn.Module] | None = None,
     batch: Batch | None = None,
 ) -> Trial:
-    """What one batch shows of `network`, whose traced `answer` to two images of noise is given.
+    """Return what one batch shows of `network`, whose traced `answer` to two images of noise is given.
 
     Args:
         seconds: how long training may take; what would take longer is not looked at.
@@ -87,7 +87,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _logits(answer: Any) -> torch.Tensor | None:
-    """The first answer with a row for each image."""
+    """Return the first answer with a row for each image."""
     return next((each for each in tensors(answer) if each.dim() == 2 and each.shape[1] > 1), None)
 
 
@@ -189,13 +189,13 @@ class _Adam:
 
 
 def _still(network: nn.Module, made: nn.Module) -> tuple[str, ...]:
-    """The parameters to be trained that are as they were."""
+    """Return the parameters to be trained that are as they were."""
     now = dict(made.named_parameters())
     return tuple(n for n, value in network.named_parameters() if value.requires_grad and torch.equal(now[n], value))
 
 
 def _ready(network: nn.Module) -> nn.Module:
-    """A copy with weights of its own, in training mode but for dropout, which would hide whether the batch is fitted."""
+    """Return a copy with weights of its own, in training mode but for dropout, which would hide whether the batch is fitted."""
     made = without_hooks(copied(network, "own")).train()
     for module in made.modules():
         if isinstance(module, _DROPOUTS):
@@ -205,7 +205,7 @@ def _ready(network: nn.Module) -> nn.Module:
 
 @contextmanager
 def _watched(network: nn.Module) -> Iterator[dict[str, float]]:
-    """The root mean square of what each layer with weights gives, in the order in which they are called."""
+    """Fill, while the block runs, the root mean square of what each layer with weights gives, in the order of the calls."""
     sizes: dict[str, float] = {}
     handles = []
     for path, module in network.named_modules():

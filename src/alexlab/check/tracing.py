@@ -103,7 +103,7 @@ def _seen(made: torch.Tensor) -> Values | None:
 
 
 def _attributes(op: Op, stored: dict[int, str], is_constant: bool) -> dict[str, Any]:
-    """The arguments of a call that are no tensors; of a layer with weights, what their shapes say."""
+    """Return the arguments of a call that are no tensors; of a layer with weights, what their shapes say."""
     name, given = operation(op.function), op.arguments
     if name in WEIGHTED:
         weight = given.get("weight")

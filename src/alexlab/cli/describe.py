@@ -14,7 +14,7 @@ import click
 @click.option("--csv", "form", flag_value="csv", help="As CSV, one row a layer.")
 @click.option("--html", "form", flag_value="html", help="As one HTML page.")
 def describe(network: str, inputs: tuple[str, ...], batch: int, form: str | None) -> None:
-    """The arithmetic of every layer, worked out: shapes, parameters, multiply-adds, memory, receptive fields.
+    """Work out the arithmetic of every layer: shapes, parameters, multiply-adds, memory, receptive fields.
 
     Where shapes do not fit, it shows the table up to the layer that fails, and what would fit.
     """

@@ -58,7 +58,7 @@ def saturated_from(activation: Activation) -> tuple[float | None, float | None]:
 
 
 def _edge(derivative: Callable[[float], float]) -> float | None:
-    """The smallest x >= 0 from which on the derivative stays under SATURATED, by bisection; None beyond 50."""
+    """Return the smallest x >= 0 from which on the derivative stays under SATURATED, by bisection; None beyond 50."""
     if derivative(50.0) >= SATURATED:
         return None
     inside, outside = 0.0, 50.0
@@ -74,7 +74,7 @@ PANEL_WIDE, PANEL_HIGH, SPACE = 300.0, 250.0, 46.0
 
 
 def activation_curves(theme: str = "light") -> Drawing:
-    """The three functions beside each other."""
+    """Return the three functions beside each other."""
     marks: list[Mark] = [Words((40, 34), "Activations and their derivatives", 17, "start", bold=True)]
     marks.append(Words((40, 54), f"shaded: saturated, the derivative is below {SATURATED}", 11.5, "start", "soft"))
     for i, activation in enumerate(ACTIVATIONS):
@@ -152,7 +152,7 @@ def _grid(activation: Activation, at: Callable[[float, float], Point]) -> list[M
 def _curve(
     function: Callable[[float], float], colour: str, width: float, at: Callable[[float, float], Point]
 ) -> list[Mark]:
-    """A curve, in two where it jumps."""
+    """Return a curve, in two where it jumps."""
     xs = [-REACH + i * REACH / 120 for i in range(241)]
     pieces: list[list[Point]] = [[]]
     for x, following in pairwise([*xs, xs[-1]]):

@@ -85,7 +85,7 @@ def column_diagram(descriptions: list[Description], theme: str = "light") -> Dra
 
 
 def _plates(description: Description) -> dict[str, Plate]:
-    """The plates of one network by the place where they stand: input, conv 1, conv 1 pool, ..., fc 1, ..., output."""
+    """Return the plates of one network by the place where they stand: input, conv 1, conv 1 pool, ..., fc 1, ..., output."""
     found = {"input": Plate("input", description.input, 1, f"image, {shape_text(description.input)}", "")}
     made = blocks(description)
     numbers = {"convolution": 0, "linear": 0}

@@ -32,6 +32,7 @@ class Row:
 
     @property
     def differs(self) -> bool:
+        """Return whether not all networks have the same."""
         return len(set(self.cells)) > 1
 
 
@@ -68,7 +69,7 @@ class Comparison:
         return Table("", ("", "", *self.networks), rows)
 
     def markdown(self) -> str:
-        """A page with the table and the words."""
+        """Return a page with the table and the words."""
         title = " and ".join(self.networks) if len(self.networks) == 2 else ", ".join(self.networks)
         parts = [f"# {title}", table_markdown(self.table()), "\\* differs", *self.words]
         return "\n\n".join(parts) + "\n"
@@ -153,7 +154,7 @@ def _glance(descriptions: tuple[Description, ...], drawn: list[tuple[Block, ...]
 
 
 def _exactly(layer: Layer) -> str:
-    """A layer in a few words, with the settings over which tutorials disagree."""
+    """Return a layer in a few words, with the settings over which tutorials disagree."""
     if layer.role == "normalisation" and layer.kind in ("LocalResponseNorm", "WithinMapNorm"):
         name = "LRN" if layer.kind == "LocalResponseNorm" else "within each map"
         return f"{name} ({layer.settings.get('settings', '')})"
@@ -165,7 +166,7 @@ def _exactly(layer: Layer) -> str:
 
 
 def _in_one_tower(description: Description, made: tuple[Block, ...]) -> list[Layer]:
-    """What comes before the first weighted layer, and what follows each in the first of its towers."""
+    """Return what comes before the first weighted layer, and what follows each in the first of its towers."""
     return _before_first(description, made) + [layer for block in made for layer in block.towers[0].then]
 
 
@@ -222,7 +223,7 @@ def _numbers(descriptions: tuple[Description, ...]) -> list[tuple[str, tuple[str
 
 
 def _changes(names: list[str], rows: list[Row], i: int, descriptions: tuple[Description, ...]) -> str:
-    """What network i changes against the first, in a sentence; layer by layer where both are as deep."""
+    """Return what network i changes against the first, in a sentence; layer by layer where both are as deep."""
     parts = []
     same_depth = any(row.label == "depth" and row.cells[i] == row.cells[0] for row in rows)
     above = ""

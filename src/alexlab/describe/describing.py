@@ -74,7 +74,7 @@ def describe(network: nn.Module | str, *inputs: tuple[int, ...] | torch.Tensor, 
 
 
 def described(target: Target, batch: int = 1) -> Description:
-    """The description of a network by name, made on the meta device where it can be."""
+    """Describe a network by name, made on the meta device where it can be."""
     network = _built(target, "meta")
     try:
         made = describe(network, *target.inputs, batch=batch)
@@ -127,7 +127,7 @@ def _tensor(
 def _training(
     network: nn.Module, watched: nn.Module, trace: Trace, inputs: tuple[tuple[int, ...] | torch.Tensor, ...], batch: int
 ) -> Training | None:
-    """What a training step does; None where it cannot be followed (a batch norm of one value)."""
+    """Return what a training step does; None where it cannot be followed (a batch norm of one value)."""
     if trace.failed is not None:
         return None
     trainable = {name for name, parameter in watched.named_parameters() if parameter.requires_grad}
@@ -136,7 +136,7 @@ def _training(
 
 
 def _measured(trace: Trace) -> Training | None:
-    """What a pass that was made in training showed."""
+    """Return what a pass that was made in training showed."""
     if trace.failed is not None or trace.step_multiply_adds is None:
         return None
     return Training({step.name: step.kept for step in trace.steps}, trace.step_multiply_adds)

@@ -90,7 +90,7 @@ class Drawing:
     theme: str = "light"
 
     def svg(self) -> str:
-        """The drawing as an SVG document."""
+        """Return the drawing as an SVG document."""
         return svg(self)
 
     def _repr_svg_(self) -> str:
@@ -103,7 +103,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
 
 
 def colour(theme: str, name: str, light: float = 0.0) -> str:
-    """A colour of a theme as #rrggbb, mixed with the theme's light or shade."""
+    """Return a colour of a theme as #rrggbb, mixed with the theme's light or shade."""
     mixed = THEMES[theme]["lit" if light > 0 else "shade"]
     pairs = zip(_rgb(THEMES[theme][name]), _rgb(mixed), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * abs(light)):02x}" for a, b in pairs)
@@ -114,7 +114,7 @@ def _rgb(code: str) -> tuple[int, int, int]:
 
 
 def svg(drawing: Drawing) -> str:
-    """The drawing as an SVG document."""
+    """Return the drawing as an SVG document."""
     size = f"{_number(drawing.width)} {_number(drawing.height)}"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{_number(drawing.width)}" '
@@ -156,7 +156,7 @@ def _svg_mark(mark: Mark, theme: str) -> str:
 
 
 def arrow_head(line: Line) -> Polygon:
-    """The triangle at the end of an arrow."""
+    """Return the triangle at the end of an arrow."""
     (x1, y1), (x2, y2) = line.start, line.end
     length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5 or 1.0
     ux, uy = (x2 - x1) / length, (y2 - y1) / length

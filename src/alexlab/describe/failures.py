@@ -95,7 +95,7 @@ def _linear(op: Op, given: Value, trace: Trace, batch: int) -> Reason | None:
 
 
 def _before_flattening(given: Value, trace: Trace) -> tuple[int, ...]:
-    """The shape that was flattened into `given`, followed back over what keeps the number of values; () for none."""
+    """Return the shape that was flattened into `given`, followed back over what keeps the number of values; () for none."""
     makers = {value.number: op for step in trace.steps for op in step.ops for value in op.outputs}
     value = given
     while (op := makers.get(value.number)) is not None:

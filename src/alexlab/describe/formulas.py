@@ -50,7 +50,7 @@ def _product(*factors: int) -> str:
 
 
 def size_workings(ops: list[Op]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The output size of a layer worked out, and the notes to it; one line for height and width where they agree."""
+    """Return the output size of a layer worked out, and the notes to it; one line for height and width where they agree."""
     texts: list[str] = []
     notes: list[str] = []
     for op in ops:
@@ -84,7 +84,7 @@ def _per_side(op: Op) -> list[Working]:
 
 
 def fitting_window(ops: list[Op]) -> tuple[Side, ...] | None:
-    """The window of the layer's one convolution or pooling call, an evenly dividing adaptive pooling included."""
+    """Return the window of the layer's one convolution or pooling call, an evenly dividing adaptive pooling included."""
     for op in ops:
         window = op.sides()
         if window is not None:
@@ -98,7 +98,7 @@ def fitting_window(ops: list[Op]) -> tuple[Side, ...] | None:
 
 
 def flattened_from(step: Step) -> tuple[int, ...]:
-    """The shape, without the batch, that a reshape made into one row of values; () where it did none."""
+    """Return the shape, without the batch, that a reshape made into one row of values; () where it did none."""
     for op in step.ops:
         given = op.arguments.get("input", op.arguments.get("0"))
         if isinstance(given, Value) and op.outputs and len(op.outputs[0].shape) == 2 and len(given.shape) > 2:

@@ -41,7 +41,7 @@ def _tables(description: Description) -> list[Table]:
 
 
 def description_markdown(description: Description) -> str:
-    """A page with the tables and the words under them."""
+    """Return a page with the tables and the words under them."""
     parts = [f"# {_title(description)}"]
     if description.source:
         parts.append(f"Source: {description.source}.")
@@ -54,7 +54,7 @@ def description_markdown(description: Description) -> str:
 
 
 def table_markdown(table: Table) -> str:
-    """A table in GitHub's Markdown."""
+    """Return a table in GitHub's Markdown."""
 
     def line(cells: tuple[str, ...]) -> str:
         return "| " + " | ".join(_markdown_cell(cell) for cell in cells) + " |"
@@ -76,7 +76,7 @@ def description_csv(description: Description) -> str:
 
 
 def table_csv(table: Table) -> str:
-    """A table with its columns' names in the first line."""
+    """Return a table with its columns' names in the first line."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)

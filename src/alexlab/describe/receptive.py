@@ -78,7 +78,7 @@ def sights(trace: Trace) -> dict[int, Sight | None]:
 
 
 def first_spatial(inputs: tuple[Value, ...]) -> Value | None:
-    """The first input of shape (batch, channels, one or more spatial dimensions)."""
+    """Return the first input of shape (batch, channels, one or more spatial dimensions)."""
     return next((value for value in inputs if len(value.shape) > 2), None)
 
 
@@ -95,7 +95,7 @@ def _sees_nothing(value: Value, first: Value | None) -> Sight | None:
 
 
 def _follow(op: Op, output: Value, known: dict[int, Sight | None]) -> Sight | None:
-    """What an output of `op` sees, given what its inputs see."""
+    """Return what an output of `op` sees, given what its inputs see."""
     sources = [value for value in op.inputs() if value.from_input]
     seen = [known.get(value.number) for value in sources]
     given = [sight for sight in seen if sight is not None]
@@ -277,7 +277,7 @@ def _broadcast(sight: Sight, shape: tuple[int, ...], to: tuple[int, ...]) -> Sig
 
 
 def _unite(given: list[Sight]) -> Sight | None:
-    """What a unit sees that several paths lead to."""
+    """Return what a unit sees that several paths lead to."""
     together = given[0]
     for other in given[1:]:
         dimensions = []

@@ -33,7 +33,7 @@ class Scale:
     unit: float
 
     def box(self, shape: tuple[int, ...], x: float, centre: float) -> Box:
-        """The box of one output, its middle at the height `centre`."""
+        """Return the box of one output, its middle at the height `centre`."""
         if len(shape) < 2:
             high = max((shape[0] if shape else 1) * self.unit, 3.0)
             deep = 7.0
@@ -186,7 +186,7 @@ def _drawn(here: Placed, role: str) -> list[Mark]:
 
 
 def _label(box: Box, shape: tuple[int, ...]) -> list[Mark]:
-    """The sizes, where the paper has them: maps above the front edge, pixels beside the box."""
+    """Return the sizes, where the paper has them: maps above the front edge, pixels beside the box."""
     middle = (box.left + box.right) / 2
     if len(shape) < 2:
         return [Words((middle, box.top - 6), str(shape[0] if shape else 1), 10.5)]
@@ -203,7 +203,7 @@ def _input_lines(description: Description, made: tuple[Block, ...]) -> list[str]
 
 
 def _caption_lines(block: Block, previous: int) -> list[str]:
-    """What the block does, a line each. `previous` is how many units the block before has, 0 for maps."""
+    """Return what the block does, a line each. `previous` is how many units the block before has, 0 for maps."""
     layer = block.towers[0].layer
     count = len(block.towers)
     start = f"{count} x " if count > 1 and block.alike else ""

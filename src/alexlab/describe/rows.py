@@ -35,7 +35,7 @@ FIXED_ROLES = (
 
 
 def layers(trace: Trace, network: nn.Module, batch: int, kept: dict[str, int] | None) -> tuple[Layer, ...]:
-    """The layers of a pass of `network`; `kept` has the bytes that autograd keeps for each, by name."""
+    """Return the layers of a pass of `network`; `kept` has the bytes that autograd keeps for each, by name."""
     steps = trace.steps[:-1] if trace.failed else trace.steps
     seen = sights(trace)
     image = first_spatial(trace.inputs)
@@ -89,7 +89,7 @@ def layers(trace: Trace, network: nn.Module, batch: int, kept: dict[str, int] | 
 
 
 def kind(step: Step) -> str:
-    """The class of a module, or the function of a functional call."""
+    """Return the class of a module, or the function of a functional call."""
     return type(step.module).__name__ if step.module is not None else step.ops[0].function.strip("_")
 
 

@@ -13,7 +13,7 @@ from alexlab.valid_json import to_json
 
 
 def description_shown(description: Description, form: str | None) -> str:
-    """A description in one of the command line's forms; without one, as wide as the terminal is.
+    """Return a description in one of the command line's forms; without one, as wide as the terminal is.
 
     The terminal's form leaves a failure to the error that follows.
     """
@@ -36,7 +36,7 @@ FORMS: dict[str, Callable[[Description], str]] = {
 
 
 def comparison_text(comparison: Comparison, form: str | None) -> str:
-    """A comparison in one of FORMS; without a form, as the terminal shows it."""
+    """Return a comparison in one of FORMS; without a form, as the terminal shows it."""
     if form == "markdown":
         return comparison.markdown()
     if form == "json":
@@ -49,7 +49,7 @@ def comparison_text(comparison: Comparison, form: str | None) -> str:
 
 
 def _printed(write: Callable[[Console], None]) -> str:
-    """What `write` prints, as wide as the terminal is, with colours where it is one."""
+    """Return what `write` prints, as wide as the terminal is, with colours where it is one."""
     out = StringIO()
     terminal = Console()
     write(Console(file=out, width=terminal.width, force_terminal=terminal.is_terminal, highlight=False))

@@ -38,6 +38,7 @@ class Block:
 
     @property
     def role(self) -> str:
+        """Return convolution or linear."""
         return self.towers[0].layer.role
 
     @property
@@ -55,7 +56,7 @@ class Block:
 
 
 def blocks(description: Description) -> tuple[Block, ...]:
-    """The weighted layers of a network in order of depth. conv1, conv2, ..., then fc6, fc7, ... counted on.
+    """Return the weighted layers of a network in order of depth. conv1, conv2, ..., then fc6, fc7, ... counted on.
 
     The depth of a layer is the longest way to it, in weighted layers; layers of the same depth are towers of one block.
     """
@@ -85,7 +86,7 @@ def blocks(description: Description) -> tuple[Block, ...]:
 
 
 def short_name(description: Description) -> str:
-    """The network's name for a drawing: `Net` where the command line says `folder/module.py:Net`."""
+    """Return the network's name for a drawing: `Net` where the command line says `folder/module.py:Net`."""
     return description.network.rpartition(":")[2]
 
 
@@ -94,7 +95,7 @@ def _is_weighted(layer: Layer) -> bool:
 
 
 def layer_text(layer: Layer) -> str:
-    """A layer in a few words: `96 of 11x11, s 4`, `4096`, `max 3x3, s 2`, `ReLU`, `dropout 0.5`."""
+    """Return a layer in a few words: `96 of 11x11, s 4`, `4096`, `max 3x3, s 2`, `ReLU`, `dropout 0.5`."""
     settings = settings_text(layer.settings)
     if layer.role == "convolution":
         return settings
@@ -122,7 +123,7 @@ def pooling_kind(layer: Layer) -> str:
 
 
 def block_text(block: Block) -> str:
-    """What a block's weighted layers are: `96 of 11x11, s 4 -> 96x55x55`, `2 x (48 of 11x11, s 4) -> ...`."""
+    """Return what a block's weighted layers are: `96 of 11x11, s 4 -> 96x55x55`, `2 x (48 of 11x11, s 4) -> ...`."""
     if not block.alike:
         return "; ".join(_tower_text(tower.layer) for tower in block.towers)
     text = _tower_text(block.towers[0].layer)
@@ -138,7 +139,7 @@ def _tower_text(layer: Layer) -> str:
 
 
 def then_text(block: Block) -> str:
-    """What follows a block's weighted layers, in order."""
+    """Return what follows a block's weighted layers, in order."""
     then = block.towers[0].then
     parts = [layer_text(layer) for layer in then]
     if any(layer.role == "pooling" for layer in then):

@@ -68,7 +68,7 @@ def settings_text(settings: dict[str, Setting]) -> str:
 
 
 def field_text(layer: Layer, description: Description) -> str:
-    """The receptive field; "all" where it covers the whole input, "?" where it is unknown."""
+    """Return the receptive field; "all" where it covers the whole input, "?" where it is unknown."""
     if layer.receptive_field is None:
         return "?" if any(len(shape) > 1 for shape in description.inputs) else "all"
     image = next((shape[1:] for shape in description.inputs if len(shape) > 1), ())
@@ -141,7 +141,7 @@ def costs_table(description: Description, with_working: bool) -> Table:
 
 
 def workings_table(description: Description, with_sizes: bool) -> Table:
-    """The workings that have no column of their own: sizes and parameters at 80 columns, multiply-adds at any."""
+    """Return the workings that have no column of their own: sizes and parameters at 80 columns, multiply-adds at any."""
     rows: list[tuple[str, ...]] = []
     for layer in description.layers:
         if with_sizes:

@@ -77,7 +77,7 @@ def print_table(table: Table, console: Console) -> None:
 
 
 def description_text(description: Description, width: int = 100, with_failure: bool = True) -> str:
-    """The terminal's table as text of `width` columns."""
+    """Return the terminal's table as text of `width` columns."""
     out = StringIO()
     console = Console(file=out, width=width, color_system=None, legacy_windows=False, highlight=False)
     print_description(description, console, with_failure)

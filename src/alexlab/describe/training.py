@@ -67,7 +67,7 @@ def behaves_alike(network: nn.Module) -> bool:
 
 
 def work_out_training(trace: Trace, trainable: set[str]) -> Training | None:
-    """The training step of a pass, given the names of the parameters that learn; None where it cannot be worked out."""
+    """Return the training step of a pass, given the names of the parameters that learn; None where it cannot be worked out."""
     learns: dict[int, bool] = {number: name in trainable for number, name in trace.stored.items()}
     storages: dict[int, int] = {}
     saved: set[int] = set()
@@ -97,7 +97,7 @@ def work_out_training(trace: Trace, trainable: set[str]) -> Training | None:
 
 
 def _alias(op: Op, inputs: list[Value], storages: dict[int, int]) -> None:
-    """An output in the memory of an input is the same memory; dropout, which does nothing here, makes its own."""
+    """Note outputs in the memory of an input as the same memory; dropout, which does nothing here, makes its own."""
     for output in op.outputs:
         shared = next((v for v in inputs if v.storage == output.storage and op.function != "dropout"), None)
         storages[output.number] = storages.get(shared.number, shared.number) if shared else output.number
@@ -112,7 +112,7 @@ Saved = tuple[list[Value], int]
 
 
 def _saved(op: Op, learns: dict[int, bool]) -> Saved | None:
-    """What a function keeps whose output is to be differentiated; None where that is not known."""
+    """Return what a function keeps whose output is to be differentiated; None where that is not known."""
     name = op.function
     given = op.arguments.get("input", op.arguments.get("0"))
     if name in SAVES_NOTHING:

@@ -19,20 +19,23 @@ class Box:
     deep: float
 
     def at(self, along: float, up: float, back: float) -> Point:
-        """A point of the box on paper; each of the three from 0 to 1."""
+        """Return a point of the box on paper; each of the three from 0 to 1."""
         away = back * self.deep
         return self.x + along * self.wide + away * SLANT[0], self.y - up * self.high + away * SLANT[1]
 
     @property
     def left(self) -> float:
+        """Return its left end on paper."""
         return self.x
 
     @property
     def right(self) -> float:
+        """Return its right end on paper, the depth included."""
         return self.x + self.wide + self.deep * SLANT[0]
 
     @property
     def top(self) -> float:
+        """Return its highest point on paper."""
         return self.y - self.high + self.deep * SLANT[1]
 
     @property
@@ -54,7 +57,7 @@ class Box:
 
 
 def window_on(box: Box, high: float, deep: float) -> tuple[Point, Point, Point, Point]:
-    """The outline of a kernel on the right face of a box, in the middle; sizes as shares of the face."""
+    """Return the outline of a kernel on the right face of a box, in the middle; sizes as shares of the face."""
     up, back = (1 - high) / 2, (1 - deep) / 2
     return (
         box.at(1, up, back),
@@ -65,7 +68,7 @@ def window_on(box: Box, high: float, deep: float) -> tuple[Point, Point, Point, 
 
 
 def rays(window: tuple[Point, ...], to: Point) -> list[Mark]:
-    """The lines from a kernel's corners to the unit that it makes."""
+    """Return the lines from a kernel's corners to the unit that it makes."""
     return [Line(corner, to, "window", 0.6) for corner in window]
 
 

@@ -23,7 +23,7 @@ LEGEND = (
 
 
 def sentences(description: Description) -> list[str]:
-    """The paragraphs under the tables."""
+    """Return the paragraphs under the tables."""
     totals = description.totals
     if description.failure is not None:
         return list(description.notes)
@@ -40,7 +40,7 @@ def _largest(layers: Iterable[Layer], key: Callable[[Layer], int]) -> Layer | No
 
 
 def _by_role(description: Description, key: Callable[[Layer], int]) -> list[tuple[str, int, int]]:
-    """Sums by role, largest first: name of the role, sum, how many layers."""
+    """Return sums by role, largest first: name of the role, sum, how many layers."""
     names = {"linear": "fully connected", "convolution": "convolution"}
     sums: dict[str, tuple[int, int]] = {}
     for layer in description.layers:
@@ -150,7 +150,7 @@ def _images(description: Description) -> str:
 
 
 def failure_lines(failure: Failure) -> list[tuple[str, str]]:
-    """What there is to say of a failure, as label and text."""
+    """Return what there is to say of a failure, as label and text."""
     lines = [
         ("found", failure.found),
         ("expected", failure.expected),
@@ -162,6 +162,6 @@ def failure_lines(failure: Failure) -> list[tuple[str, str]]:
 
 
 def failure_message(failure: Failure) -> str:
-    """The failure as one error."""
+    """Return the failure as one error."""
     where = f"{failure.layer} ({failure.kind})" if failure.kind and failure.kind != failure.layer else failure.layer
     return f"shapes do not fit at {where}\n" + "\n".join(f"  {label}: {text}" for label, text in failure_lines(failure))

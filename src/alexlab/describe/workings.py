@@ -18,7 +18,7 @@ class Working:
 
 
 def work_out(n: int, side: Side) -> Working:
-    """The output size of a window along n pixels: `floor((227 - 11 + 2*0)/4) + 1 = 55`."""
+    """Return the output size of a window along n pixels: `floor((227 - 11 + 2*0)/4) + 1 = 55`."""
     size = output_size(n, side)
     padding = f"2*{side.before}" if side.before == side.after else f"{side.before + side.after}"
     if side.transposed:
@@ -39,7 +39,7 @@ def _span(side: Side) -> str:
 
 
 def _textbook(n: int, side: Side, size: int) -> tuple[str, ...]:
-    """The textbook's forms, with p_h for the padding of both ends together, where they apply."""
+    """Return the textbook's forms, with p_h for the padding of both ends together, where they apply."""
     if side.dilation != 1:
         return ()
     k, s, p = side.kernel, side.stride, side.before + side.after
@@ -53,7 +53,7 @@ def _textbook(n: int, side: Side, size: int) -> tuple[str, ...]:
 
 
 def _edges(n: int, side: Side, size: int) -> tuple[str, ...]:
-    """What the stride leaves over at the end: pixels that no window reads, or a window that hangs over."""
+    """Return what the stride leaves over at the end: pixels that no window reads, or a window that hangs over."""
     end = (size - 1) * side.stride + side.span - side.before  # first pixel after the last window
     if size >= 1 and end < n:
         left = n - end

@@ -36,7 +36,7 @@ class Arithmetic(TorchFunctionMode):
 
 
 def answer(function: str, given: dict[str, Any]) -> Answer | None:
-    """What `function` makes of tensors on the meta device; None where PyTorch has to be asked."""
+    """Return what `function` makes of tensors on the meta device; None where PyTorch has to be asked."""
     if function == "cat":
         return _joined(given)
     x = given.get("input", given.get("0"))

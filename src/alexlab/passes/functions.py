@@ -104,7 +104,7 @@ POINTWISE = (
 
 
 def role(function: str) -> str:
-    """What a function does in a network: convolution, pooling, linear, activation, normalisation, dropout, ..."""
+    """Return what a function does in a network: convolution, pooling, linear, activation, normalisation, dropout, ..."""
     if function.startswith("conv"):
         return "convolution"
     if "_pool" in function:
@@ -143,7 +143,7 @@ def functions_of(wanted: str) -> tuple[str, ...]:
 
 
 def named_arguments(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name; where the names are not known, by position ("0", "1", ...)."""
+    """Return the arguments of a call by name; where the names are not known, by position ("0", "1", ...)."""
     names = ARGUMENTS.get(_SYNONYMS.get(function, function), ())
     named = {names[i] if i < len(names) else str(i): value for i, value in enumerate(args)}
     return named | {("dim" if key == "axis" else key): value for key, value in kwargs.items()}

@@ -60,7 +60,7 @@ def find_target(name: str, inputs: Sequence[tuple[int, ...]] = ()) -> Target:
 
 
 def _run(name: str, inputs: tuple[tuple[int, ...], ...]) -> Target:
-    """What a run's resolved recipe says of its network."""
+    """Return what a run's resolved recipe says of its network."""
     folder = Path(name)
     path = folder / "recipe.toml"
     if not path.is_file():

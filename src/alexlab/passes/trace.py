@@ -54,6 +54,7 @@ class Op:
     multiply_adds: int = 0
 
     def inputs(self) -> Iterator[Value]:
+        """Yield the tensors among its arguments."""
         return values(self.arguments)
 
     def sides(self) -> tuple[Side, ...] | None:
@@ -118,7 +119,7 @@ class Trace:
 
 
 def values(structure: Any) -> Iterator[Value]:
-    """All Values in nested tuples, lists and dicts."""
+    """Yield all Values in nested tuples, lists and dicts."""
     if isinstance(structure, Value):
         yield structure
     elif isinstance(structure, dict):
@@ -130,7 +131,7 @@ def values(structure: Any) -> Iterator[Value]:
 
 
 def tensors(structure: Any) -> Iterator[torch.Tensor]:
-    """All tensors in nested tuples, lists and dicts."""
+    """Yield all tensors in nested tuples, lists and dicts."""
     if isinstance(structure, torch.Tensor):
         yield structure
     elif isinstance(structure, dict):

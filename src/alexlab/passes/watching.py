@@ -144,7 +144,7 @@ class Tracer(TorchFunctionMode):
     def _call(
         self, name: str, given: dict[str, Any], func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, int]:
-        """What a function gives, worked out where that can be; and its multiply-adds."""
+        """Return what a function gives, worked out where that can be; and its multiply-adds."""
         answered = answer(name, given)
         if answered is not None:
             return answered
@@ -245,12 +245,12 @@ class Tracer(TorchFunctionMode):
 
 
 def _storage(tensor: torch.Tensor) -> int:
-    """What names the memory of `tensor`; 0 where it has none of its own, as a sparse one."""
+    """Return what names the memory of `tensor`; 0 where it has none of its own, as a sparse one."""
     return 0 if is_lazy(tensor) or tensor.layout != torch.strided else tensor.untyped_storage()._cdata
 
 
 def _line() -> tuple[str, int] | None:
-    """The line of the network's own code that made the call."""
+    """Return the line of the network's own code that made the call."""
     frame = sys._getframe(2)
     while frame is not None:
         file = frame.f_code.co_filename

@@ -27,7 +27,7 @@ def filter_sheet(filters_FCHW: torch.Tensor, title: str) -> Figure:
 
 
 def feature_maps(maps_FHW: torch.Tensor, title: str) -> Figure:
-    """The maps of one layer for one image, black for the layer's smallest value and white for its largest."""
+    """Return the maps of one layer for one image, black for the layer's smallest value and white for its largest."""
     low, high = maps_FHW.min(), maps_FHW.max()
     pixels = ((maps_FHW - low) / (high - low).clamp(min=1e-12) * 255).round().byte().numpy()
     shown = f", the first {MOST_MAPS} of {len(pixels)}" if len(pixels) > MOST_MAPS else ""
@@ -80,7 +80,7 @@ def answer_bars(
 def alike(
     pictures: Sequence[Image.Image], captions: Sequence[str], found: Sequence[Sequence[tuple[Image.Image, str]]]
 ) -> Figure:
-    """A row for each picture: itself on the left, then the training images nearest to it with their class and distance."""
+    """Return a row for each picture: itself on the left, then the training images nearest to it with their class and distance."""
     columns = 1 + max(len(row) for row in found)
     figure = Figure(figsize=(columns * 1.35, len(pictures) * 1.6), layout="constrained")
     grid = figure.subplots(len(pictures), columns, squeeze=False)

@@ -12,7 +12,7 @@ from alexlab.weights.pretrained import head_name
 
 
 def first_filters(network: nn.Module, channels: int) -> torch.Tensor | None:
-    """The filters of the convolutions that read the image, float32 (filters, channels, height, width); None where none do.
+    """Return the filters of the convolutions that read the image, float32 (filters, channels, height, width); None where none do.
 
     Of two towers they follow each other, as in the paper's figure 3.
     """
@@ -28,7 +28,7 @@ def convolutions(network: nn.Module) -> list[str]:
 
 
 def answers(network: nn.Module, layers: Sequence[str], inputs_NCHW: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What each layer makes of the inputs: name to float32 tensor of shape (N, ...).
+    """Return what each layer makes of the inputs: name to float32 tensor of shape (N, ...).
 
     Raises:
         UserError: a layer that the network does not have, or one that makes no tensor for each image.
@@ -61,7 +61,7 @@ def answers(network: nn.Module, layers: Sequence[str], inputs_NCHW: torch.Tensor
 
 
 def last_hidden(network: nn.Module, inputs_NCHW: torch.Tensor) -> torch.Tensor:
-    """What the last hidden layer makes of the inputs: the head's input, float32 (N, units)."""
+    """Return what the last hidden layer makes of the inputs: the head's input, float32 (N, units)."""
     head = dict(network.named_modules())[head_name(network)]
     kept: list[torch.Tensor] = []
 
@@ -86,7 +86,7 @@ class Nearest:
 
 
 def nearest(wanted_QU: torch.Tensor, batches: Iterable[torch.Tensor], count: int) -> Nearest:
-    """The `count` nearest of vectors that pass by in batches (N, U), numbered in that order. Memory: one batch.
+    """Return the `count` nearest of vectors that pass by in batches (N, U), numbered in that order. Memory: one batch.
 
     Squares of differences are summed in float64; of equal distances the first that passed is the nearer.
     """

@@ -65,5 +65,5 @@ def _page(name: str, run: "Run", pictures: dict[str, bytes]) -> str:
 
 
 def inline(data: bytes) -> str:
-    """A PNG as the address of an image that lies in the page itself."""
+    """Return a PNG as the address of an image that lies in the page itself."""
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"

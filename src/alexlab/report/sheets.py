@@ -29,7 +29,7 @@ def show(axes: Axes, picture: Image.Image | NDArray[np.uint8], caption: str = ""
 
 
 def as_seen(preparation: Preparation, picture: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
-    """The picture after the path to the network, with the normalisation undone so that it can be looked at."""
+    """Return the picture after the path to the network, with the normalisation undone so that it can be looked at."""
     shown = replace(preparation, mean=(), std=(), pixels="0-1", subtract_mean_image=False)
     seen_CHW = shown(batch_of(preparation.stored(picture)[None]), generator)[0]
     pixels = (seen_CHW * 255).round().clamp(0, 255).byte().numpy()
@@ -69,7 +69,7 @@ def _picture(split: Split, index: int) -> Image.Image | None:
 
 
 def mistakes(split: Split, wrong: Sequence[tuple[int, str, str, float]], of: int) -> Figure:
-    """The mistakes of which the network was most certain: pairs of an image and true class, predicted class, probability."""
+    """Return the mistakes of which the network was most certain: pairs of an image and true class, predicted class, probability."""
     rows, columns = MISTAKES
     shown = sorted(wrong, key=lambda each: -each[3])[: rows * columns]
     rows = max(1, -(-len(shown) // columns))
