@@ -27,7 +27,7 @@ class _Check(ModuleType):
         loss: str | None = None,
         run: bool = False,
     ) -> list[Finding]:
-        """The mistakes in a network: `check_network`'s findings. With `run` a batch may take half a minute.
+        """Return the mistakes in a network: `check_network`'s findings. With `run` a batch may take half a minute.
 
         `input` is the shape of an image, or images whose shape is meant.
         """

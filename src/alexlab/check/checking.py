@@ -36,6 +36,7 @@ class Checked:
 
     @property
     def failed(self) -> bool:
+        """Whether there is an error among the findings."""
         return any(finding.severity == "error" for finding in self.findings)
 
 
@@ -127,7 +128,7 @@ def _readable(files: set[str]) -> Iterator[tuple[str, Source]]:
 
 
 def _sorted(evidence: Evidence) -> list[Finding]:
-    """What the rules find, each finding once, by file and line."""
+    """Return what the rules find, each finding once, by file and line."""
     unique: dict[tuple[object, ...], Finding] = {}
     for rule in RULES:
         for finding in rule.find(evidence):
@@ -144,7 +145,7 @@ def _sorted(evidence: Evidence) -> list[Finding]:
 
 
 def kept(findings: list[Finding], sources: dict[str, Source]) -> tuple[Finding, ...]:
-    """The findings that no comment in the source silences."""
+    """Return the findings that no comment in the source silences."""
     return tuple(
         finding
         for finding in findings

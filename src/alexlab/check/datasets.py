@@ -70,14 +70,14 @@ _KEEP_SHAPE = frozenset(
 
 
 def find(made: Value) -> Dataset | None:
-    """The facts of the dataset that `made` is, where it is torchvision's."""
+    """Return the facts of the dataset that `made` is, where it is torchvision's."""
     if not isinstance(made, Made) or not made.name.startswith("torchvision.datasets."):
         return None
     return next((dataset for dataset in DATASETS if made.name == f"torchvision.datasets.{dataset.name}"), None)
 
 
 def source_of(made: Value) -> Value:
-    """The dataset below loaders, subsets and random splits."""
+    """Return the dataset below loaders, subsets and random splits."""
     for _ in range(10):
         if not isinstance(made, Made):
             return made
@@ -100,12 +100,13 @@ def is_training(made: Value) -> bool | None:
 
 
 def transforms_of(made: Value) -> list[Made] | None:
-    """The transforms of a dataset in order; None where they are not all known."""
+    """Return the transforms of a dataset in order; None where they are not all known."""
     made = source_of(made)
     return listed(made.arguments.get("transform")) if isinstance(made, Made) else None
 
 
 def listed(transform: Value) -> list[Made] | None:
+    """Return the parts of a transform in order; None where they are not all known."""
     if transform is None:
         return []
     if not isinstance(transform, Made):
@@ -157,8 +158,7 @@ def shape_of_images(made: Value) -> tuple[Dim, ...] | None:
 
 
 def _relabelled(made: Value) -> bool:
-    """Whether a script may have chosen or changed the labels of a dataset: by a subset, a "
-    "transform, an assignment."""
+    """Return whether a script may have chosen or changed the labels of a dataset: by a subset, a transform, an assignment."""
     while isinstance(made, Made) and made.name in (
         "torch.utils.data.DataLoader",
         "torch.utils.data.Subset",
@@ -175,8 +175,7 @@ def _relabelled(made: Value) -> bool:
 
 
 def sample_of(made: Made) -> tuple[bool, tuple[Dim, ...] | None, int | None] | None:
-    """Of one element of a loader or dataset: whether it is a batch, an image's shape, the classes. "
-    "None for others."""
+    """Return whether an element of a loader or dataset is a batch, an image's shape and the classes; None for others."""
     loader = made.name == "torch.utils.data.DataLoader"
     if loader and made.arguments.get("batch_size", 1) is None:
         loader = False

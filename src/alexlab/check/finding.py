@@ -29,6 +29,7 @@ class Text:
     zh: str
 
     def in_(self, language: Language) -> str:
+        """Return the sentence in `language`."""
         return self.zh if language == "zh" else self.en
 
 

@@ -20,7 +20,7 @@ _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 
 
 def as_text(checked: Checked, language: Language = "en") -> str:
-    """One block for each finding: place, severity, rule, the line itself, what happens, how to mend it."""
+    """Return one block for each finding: place, severity, rule, the line itself, what happens, how to mend it."""
     words = _WORDS[language]
     blocks = []
     for finding in checked.findings:
@@ -49,7 +49,7 @@ def as_text(checked: Checked, language: Language = "en") -> str:
 
 
 def _line(finding: Finding) -> str:
-    """The line of the finding, where its file can be read."""
+    """Return the line of the finding, where its file can be read."""
     place = finding.place
     if place is None or place.cell is not None:
         return ""
@@ -61,7 +61,7 @@ def _line(finding: Finding) -> str:
 
 
 def as_list(checked: Checked, language: Language = "en") -> list[dict[str, Any]]:
-    """The findings as plain values: rule, severity, file, line, cell, layer, message, fix, diff, evidence.
+    """Return the findings as plain values: rule, severity, file, line, cell, layer, message, fix, diff, evidence.
 
     `fix` says in words how to mend it; `diff` is that change as a unified diff where it is mechanical, else null.
     """
@@ -83,11 +83,12 @@ def as_list(checked: Checked, language: Language = "en") -> list[dict[str, Any]]
 
 
 def as_json(checked: Checked, language: Language = "en") -> str:
+    """Return the findings as a JSON list, with the keys of `as_list`."""
     return to_json(as_list(checked, language), indent=2, ascii=False)
 
 
 def as_sarif(checked: Checked, language: Language = "en") -> str:
-    """SARIF 2.1.0 (OASIS), one run."""
+    """Return the findings as SARIF 2.1.0 (OASIS), one run."""
     rules = [
         {
             "id": rule.name,

@@ -159,14 +159,14 @@ ACTIVATIONS = frozenset(map(operation, functions.ACTIVATIONS - functions.CLAMPS)
 
 
 def behind(node: Node, through: frozenset[str] = SHAPE_ONLY) -> Node:
-    """The first node at or before `node` whose operation is none of `through`."""
+    """Return the first node at or before `node` whose operation is none of `through`."""
     while node.op in through and len(node.inputs) >= 1:
         node = node.inputs[0]
     return node
 
 
 def origins(node: Node, through: frozenset[str] = SHAPE_ONLY) -> list[Node]:
-    """What `node` is, behind operations of `through`: several nodes where branches or parts meet."""
+    """Return what `node` is, behind operations of `through`: several nodes where branches or parts meet."""
     found: list[Node] = []
     seen: set[int] = set()
     waiting = [node]
@@ -217,7 +217,7 @@ def values_per_image(shape: Dims) -> int | None:
 
 
 def shown(shape: Dims) -> str:
-    """A shape as a reader writes it: N for the number of images, ? for what is not known."""
+    """Return a shape as a reader writes it: N for the number of images, ? for what is not known."""
     if shape is None:
         return "(?)"
 

@@ -62,7 +62,7 @@ def _address_space() -> int:
 
 
 def _guard(scratch: Path) -> Callable[[str, tuple[Any, ...]], None]:
-    """An audit hook that refuses to write outside of `scratch`, to start programs and to open connections."""
+    """Return an audit hook that refuses to write outside of `scratch`, to start programs and to open connections."""
     allowed = tuple(Path(os.path.realpath(each)) for each in (scratch, "/dev/null", "/dev/shm"))
 
     def guard(event: str, arguments: tuple[Any, ...]) -> None:
@@ -83,7 +83,7 @@ def _guard(scratch: Path) -> Callable[[str, tuple[Any, ...]], None]:
 
 
 def _place(path: str | bytes | os.PathLike[Any], event: str, folder: Any = -1) -> Path:
-    """The real path that `event` changes, without links and `..`; `folder` is the number of an open folder, or -1."""
+    """Return the real path that `event` changes, without links and `..`; `folder` is the number of an open folder, or -1."""
     given = os.fsdecode(path)
     opened = Path(f"/proc/self/fd/{folder}")
     if isinstance(folder, int) and folder >= 0 and opened.exists():

@@ -22,7 +22,7 @@ LONGEST = 10.0
 def with_diffs(
     findings: tuple[Finding, ...], source: Source, read: Callable[[Source], list[Finding] | None]
 ) -> tuple[Finding, ...]:
-    """The findings, with a diff where one mends them; `read` finds the mistakes in a script, None where it is too long."""
+    """Return the findings, with a diff where one mends them; `read` finds the mistakes in a script, None where it is too long."""
     tried, started = 0, time.monotonic()
     made = []
     for finding in findings:
@@ -63,7 +63,7 @@ class _Change:
 
 
 def _mended(finding: Finding, source: Source) -> Iterator[str]:
-    """The whole script with the change, once for each call that may be meant."""
+    """Yield the whole script with the change, once for each call that may be meant."""
     place = finding.place
     if finding.edit is None or place is None or place.file != source.path or place.cell is not None:
         return
@@ -156,7 +156,7 @@ def _argument(edit: Edit, source: Source, call: ast.Call) -> _Change | None:
 
 
 def _statement(source: Source, line: int) -> ast.stmt | None:
-    """The simple statement that is alone in its lines, `line` among them."""
+    """Return the simple statement that is alone in its lines, `line` among them."""
     found = [
         node
         for node in ast.walk(source.tree)
@@ -193,7 +193,7 @@ def _number(source: Source, line: int) -> _Change | None:
 
 
 def _before_evaluation(edit: Edit, source: Source, line: int) -> _Change | None:
-    """A line before the outermost loop or `with` around `line` in which nothing is trained."""
+    """Return a line before the outermost loop or `with` around `line` in which nothing is trained."""
     around = [
         node
         for node in ast.walk(source.tree)

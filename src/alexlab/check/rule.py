@@ -30,10 +30,12 @@ class Evidence:
 
     @property
     def kind(self) -> Text:
+        """How this became known, as a finding says it."""
         return TRACED if self.program is None else READ
 
     @property
     def events(self) -> list[Event]:
+        """What the script does; nothing for a network."""
         return self.program.events if self.program is not None else []
 
 
@@ -77,28 +79,29 @@ def found(
     place: Place | None = None,
     edit: Edit | None = None,
 ) -> Finding:
-    """A finding at a node, or at `place` where that is given."""
+    """Return a finding at a node, or at `place` where that is given."""
     where = place if place is not None else (place_of(node) if node is not None else None)
     return Finding(rule, severity, message, fix, evidence.kind, where, node.layer if node is not None else "", edit)
 
 
 def measured(rule: str, severity: Severity, message: Text, fix: Text, layer: str = "") -> Finding:
-    """A finding of what one batch showed."""
+    """Return a finding of what one batch showed."""
     return Finding(rule, severity, message, fix, MEASURED, None, layer)
 
 
 def called(node: Node) -> str:
-    """A layer as a reader calls it: its path, or its operation."""
+    """Return a layer as a reader calls it: its path, or its operation."""
     return node.layer or node.op
 
 
 def names_of(op: str) -> tuple[str, ...]:
-    """What layers and functions of an operation are called: ReLU, relu."""
+    """Return what layers and functions of an operation are called: ReLU, relu."""
     layers = [name for name, (each, _) in LAYERS.items() if each == op]
     return tuple(dict.fromkeys([op, *layers, *functions_of(op)]))
 
 
 def name_of(network: object) -> str:
+    """Return the name of the class of a network."""
     if isinstance(network, Object):
         return network.cls.name
     if isinstance(network, Made):

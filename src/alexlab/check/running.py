@@ -39,7 +39,7 @@ class _Enough(BaseException):
 
 @contextmanager
 def loads() -> Iterator[list[str]]:
-    """Notes whether weights are loaded inside: such a network is not fresh."""
+    """Note whether weights are loaded inside: such a network is not fresh."""
     noted: list[str] = []
     own, file = nn.Module.load_state_dict, torch.load
 
@@ -127,7 +127,7 @@ class _Watch(TorchFunctionMode):
         raise _Enough
 
     def trained(self) -> tuple[list[tuple[nn.Module, torch.Tensor]], bool]:
-        """The networks to look at, and whether the optimiser holds any of their parameters."""
+        """Return the networks to look at, and whether the optimiser holds any of their parameters."""
         every = [(module, images) for module, images in self.calls.values() if any(True for _ in module.parameters())]
         if self.optimiser is None:
             return every, True
@@ -219,7 +219,7 @@ def _shape(images: torch.Tensor) -> Shape:
 
 
 def _batch(images: torch.Tensor, watch: _Watch) -> Batch | None:
-    """The script's own images and labels, where they are those of a classifier."""
+    """Return the script's own images and labels, where they are those of a classifier."""
     labels = watch.labels
     if labels is None or labels.dim() != 1 or len(labels) != len(images) or labels.is_floating_point():
         return None

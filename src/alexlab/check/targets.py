@@ -83,7 +83,7 @@ def _check_named(target: Target, input: Shape | None, classes: int | None, run: 
 
 
 def _with_run(path: Path, read: Checked, input: Shape | None, classes: int | None) -> Checked:
-    """What reading a script showed, and what running it shows; where it cannot be run, that, if nothing else is said."""
+    """Add what running a script shows to what reading it showed; raise why it cannot be run only where that is all."""
     try:
         ran = _isolated(str(path), script=True, input=input, classes=classes)
     except UserError as error:
@@ -183,5 +183,5 @@ def _checked(target: str, answer: dict[str, Any]) -> Checked:
 
 
 def as_answer(checked: Checked) -> dict[str, Any]:
-    """What the other process sends back."""
+    """Return what the other process leaves as its answer."""
     return {"findings": [asdict(finding) for finding in checked.findings], "unseen": list(checked.unseen)}

@@ -23,12 +23,13 @@ from alexlab.check.reading.values import (
 
 
 def dotted(reader: Reader, expression: ast.expr) -> Value:
+    """Return what `x.name` is worth."""
     assert isinstance(expression, ast.Attribute)
     return attribute(reader, expressions.evaluate(reader, expression.value), expression.attr, expression)
 
 
 def attribute(reader: Reader, receiver: Value, name: str, at: ast.AST) -> Value:
-    """`receiver.name`."""
+    """Return `receiver.name`."""
     if isinstance(receiver, External):
         return External(f"{receiver.name}.{name}") if len(receiver.name) + len(name) < LONGEST_NAME else UNKNOWN
     if isinstance(receiver, Scope):
@@ -95,6 +96,7 @@ def _of_made(made: Made, name: str) -> Value:
 
 
 def subscript(reader: Reader, expression: ast.expr) -> Value:
+    """Return what `x[key]` and `x[start:stop:step]` are worth."""
     assert isinstance(expression, ast.Subscript)
     receiver = expressions.evaluate(reader, expression.value)
     if isinstance(expression.slice, ast.Slice):

@@ -38,6 +38,7 @@ COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
 
 
 def operated(reader: Reader, op: ast.operator, left: Value, right: Value, at: ast.AST) -> Value:
+    """Return `left op right`; UNKNOWN where it is not known, or too large."""
     name, compute = _OPERATORS.get(type(op), ("", None))
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return tensors.combined(reader, name or "unknown", [left, right], at)
@@ -68,7 +69,7 @@ def operated(reader: Reader, op: ast.operator, left: Value, right: Value, at: as
 
 
 def _with_measure(reader: Reader, name: str, left: Value, right: Value, at: ast.AST) -> Value:
-    """A sum of measured numbers is one; divided by how many batches there are, it is their mean."""
+    """Add and divide measured numbers: their sum is one, and divided by how many batches there are, it is their mean."""
     measure = left if isinstance(left, Measure) else right
     if name == "add":
         return measure

@@ -81,7 +81,7 @@ HEADS = ("fc", "classifier", "head", "heads")
 
 
 def call(reader: Reader, function: Value, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
-    """What calling `function` gives, with what it does."""
+    """Return what calling `function` gives, and follow what it does."""
     reader.in_time()
     if isinstance(function, Function):
         return call_function(reader, function, arguments, keywords, at)
@@ -182,7 +182,7 @@ def _is_generator(node: ast.AST) -> bool:
 
 
 def _bound(function: Function, arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
-    """The names inside a call: parameters and their values; UNKNOWN where an argument is missing."""
+    """Return the names inside a call: parameters and their values; UNKNOWN where an argument is missing."""
     given = function.node.args
     positional = [each.arg for each in (*given.posonlyargs, *given.args)]
     names: dict[str, Value] = dict.fromkeys(positional, UNKNOWN)
@@ -202,7 +202,7 @@ def _bound(function: Function, arguments: list[Value], keywords: dict[str, Value
 
 
 def instance(reader: Reader, cls: Class, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
-    """A new object of a class of the script."""
+    """Make a new object of a class of the script."""
     cls.made = True
     made = reader.keep(Object(cls, {}, reader.place(at)))
     if cls.is_network:
@@ -256,7 +256,7 @@ def _method(reader: Reader, bound: Bound, arguments: list[Value], keywords: dict
 def _unknown_method(
     reader: Reader, receiver: Value, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> Value:
-    """A method of a value that is not known: what its name says of training, and what escapes to it."""
+    """Follow a method of a value that is not known: what its name says of training, and what escapes to it."""
     if name == "backward":
         loss = next((value for value in arguments if isinstance(value, Tensor)), None)
         reader.event("backward", UNKNOWN, at, node=loss.node if loss else None)

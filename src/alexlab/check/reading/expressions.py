@@ -26,7 +26,7 @@ from alexlab.check.reading.values import (
 
 
 def evaluate(reader: Reader, expression: ast.expr) -> Value:
-    """The value of `expression`, with what evaluating it does."""
+    """Return the value of `expression`, and follow what evaluating it does."""
     rule = _RULES.get(type(expression))
     if rule is None:
         return UNKNOWN
@@ -62,12 +62,14 @@ def gradients_within(context: Value, grad: bool | None) -> bool | None:
 
 
 def function_of(reader: Reader, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Function:
+    """Return the function that `node` defines, with its defaults as they are here."""
     defaults = [evaluate(reader, each) for each in node.args.defaults]
     keyword_defaults = [evaluate(reader, each) if each is not None else UNKNOWN for each in node.args.kw_defaults]
     return Function(node, reader.scope, defaults, keyword_defaults)
 
 
 def decorated(reader: Reader, function: Function, decorator: Value) -> Function:
+    """Note what a decorator of a library makes of a function."""
     name = decorator.name if isinstance(decorator, External | Made) else ""
     if name in ("torch.no_grad", "torch.inference_mode"):
         function.no_grad = True

@@ -22,7 +22,7 @@ from alexlab.check.reading.values import (
 
 
 def elements(value: Value) -> list[Value] | None:
-    """What iterating over `value` gives, where that is known and short."""
+    """Return what iterating over `value` gives, where that is known and short."""
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, list):
@@ -68,7 +68,7 @@ def sample(reader: Reader, over: Value, at: ast.AST) -> Value:
 
 
 def unpacked(value: Value, targets: Sequence[ast.expr]) -> list[Value]:
-    """The parts of `value` for so many targets, one of which may be starred."""
+    """Return the parts of `value` for so many targets, one of which may be starred."""
     parts = elements(value)
     starred = next((index for index, each in enumerate(targets) if isinstance(each, ast.Starred)), None)
     if parts is None:

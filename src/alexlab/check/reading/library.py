@@ -89,7 +89,7 @@ _ALIASES = (
 
 
 def full_name(name: str) -> str:
-    """The name under which the rules know it: `torch.nn.modules.linear.Linear` is `torch.nn.Linear`."""
+    """Return the name under which the rules know it: `torch.nn.modules.linear.Linear` is `torch.nn.Linear`."""
     for alias, known in _ALIASES:
         if name.startswith(alias):
             return known + name[len(alias) :]
@@ -102,7 +102,7 @@ def full_name(name: str) -> str:
 
 
 def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
-    """What calling the library's `name` gives."""
+    """Return what calling the library's `name` gives."""
     name = full_name(name)
     first = arguments[0] if arguments else UNKNOWN
     if name in _SAME_OBJECT:
@@ -182,7 +182,7 @@ def _layer(
 def _function(
     reader: Reader, name: str, short: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> Value:
-    """A function of torch or torch.nn.functional; None where it is none on tensors."""
+    """Follow a function of torch or torch.nn.functional; return None where it is none on tensors."""
     first = arguments[0] if arguments else keywords.get("input", UNKNOWN)
     rest = {key: value for key, value in keywords.items() if key != "input"}
     if short in _NEW_TENSORS and name.startswith("torch."):
@@ -277,7 +277,7 @@ def _known(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
 def method(
     reader: Reader, made: Made, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> Value:
-    """A method of an object of a library."""
+    """Follow a method of an object of a library."""
     from alexlab.check.reading.calls import call_function, escaped
 
     first = arguments[0] if arguments else UNKNOWN
@@ -336,8 +336,10 @@ def initialised(reader: Reader, name: str, arguments: list[Value], keywords: dic
 
 
 def zoo(reader: Reader, network: Made, value: Value, at: ast.AST) -> Value:
-    """A network of torchvision or timm on images: only its last layer is known, and only where the "
-    "script replaced it."""
+    """Return the answer of a network of torchvision or timm to images.
+
+    Only its last layer is known, and only where the script replaced it.
+    """
     from alexlab.check.reading.calls import HEADS, call
 
     short = network.name.rsplit(".", 1)[-1]

@@ -21,7 +21,7 @@ from alexlab.check.reading.values import (
 def call_network(
     reader: Reader, network: Value, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> Value:
-    """`network(images)`: its forward; records the answer where it is the outermost."""
+    """Follow `network(images)`; record the answer where the network is the outermost."""
     if isinstance(network, Made) and _operation(network) in (*LOSSES, "mse_loss"):
         return _apply(reader, network, arguments, keywords, at)
     outermost = not reader.networks
@@ -60,6 +60,7 @@ def _first_tensor(answer: Value) -> Tensor | None:
 
 
 def forward(reader: Reader, network: Value, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
+    """Follow the forward pass of a network, of the script or of a library."""
     if isinstance(network, Object):
         forward = network.cls.find("forward")
         if isinstance(forward, Function):
@@ -71,6 +72,7 @@ def forward(reader: Reader, network: Value, arguments: list[Value], keywords: di
 
 
 def chain(reader: Reader, parts: list[Value], arguments: list[Value], at: ast.AST) -> Value:
+    """Follow layers one after the other."""
     value: Value = arguments[0] if arguments else UNKNOWN
     for part in parts:
         value = calls.call(reader, part, [value], {}, at) if part is not UNKNOWN else UNKNOWN
@@ -83,7 +85,7 @@ def _operation(layer: Made) -> str:
 
 
 def _apply(reader: Reader, layer: Made, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
-    """A layer of torch.nn, or a network of a library, on its input."""
+    """Apply a layer of torch.nn, or a network of a library, to its input."""
     if layer.name == "torch.nn.Sequential":
         return chain(reader, list({**layer.children, **layer.attributes}.values()), arguments, at)
     if layer.name in ("torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel"):
@@ -118,7 +120,7 @@ def _apply(reader: Reader, layer: Made, arguments: list[Value], keywords: dict[s
 def network_method(
     reader: Reader, network: Value, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> tuple[bool, Value]:
-    """A method that every nn.Module has: whether `name` is one, and what it gives."""
+    """Follow a method that every nn.Module has; return whether `name` is one, and what it gives."""
     from alexlab.check.reading.expressions import truth
 
     if name in ("train", "eval"):

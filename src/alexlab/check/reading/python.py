@@ -28,7 +28,7 @@ LONGEST_ROUNDING = 300
 
 
 def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
-    """What a built-in function gives."""
+    """Return what a built-in function gives."""
     from alexlab.check.reading.access import attribute
     from alexlab.check.reading.iteration import elements, sample
 
@@ -162,7 +162,7 @@ def _is_instance(value: Value, kind: Value) -> Value:
 def container_method(
     reader: Reader, held: Value, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> Value:
-    """A method of a list, dict, string or tuple."""
+    """Follow a method of a list, dict, string or tuple."""
     first = arguments[0] if arguments else UNKNOWN
     if isinstance(held, list):
         if name in ("insert", "pop", "clear", "remove", "reverse", "sort"):

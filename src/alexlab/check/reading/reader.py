@@ -50,6 +50,8 @@ Mode = bool | None | Literal["mixed"]
 
 
 class Flow(Enum):
+    """How a statement leaves its block: for the next one, or out of it."""
+
     NEXT = "next"
     RETURN = "return"
     BREAK = "break"
@@ -59,6 +61,8 @@ class Flow(Enum):
 
 @dataclass
 class Frame:
+    """A function of the script that is being followed, or a module where `function` is None."""
+
     scope: Scope
     function: Function | None = None
     returns: list[Value] = field(default_factory=list)
@@ -99,12 +103,15 @@ class Reader:
 
     @property
     def scope(self) -> Scope:
+        """The names that are seen here."""
         return self.frames[-1].scope
 
     def place(self, node: ast.AST) -> Place:
+        """Return the line of a node of the syntax tree."""
         return self.sources[self.scope.file].place(getattr(node, "lineno", 1))
 
     def event(self, kind: Kind, subject: Value, at: ast.AST, **more: Any) -> None:
+        """Record something that matters for training."""
         if len(self.program.events) > MOST_EVENTS:
             raise GaveUp
         more.setdefault("conditional", self.conditional > 0)
@@ -115,7 +122,7 @@ class Reader:
     def node(
         self, op: str, inputs: list[Tensor], at: ast.AST, attributes: dict[str, Any] | None = None, **more: Any
     ) -> Tensor:
-        """A new tensor, computed by `op` from `inputs`."""
+        """Return a new tensor, computed by `op` from `inputs`."""
         self.account(len(inputs))
         if len(self.program.graph.nodes) > MOST_NODES:
             raise GaveUp
@@ -137,15 +144,17 @@ class Reader:
     # what may be undone
 
     def keep(self, value: K) -> K:
+        """Hold a value, so that no other is given its identity, and return it."""
         self.kept.append(value)
         return value
 
     def write(self, container: dict[Any, Any], key: Any, value: Value) -> None:
+        """Set an entry of a dict, so that it can be undone."""
         self.trail.append(Written(container, key, container.get(key, _MISSING)))
         container[key] = value
 
     def change_list(self, values: list[Value]) -> None:
-        """To be called before a list is changed in place."""
+        """Remember a list before it is changed in place."""
         self.account(len(values))
         self.trail.append(Written(values, None, list(values)))
 
@@ -160,7 +169,7 @@ class Reader:
         values.extend(more)
 
     def undo(self, mark: int) -> dict[tuple[int, Any], tuple[Any, Any, Any]]:
-        """Take back every change since `mark`; returns what was there: container, key, value."""
+        """Take back every change since `mark`, and return what was there: container, key, value."""
         changes: dict[tuple[int, Any], tuple[Any, Any, Any]] = {}
         for written in self.trail[mark:]:
             container, key = written.container, written.key
@@ -180,6 +189,7 @@ class Reader:
         return changes
 
     def mode(self, network: Value) -> Mode:
+        """Return the mode that a network is in."""
         return self.modes.get(id(network), True)
 
     def set_mode(self, network: Value, training: bool | None) -> None:

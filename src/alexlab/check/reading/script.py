@@ -20,7 +20,7 @@ DEEPEST = 18_000
 
 
 def read_script(source: Source) -> tuple[Program, dict[str, Source]]:
-    """What the script does, as far as that can be known without running it, and all the files that were read."""
+    """Return what the script does, as far as that is known without running it, and all the files that were read."""
     reader = Reader({source.path: source})
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, DEEPEST))

@@ -79,7 +79,7 @@ def total(shape: Dims) -> int | Batch | None:
 
 
 def _window(shape: Dims, attributes: Attributes, pool: bool, channels: Dim) -> Dims:
-    """What a convolution or pooling of two dimensions leaves."""
+    """Return what a convolution or pooling of two dimensions leaves."""
     if shape is None or len(shape) not in (3, 4):
         return None
     kernel = _pair(attributes.get("kernel_size"))
@@ -105,6 +105,7 @@ def _window(shape: Dims, attributes: Attributes, pool: bool, channels: Dim) -> D
 
 
 def flattened(shape: Dims, start: Any, end: Any) -> Dims:
+    """Return the shape after `flatten(start, end)`."""
     if shape is None or not isinstance(start, int) or not isinstance(end, int):
         return None
     rank = len(shape)
@@ -115,7 +116,7 @@ def flattened(shape: Dims, start: Any, end: Any) -> Dims:
 
 
 def viewed(shape: Dims, sizes: Any) -> Dims:
-    """The shape after `view(*sizes)`; one of the sizes may be -1."""
+    """Return the shape after `view(*sizes)`; one of the sizes may be -1."""
     if not isinstance(sizes, tuple | list) or not all(
         isinstance(s, int | Batch) and not isinstance(s, bool) for s in sizes
     ):
@@ -258,7 +259,7 @@ LOSS_SHAPE = frozenset(["cross_entropy", "nll_loss", "bce", "bce_with_logits", "
 
 
 def shape_of(op: str, inputs: tuple[Dims, ...], attributes: Attributes) -> Dims:
-    """The shape of what `op` makes of tensors of these shapes."""
+    """Return the shape of what `op` makes of tensors of these shapes."""
     if not inputs:
         return None
     if op in LOSS_SHAPE:

@@ -36,6 +36,7 @@ class Source:
     unreasoned: tuple[int, ...] = ()
 
     def place(self, line: int) -> Place:
+        """Return where a reader finds a line of `text`."""
         inside = [(first, cell) for first, cell in self.cells if first <= line]
         if not inside:
             return Place(self.path, line)
@@ -43,18 +44,19 @@ class Source:
         return Place(self.path, line - first + 1, cell)
 
     def line(self, place: Place) -> str:
-        """The text at `place`."""
+        """Return the text at `place`."""
         first = next((first for first, cell in self.cells if cell == place.cell), 1)
         lines = self.text.splitlines()
         number = first + place.line - 1
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
     def ignores(self, rule: str, place: Place) -> bool:
+        """Return whether a comment silences `rule` at `place`."""
         return any(rule in rules and self.place(line) == place for line, rules in self.ignored)
 
 
 def read_source(path: Path) -> Source:
-    """The syntax tree of a Python file or notebook. Raises UserError where it cannot be read as one."""
+    """Parse a Python file or notebook. Raises UserError where it cannot be read as one."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected a Python script or a notebook.")
     if path.stat().st_size > LARGEST_FILE:
@@ -83,12 +85,12 @@ def read_source(path: Path) -> Source:
 
 
 def parsed(path: str, text: str, cells: tuple[tuple[int, int], ...]) -> Source:
-    """A changed text of a file that was read. Raises SyntaxError."""
+    """Parse a changed text of a file that was read. Raises SyntaxError."""
     return Source(path, text, ast.parse(text), cells, *_ignores(text))
 
 
 def _code_of_notebook(path: Path, text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The code cells one after the other; magics and shell lines become comments, so that lines keep their number."""
+    """Return the code cells one after the other; magics and shell lines become comments, so that lines keep their number."""
     try:
         notebook = json.loads(text)
         found = notebook["cells"] if "cells" in notebook else notebook["worksheets"][0]["cells"]

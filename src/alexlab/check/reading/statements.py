@@ -154,7 +154,10 @@ def _with(reader: Reader, statement: ast.stmt) -> Flow:
 
 
 def _given(reader: Reader, written: ast.expr, context: Value) -> None:
-    """What a context that is not PyTorch's own is given has left the reader's sight: it may change a network's mode, and change it back."""
+    """Let what a context that is not PyTorch's own is given leave the reader's sight.
+
+    It may change a network's mode, and change it back.
+    """
     if isinstance(context, Made) and context.name.startswith(("torch.", "contextlib.")):
         return
     from alexlab.check.reading.calls import escaped
@@ -273,7 +276,7 @@ def _import_from(reader: Reader, statement: ast.stmt) -> Flow:
 
 
 def _local_module(reader: Reader, name: str, level: int) -> Scope | None:
-    """The names of a module that lies beside the script, read too; None for a library."""
+    """Read a module that lies beside the script, and return its names; None for a library."""
     if not name:
         return None
     folder = Path(reader.scope.file).parent

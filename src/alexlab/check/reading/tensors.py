@@ -50,8 +50,7 @@ def node_of(
     owner: Made | None = None,
     training: bool | None = None,
 ) -> Tensor:
-    """A new tensor with shape and gradient worked out; what is no tensor among `inputs` becomes one "
-    "of unknown origin."""
+    """Make a new tensor, with shape and gradient; what is no tensor among `inputs` becomes one of unknown origin."""
     sources = [each if isinstance(each, Tensor) else reader.node("unknown", [], at) for each in inputs]
     made = reader.node(op, sources, at, attributes, owner=owner, training=training)
     made.node.shape = shape_of(op, tuple(each.node.shape for each in sources), attributes)
@@ -62,7 +61,7 @@ def node_of(
 
 
 def named(op: str, names: tuple[str, ...], arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
-    """The arguments by name."""
+    """Return the arguments by name."""
     if op in _OF_SIZES:
         sizes = keywords.get("shape", keywords.get("dims"))
         if sizes is None:
@@ -111,7 +110,7 @@ def function(
 
 
 def loss(reader: Reader, op: str, answer: Value, given: dict[str, Value], at: ast.AST) -> Tensor:
-    """A loss of an answer and a target; an end of the graph."""
+    """Return the loss of an answer and a target, and make it an end of the graph."""
     from alexlab.check.graph import End, ancestors
 
     target = given.get("target")
@@ -160,13 +159,14 @@ def _classes_of(node: Node) -> int | None:
 
 
 def combined(reader: Reader, op: str, values: list[Value], at: ast.AST) -> Tensor:
-    """An arithmetic operation on values of which one is a tensor."""
+    """Return what an arithmetic operation makes of values of which one is a tensor."""
     by = next((value for value in values if isinstance(value, int | float)), None)
     given = {} if by is None else {"by": by}
     return node_of(reader, op, [value for value in values if isinstance(value, Tensor)], given, at)
 
 
 def indexed(reader: Reader, tensor: Tensor, key: Value, at: ast.AST) -> Tensor:
+    """Return `tensor[key]`."""
     made = node_of(reader, "getitem", [tensor], {"key": key}, at)
     if isinstance(key, int) and tensor.node.shape:
         made.node.shape = tensor.node.shape[1:]
@@ -174,6 +174,7 @@ def indexed(reader: Reader, tensor: Tensor, key: Value, at: ast.AST) -> Tensor:
 
 
 def attribute(reader: Reader, tensor: Tensor, name: str, at: ast.AST) -> Value:
+    """Return `tensor.name`."""
     shape = tensor.node.shape
     if name == "shape":
         if shape is None:

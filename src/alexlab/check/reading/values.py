@@ -48,6 +48,7 @@ class Scope:
     outside: set[str] = field(default_factory=set)
 
     def find(self, name: str) -> "Scope | None":
+        """Return the nearest scope, from the inside, that has `name`."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.names:
@@ -58,6 +59,8 @@ class Scope:
 
 @dataclass(eq=False)
 class Function:
+    """A function, method or lambda of the script."""
+
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     scope: Scope
     defaults: list[Value]
@@ -70,6 +73,8 @@ class Function:
 
 @dataclass(eq=False)
 class Class:
+    """A class of the script."""
+
     name: str
     bases: list[Value]
     names: dict[str, Value]
@@ -79,7 +84,7 @@ class Class:
     made: bool = False
 
     def line(self) -> "Iterator[Class | External]":
-        """The class and what it derives from, nearest first, each once."""
+        """Yield the class and what it derives from, nearest first, each once."""
         waiting: list[Value] = [self]
         seen: set[int] = set()
         while waiting:
@@ -90,16 +95,19 @@ class Class:
                 waiting += reversed(each.bases) if isinstance(each, Class) else []
 
     def find(self, name: str) -> Value:
+        """Return what the class or the nearest of its parents calls `name`; None where none does."""
         for each in self.line():
             if isinstance(each, Class) and name in each.names:
                 return each.names[name]
         return None
 
     def derives_from(self, *names: str) -> bool:
+        """Return whether it derives from a class of a library with one of these full names."""
         return any(isinstance(each, External) and each.name in names for each in self.line())
 
     @property
     def is_network(self) -> bool:
+        """Whether it derives from nn.Module, from one of its layers or from a network of a library."""
         return any(
             isinstance(each, External)
             and (each.name.endswith(".LightningModule") or each.name.startswith("torch.nn.") or ".models." in each.name)
@@ -144,6 +152,8 @@ class Bound:
 
 @dataclass(eq=False)
 class Super:
+    """What `super()` gives: `receiver`, whose methods are looked up behind the class `after`."""
+
     receiver: Value
     after: Class
 
@@ -166,10 +176,13 @@ class Parameters:
 
 @dataclass(eq=False)
 class Tensor:
+    """A tensor, as the node of the graph that computes it."""
+
     node: Node
 
     @property
     def shape(self) -> Any:
+        """Its sizes, as far as they are known."""
         return self.node.shape
 
 
@@ -196,6 +209,7 @@ class Batches:
 
 
 def is_network(value: Value) -> bool:
+    """Return whether `value` is a network or a layer, of the script or of a library."""
     if isinstance(value, Object):
         return value.cls.is_network
     return isinstance(value, Made) and (value.name.startswith("torch.nn.") or value.name.startswith(MODEL_ZOOS))
@@ -205,7 +219,7 @@ MODEL_ZOOS = ("torchvision.models.", "timm.")
 
 
 def inside(network: Value) -> Iterator[tuple[str, Value]]:
-    """The networks and layers directly inside `network`, with their names."""
+    """Yield the networks and layers directly inside `network`, with their names."""
     held = network.attributes if isinstance(network, Object) else {**network.children, **network.attributes}
     for name, value in held.items():
         if is_network(value):
@@ -215,7 +229,7 @@ def inside(network: Value) -> Iterator[tuple[str, Value]]:
 
 
 def holds_layers(network: Value) -> "list[Made]":
-    """The layers of the library that plain lists, tuples and dicts of `network` and its parts hold."""
+    """Return the layers of the library that plain lists, tuples and dicts of `network` and its parts hold."""
     waiting: list[Value] = []
     parts, seen = [network], set()
     while parts:

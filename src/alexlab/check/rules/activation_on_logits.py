@@ -16,7 +16,7 @@ _LAST = frozenset({"linear", "conv"})
 _BEFORE = SHAPE_ONLY | {"dropout", "batch_norm"}
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     for end in classification_ends(evidence):
         if end.loss == "bce" or (end.loss is None and not is_answer_of_images(end)):
             continue
@@ -55,7 +55,7 @@ RULE = Rule(
         "sigmoid 和 tanh 则限制了网络能有多确定。",
     ),
     mend=Text("remove the activation after the last layer.", "去掉最后一层之后的激活函数。"),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(end=", nn.ReLU()"),
     good=_PROGRAM.format(end=""),
 )

@@ -9,7 +9,7 @@ from alexlab.check.rule import Evidence, Rule, found
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[int] = set()
     for event in evidence.events:
         if event.kind != "backward" or event.node is None or not event.rounds:
@@ -62,7 +62,7 @@ RULE = Rule(
         "train with larger batches (`batch_size=64`), or use group norm.",
         "用更大的批次训练（`batch_size=64`），或改用 group norm。",
     ),
-    find=find,
+    find=_find,
     bad=_NORMED.replace(", batch_size=64, shuffle=True", ", shuffle=True"),
     good=_NORMED,
 )

@@ -10,7 +10,7 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _RGB = ("torchvision.datasets.ImageFolder", "torchvision.datasets.CIFAR10", "torchvision.datasets.CIFAR100")
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
@@ -60,7 +60,7 @@ RULE = Rule(
     ),
     mend=Text("convert it: `image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)`, or read it with `PIL.Image.open`.",
               "转换它：`image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)`，或用 `PIL.Image.open` 读取。"),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(convert=""),
     good=_PROGRAM.format(convert="\nimage = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)"),
 )  # fmt: skip

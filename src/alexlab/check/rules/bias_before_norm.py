@@ -8,7 +8,7 @@ from alexlab.check.rule import Evidence, Rule, called, found, names_of
 from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[int] = set()
     for norm in evidence.graph.nodes:
         if norm.op != "batch_norm" or not norm.inputs:
@@ -46,7 +46,7 @@ RULE = Rule(
         "batch norm 减去每个通道的均值，再加上自己的偏置。前一层给通道加的常数就在这个均值里：它被减掉，梯度除舍入误差外为零。",
     ),
     mend=Text("give the layer `bias=False`.", "给这一层加上 `bias=False`。"),
-    find=find,
+    find=_find,
     bad=_GOOD.replace(", bias=False", ""),
     good=_GOOD,
 )

@@ -7,7 +7,7 @@ from alexlab.check.rule import Evidence, Rule, measured
 from alexlab.check.rules.networks import CONVOLUTION
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     fit = evidence.trial.fit if evidence.trial is not None else None
     if fit is None or fit.fitted:
         return
@@ -37,7 +37,7 @@ RULE = Rule(
         "PyTorch's own initial weights.",
         "检查饱和的激活函数和梯度极小的层；加上 batch norm，或改用 ReLU 和 PyTorch 默认的初始权重。",
     ),
-    find=find,
+    find=_find,
     bad=CONVOLUTION.format(more="", forward="1e-6 * torch.tanh(self.last(maps.flatten(1)))"),
     good=CONVOLUTION.format(more="", forward="self.last(maps.flatten(1))"),
     symptom=True,

@@ -7,7 +7,7 @@ from alexlab.check.reading.shapes import shape_of
 from alexlab.check.rule import Evidence, Rule, called, found
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[int] = set()
     for node in evidence.graph.nodes:
         if node.op not in ("max_pool", "avg_pool") or not node.inputs or id(node.owner or node) in seen:
@@ -49,7 +49,7 @@ RULE = Rule(
     ),
     mend=Text("round as the source of the network does; in PyTorch that is `ceil_mode=False` unless it comes from Caffe.",
               "按网络来源的方式取整；在 PyTorch 里，除非来自 Caffe，否则用 `ceil_mode=False`。"),
-    find=find,
+    find=_find,
     bad=_NETWORK.format(mode=", ceil_mode=True", side=12),
     good=_NETWORK.format(mode="", side=11),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from alexlab.check.rules.ends import classification_ends, is_answer_of_images
 from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     for end in classification_ends(evidence):
         classes = end.target_classes if end.target_classes is not None else evidence.classes
         shape = end.answer.shape
@@ -62,7 +62,7 @@ RULE = Rule(
         "网络先要学会其余的从不出现。",
     ),
     mend=Text("make the last layer as wide as there are classes.", "让最后一层的宽度等于类别数。"),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(end="").replace("nn.Linear(128, 10)", "nn.Linear(128, 1000)"),
     good=_PROGRAM.format(end=""),
 )

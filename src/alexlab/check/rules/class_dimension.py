@@ -11,7 +11,7 @@ from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 _OVER_CLASSES = frozenset({"argmax", "softmax", "log_softmax"})
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[object] = set()
     for end in classification_ends(evidence):
         shape = end.answer.shape
@@ -69,7 +69,7 @@ RULE = Rule(
         "维做 softmax 或 argmax 会把批次中的图像混在一起。",
     ),
     mend=Text("keep the shape (images, classes), and use dim=1.", "保持（图像数，类别数）的形状，并使用 dim=1。"),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(end=", nn.LogSoftmax(dim=0)").replace("CrossEntropyLoss", "NLLLoss"),
     good=_PROGRAM.format(end=", nn.LogSoftmax(dim=1)").replace("CrossEntropyLoss", "NLLLoss"),
 )

@@ -8,7 +8,7 @@ from alexlab.check.rule import Evidence, Rule, called, found
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[int] = set()
     for node in evidence.graph.nodes:
         if not _is_constant(node) or id(node.owner) in seen:
@@ -60,7 +60,7 @@ RULE = Rule(
         "start from random weights: PyTorch's own, or `nn.init.kaiming_normal_`; only biases may be constant.",
         "从随机权重开始：PyTorch 的默认值或 `nn.init.kaiming_normal_`；只有偏置可以是常数。",
     ),
-    find=find,
+    find=_find,
     bad=TRAINING.replace(
         _START, "for parameter in network.parameters():\n    nn.init.constant_(parameter, 0.0)\n" + _START, 1
     ),

@@ -8,7 +8,7 @@ from alexlab.check.rule import Evidence, Rule, called, place_of
 _CUT = frozenset({"relu", "relu6"})
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.program is not None:
         return
     for node in evidence.graph.nodes:
@@ -57,7 +57,7 @@ RULE = Rule(
         "look at the initial biases and weights, and at the scale of the images.",
         "检查偏置和权重的初始值以及图像的数值范围。",
     ),
-    find=find,
+    find=_find,
     bad=_NETWORK.format(bias=-1000.0),
     good=_NETWORK.format(bias=0.0),
 )

@@ -12,7 +12,7 @@ STRONG = 1e-3
 """Decay below this hardly moves a norm within a training."""
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.program is None:
         return
     stepped = {id(event.subject) for event in evidence.events if event.kind == "step"}
@@ -59,7 +59,7 @@ RULE = Rule(
     ),
     mend=Text("give the optimiser two groups, and decay only parameters of two dimensions or more.",
               "给优化器两组参数，只对二维及以上的参数做 weight decay。"),
-    find=find,
+    find=_find,
     bad=_NORMED.replace(_ALL, "torch.optim.SGD(network.parameters(), lr=0.1, weight_decay=0.005)"),
     good=_NORMED.replace(_ALL, _GROUPS),
 )  # fmt: skip

@@ -12,7 +12,7 @@ SMALL = 1e-3
 _THROUGH = SHAPE_ONLY | {"linear", "conv", "max_pool", "avg_pool", "dropout", "adaptive_avg_pool", "model"}
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     ratio = None
     layers = evidence.trial.layers if evidence.trial is not None else ()
     gradients = [layer.gradient for layer in layers if layer.gradient]
@@ -35,7 +35,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _stack(answer: Node) -> list[Node]:
-    """The sigmoids on the way from the images to the answer, in order, where nothing else is between them."""
+    """Return the sigmoids on the way from the images to the answer, in order, where nothing else is between them."""
     found_: list[Node] = []
     node = answer
     while node.inputs:
@@ -71,7 +71,7 @@ RULE = Rule(
         "sigmoid 最陡处的斜率是 1/4，其他地方接近零。梯度每经过一个就缩小一次，深层网络的前几层几乎学不到东西。",
     ),
     mend=Text("use ReLU, or put batch norm before each sigmoid.", "改用 ReLU，或在每个 sigmoid 之前加 batch norm。"),
-    find=find,
+    find=_find,
     bad=_NETWORK.format(activation="Sigmoid"),
     good=_NETWORK.format(activation="ReLU"),
 )

@@ -9,7 +9,7 @@ from alexlab.check.rule import Evidence, Rule, found
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.program is None:
         return
     seen: set[int] = set()
@@ -53,7 +53,7 @@ RULE = Rule(
     ),
     mend=Text("keep the proportions: `Resize(n)` and `CenterCrop(n)`, or the same number twice for square images.",
               "保持比例：用 `Resize(n)` 和 `CenterCrop(n)`，正方形图像则两个数相同。"),
-    find=find,
+    find=_find,
     bad=_SIZED.format(size="(28, 56)").replace("784", "1568"),
     good=_SIZED.format(size="(56, 56)").replace("784", "3136"),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from alexlab.check.reading.values import Made
 from alexlab.check.rule import Evidence, Rule, found, names_of
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[object] = set()
     for node in evidence.graph.evaluation:
         if (
@@ -86,7 +86,7 @@ RULE = Rule(
         "write `F.dropout(x, p, training=self.training)`, or make an `nn.Dropout` in `__init__` and call it.",
         "写成 `F.dropout(x, p, training=self.training)`，或在 `__init__` 里创建 `nn.Dropout` 再调用。",
     ),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(training=""),
     good=_PROGRAM.format(training=", training=self.training"),
 )

@@ -9,7 +9,7 @@ from alexlab.check.rules.ends import classification_ends, is_answer_of_images, l
 from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     for end in classification_ends(evidence):
         if end.loss is None and not is_answer_of_images(end):
             continue
@@ -45,7 +45,7 @@ RULE = Rule(
         "remove this dropout, or move it before the last linear layer.",
         "去掉这个 dropout，或把它移到最后一个全连接层之前。",
     ),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(end=", nn.Dropout(0.5)"),
     good=_PROGRAM.format(end=""),
 )

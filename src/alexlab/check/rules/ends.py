@@ -19,7 +19,7 @@ def classification_ends(evidence: Evidence) -> Iterator[End]:
 
 
 def last_operations(end: End, also: frozenset[str] = frozenset()) -> list[Node]:
-    """What gives the logits: behind changes of shape, and behind the softmax that belongs to the loss."""
+    """Return what gives the logits: behind changes of shape, and behind the softmax that belongs to the loss."""
     last: list[Node] = []
     for node in origins(end.answer, SHAPE_ONLY | also):
         last += origins(node.inputs[0], SHAPE_ONLY | also) if node.op in PROBABILITIES and node.inputs else [node]

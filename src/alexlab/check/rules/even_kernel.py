@@ -7,7 +7,7 @@ from alexlab.check.rule import Evidence, Rule, called, found
 from alexlab.check.rules.in_features import _PROGRAM
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[int] = set()
     for node in evidence.graph.nodes:
         if node.op != "conv" or node.owner is None or id(node.owner) in seen:
@@ -41,7 +41,7 @@ RULE = Rule(
         "use an odd kernel, such as 3 with padding 1 or 5 with padding 2.",
         "使用奇数卷积核，如 3 配填充 1、5 配填充 2。",
     ),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(features=16 * 5 * 5).replace("nn.Conv2d(1, 6, 5)", "nn.Conv2d(1, 6, 4, padding=2)"),
     good=_PROGRAM.format(features=16 * 5 * 5).replace("nn.Conv2d(1, 6, 5)", "nn.Conv2d(1, 6, 5, padding=2)"),
 )

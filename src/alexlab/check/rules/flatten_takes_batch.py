@@ -15,7 +15,7 @@ _POINTWISE = frozenset(
 )
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     nodes = list(evidence.graph.nodes)
     if evidence.graph.failure is not None:
         nodes.append(evidence.graph.failure)
@@ -70,7 +70,7 @@ RULE = Rule(
         "维开始。从第 0 维展平后，一个批次只剩一行。",
     ),
     mend=Text("start at dimension 1: `torch.flatten(x, 1)`.", "从第 1 维开始：`torch.flatten(x, 1)`。"),
-    find=find,
+    find=_find,
     bad=_CLASS.format(features=16 * 14 * 14).replace(f".view(-1, {16 * 14 * 14})", ".flatten()"),
     good=_CLASS.format(features=16 * 14 * 14).replace(f".view(-1, {16 * 14 * 14})", ".flatten(1)"),
 )

@@ -7,7 +7,7 @@ from alexlab.check.rule import Evidence, Rule, measured
 from alexlab.check.rules.networks import CONVOLUTION
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.trial is None or not evidence.trial.mixed:
         return
     message = Text(
@@ -33,7 +33,7 @@ RULE = Rule(
         "leave batch norm's `track_running_stats` on.",
         "第 0 维始终留给图像：从第 1 维开始展平，在其他维上求平均和 softmax，并保持 batch norm 的 `track_running_stats` 打开。",
     ),
-    find=find,
+    find=_find,
     bad=CONVOLUTION.format(more="", forward="self.last(maps.flatten(1) - maps.flatten(1).mean(0))"),
     good=CONVOLUTION.format(more="", forward="self.last(maps.flatten(1) - maps.flatten(1).mean(1, keepdim=True))"),
     symptom=True,

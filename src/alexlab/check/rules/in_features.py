@@ -7,7 +7,7 @@ from alexlab.check.graph import Batch, Node, shown
 from alexlab.check.rule import Evidence, Rule, called, found
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     nodes = list(evidence.graph.nodes)
     if evidence.graph.failure is not None:
         nodes.append(evidence.graph.failure)
@@ -86,7 +86,7 @@ RULE = Rule(
         "来自另一种输入尺寸的数字（LeNet 中 32x32 是 400，28x28 是 256）并不匹配。",
     ),
     mend=Text("use the number that the layers before give.", "使用前面各层实际给出的数字。"),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(features=400),
     good=_PROGRAM.format(features=256),
 )

@@ -6,7 +6,7 @@ from alexlab.check.finding import Finding, Text
 from alexlab.check.rule import Evidence, Rule, called, found
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[int] = set()
     for node in evidence.graph.nodes:
         shape = node.inputs[0].shape if node.op == "conv" and node.inputs else None
@@ -53,7 +53,7 @@ RULE = Rule(
     mend=Text(
         "resize or crop to 227, or give the first layer padding=2.", "缩放或裁剪到 227，或给第一层加上 padding=2。"
     ),
-    find=find,
+    find=_find,
     bad=_NETWORK.format(side=224),
     good=_NETWORK.format(side=227),
 )

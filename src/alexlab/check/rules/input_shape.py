@@ -10,7 +10,7 @@ from alexlab.check.rules.in_features import _PROGRAM
 _WINDOWS = frozenset(["conv", "max_pool", "avg_pool"])
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[int] = set()
     for node in evidence.graph.nodes:
         if node.op != "conv" or not node.inputs or id(node.owner) in seen:
@@ -72,7 +72,7 @@ RULE = Rule(
     mend=Text(
         "resize the images, or use a network that was made for their size.", "调整图像尺寸，或使用为该尺寸设计的网络。"
     ),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(features=256).replace("nn.Conv2d(1, 6, 5)", "nn.Conv2d(3, 6, 5)"),
     good=_PROGRAM.format(features=256),
 )

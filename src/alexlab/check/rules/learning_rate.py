@@ -15,7 +15,7 @@ WITH_MOMENTUM = 1.5
 """The largest rate of SGD with a momentum of 0.9 or more, which makes ten steps of each."""
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.program is None:
         return
     stepped = {id(event.subject) for event in evidence.events if event.kind == "step"}
@@ -68,7 +68,7 @@ RULE = Rule(
         "start from 0.001 for Adam and its kin, from 0.1 to 0.01 for SGD.",
         "Adam 类从 0.001 开始，SGD 从 0.1 到 0.01 开始。",
     ),
-    find=find,
+    find=_find,
     bad=TRAINING.replace(
         "torch.optim.SGD(network.parameters(), lr=0.1)", "torch.optim.Adam(network.parameters(), lr=0.1)"
     ),

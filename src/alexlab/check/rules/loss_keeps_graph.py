@@ -9,7 +9,7 @@ from alexlab.check.rule import Evidence, Rule, found
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
@@ -29,13 +29,13 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _after(node: Node) -> list[Node]:
-    """What is computed from a sum; from a value in a list, what is computed from it once it is there."""
+    """Return what is computed from a sum; from a value in a list, what is computed from it once it is there."""
     after = list(descendants(node))
     return after if node.op == "add" else after[1:]
 
 
 def _sums(program: Program) -> Iterator[tuple[Node, Place | None]]:
-    """Sums that take up the sum of the pass before."""
+    """Yield the sums that take up the sum of the pass before."""
     for node in program.graph.nodes:
         if (
             node.op != "add"
@@ -72,7 +72,7 @@ RULE = Rule(
         "内存一直增长，直到一个 epoch 结束或耗尽。",
     ),
     mend=Text("add `loss.item()` (or `loss.detach()`).", "累加 `loss.item()`（或 `loss.detach()`）。"),
-    find=find,
+    find=_find,
     bad=TRAINING.replace("total += loss.item()", "total += loss"),
     good=TRAINING,
 )

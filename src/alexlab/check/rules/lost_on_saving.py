@@ -7,7 +7,7 @@ from alexlab.check.rule import Evidence, Rule, measured
 from alexlab.check.rules.networks import CONVOLUTION
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.trial is None or not evidence.trial.reloaded:
         return
     reason = evidence.trial.reloaded
@@ -38,7 +38,7 @@ RULE = Rule(
         "register it: `nn.Parameter` or `self.register_buffer` for a tensor, `nn.ModuleList` for a list of layers.",
         "注册它：张量用 `nn.Parameter` 或 `self.register_buffer`，层的列表用 `nn.ModuleList`。",
     ),
-    find=find,
+    find=_find,
     bad=CONVOLUTION.format(
         more="\n        self.scale = torch.rand(8, 1, 1)", forward="self.last((maps * self.scale).flatten(1))"
     ),

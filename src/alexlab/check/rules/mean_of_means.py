@@ -12,7 +12,7 @@ from alexlab.check.rules.passes import trained
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.program is None:
         return
     seen: set[object] = set()
@@ -62,7 +62,7 @@ RULE = Rule(
     mend=Text(
         "add up sums over images, and divide by how many images there are.", "累加每幅图像的和，再除以图像总数。"
     ),
-    find=find,
+    find=_find,
     bad=_MEAN,
     good=TRAINING,
 )

@@ -13,7 +13,7 @@ _NO_STEP = Text(
 )
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     trial = evidence.trial
     if trial is None:
         return
@@ -48,7 +48,7 @@ RULE = Rule(
         "find what cuts the gradient after this layer, or set `requires_grad_(False)` where it is meant to stay.",
         "找出这一层之后切断梯度的操作；如果本来就不想训练它，请设置 `requires_grad_(False)`。",
     ),
-    find=find,
+    find=_find,
     bad=CONVOLUTION.format(more="", forward="self.last(maps.detach().flatten(1))"),
     good=CONVOLUTION.format(more="", forward="self.last(maps.flatten(1))"),
     symptom=True,

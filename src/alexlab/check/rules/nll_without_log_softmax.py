@@ -11,7 +11,7 @@ from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 _NO_LOGARITHM = (ACTIVATIONS - {"log_softmax", "logsigmoid"}) | {"linear", "conv", "dropout", "batch_norm", "model"}
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     for end in classification_ends(evidence):
         last = origins(end.answer)
         if end.loss != "nll_loss" or not last or any(node.op not in _NO_LOGARITHM for node in last):
@@ -44,7 +44,7 @@ RULE = Rule(
         "use `nn.CrossEntropyLoss` on the logits, or put log-softmax before the NLL loss.",
         "对 logits 使用 `nn.CrossEntropyLoss`，或在 NLL 损失之前加上 log-softmax。",
     ),
-    find=find,
+    find=_find,
     bad=_NLL.format(end=""),
     good=_NLL.format(end=", nn.LogSoftmax(dim=1)"),
 )

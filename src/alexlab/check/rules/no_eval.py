@@ -8,7 +8,7 @@ from alexlab.check.rules.passes import evaluations, mode_layer, unknown_hands
 from alexlab.check.rules.programs import TRAINING, without
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None or not any(
         event.kind == "backward" or (event.kind == "init" and event.name == "loaded") for event in program.events
@@ -57,7 +57,7 @@ RULE = Rule(
         "call `network.eval()` before the evaluation, and `network.train()` before training goes on.",
         "评估前调用 `network.eval()`，继续训练前调用 `network.train()`。",
     ),
-    find=find,
+    find=_find,
     bad=without("network.eval()"),
     good=TRAINING,
 )

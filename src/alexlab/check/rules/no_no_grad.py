@@ -9,7 +9,7 @@ from alexlab.check.rules.passes import evaluations
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
@@ -57,7 +57,7 @@ RULE = Rule(
         "评估时并不求梯度：内存被浪费，训练时放得下的批次这里可能放不下。",
     ),
     mend=Text("put the evaluation under `with torch.no_grad():`.", "把评估放在 `with torch.no_grad():` 之下。"),
-    find=find,
+    find=_find,
     bad=TRAINING.replace("with torch.no_grad():", "if epoch % 2 == 1:"),
     good=TRAINING,
 )

@@ -11,7 +11,7 @@ from alexlab.check.rules.passes import learning
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None or not any(end.loss in LOSSES for end in evidence.graph.ends):
         return
@@ -77,7 +77,7 @@ RULE = Rule(
         "最后的图像总是最后说了算；如果按类别排序，网络就一个接一个地学类别。",
     ),
     mend=Text("give the training loader `shuffle=True`.", "给训练加载器加上 `shuffle=True`。"),
-    find=find,
+    find=_find,
     bad=TRAINING.replace(", shuffle=True", ""),
     good=TRAINING,
 )

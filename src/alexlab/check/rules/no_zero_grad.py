@@ -9,7 +9,7 @@ from alexlab.check.rules.passes import same_step
 from alexlab.check.rules.programs import TRAINING, without
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
@@ -74,7 +74,7 @@ RULE = Rule(
         "call `optimizer.zero_grad()` once for each batch, before `backward`.",
         "每个批次在 `backward` 之前调用一次 `optimizer.zero_grad()`。",
     ),
-    find=find,
+    find=_find,
     bad=without("optimizer.zero_grad()"),
     good=TRAINING,
 )

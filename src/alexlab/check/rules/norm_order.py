@@ -10,7 +10,7 @@ from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 _THROUGH = SHAPE_ONLY | {"relu", "leaky_relu", "elu", "gelu", "silu", "max_pool", "avg_pool"}
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[object] = set()
     for norm in evidence.graph.nodes:
         if norm.op != "batch_norm" or not norm.inputs or (norm.owner is not None and id(norm.owner) in seen):
@@ -67,7 +67,7 @@ RULE = Rule(
         "（Li 等，2018）。ReLU 放在前面是一种选择，但不是原论文的写法（Ioffe 和 Szegedy，2015）。",
     ),
     mend=Text("put batch norm first, then ReLU, then dropout.", "先 batch norm，再 ReLU，最后 dropout。"),
-    find=find,
+    find=_find,
     bad=_GOOD.replace(
         "nn.BatchNorm1d(128), nn.ReLU(), nn.Dropout(0.5)", "nn.ReLU(), nn.Dropout(0.5), nn.BatchNorm1d(128)"
     ),

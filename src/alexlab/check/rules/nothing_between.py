@@ -10,7 +10,7 @@ from alexlab.check.rules.softmax_before_cross_entropy import _PROGRAM
 from alexlab.check.rules.stacks import linear_pairs, width
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     for first, second in linear_pairs(evidence):
         if first.op == "model" or _is_factorised(first, second):
             continue
@@ -28,8 +28,10 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _is_factorised(first: Node, second: Node) -> bool:
-    """A deliberate factorisation: a bottleneck, a depthwise or a one-dimensional kernel, patches; "
-    "or sizes not known."""
+    """Return whether this is a deliberate factorisation, or may be one.
+
+    That is a bottleneck, a depthwise or a one-dimensional kernel, patches, or sizes that are not known.
+    """
     wide, into, out = width(first, "out"), width(first, "in"), width(second, "out")
     if wide is None or (width(second, "in") not in (None, wide) and first.op == "linear" and second.shape is None):
         return True
@@ -63,7 +65,7 @@ RULE = Rule(
         "put an activation, such as ReLU, between them, or make them one layer.",
         "在两层之间加上激活函数（如 ReLU），或合并为一层。",
     ),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(end="").replace("nn.ReLU(), ", ""),
     good=_PROGRAM.format(end=""),
 )

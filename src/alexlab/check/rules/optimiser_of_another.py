@@ -17,7 +17,7 @@ _ANOTHER = Text(
 )
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         ran = evidence.trial.ran if evidence.trial is not None else None
@@ -86,7 +86,7 @@ RULE = Rule(
         "优化器只更新创建它时得到的参数。之后重新构建的网络不在其中。",
     ),
     mend=Text("make the optimiser after the network that is trained.", "在要训练的网络之后再创建优化器。"),
-    find=find,
+    find=_find,
     bad=TRAINING.replace("criterion = nn", _NETWORK + "criterion = nn", 1),
     good=TRAINING,
 )

@@ -15,7 +15,7 @@ NEAR = 0.03
 """A mean this near to the dataset's own does no harm."""
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
@@ -43,7 +43,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _whose(facts: Dataset, mean: object) -> Dataset | None:
-    """The other dataset whose mean this is; None where it is the own one, near to it, or nobody's."""
+    """Return the other dataset whose mean this is; None where it is the own one, near to it, or nobody's."""
     if isinstance(mean, int | float):
         mean = (mean,)
     if (
@@ -119,7 +119,7 @@ RULE = Rule(
         "use the constants of the dataset, the same for training and test.",
         "使用该数据集自己的常数，训练和测试保持一致。",
     ),
-    find=find,
+    find=_find,
     bad=TRAINING.replace("MNIST", "FashionMNIST").replace(
         "transforms.ToTensor()", _OWN.replace("0.2860", "0.1307").replace("0.3530", "0.3081")
     ),

@@ -21,7 +21,10 @@ def trained(program: Program) -> set[int]:
 
 
 def learning(program: Program) -> Iterator[Event]:
-    """The backward passes that an optimiser's step follows in the same loop: others look for what the input changes, and train nothing."""
+    """Return the backward passes that an optimiser's step follows in the same loop.
+
+    Others look for what the input changes, and train nothing.
+    """
     steps = [event for event in program.events if event.kind == "step"]
     loops = {event.rounds[-1].loop if event.rounds else None for event in steps}
     for event in program.events:
@@ -30,7 +33,7 @@ def learning(program: Program) -> Iterator[Event]:
 
 
 def evaluations(program: Program) -> Iterator[Event]:
-    """The passes whose answer is judged (a prediction or a loss is taken) and that no backward pass uses."""
+    """Yield the passes whose answer is judged (a prediction or a loss is taken) and that no backward pass uses."""
     reached = trained(program)
     for event in program.events:
         if event.kind != "forward" or event.node is None or id(event.node) in reached:
@@ -67,7 +70,7 @@ def holds(whole: Value, part: Value, depth: int = 0) -> bool:
 
 
 def mode_layer(program: Program, network: Value) -> str | None:
-    """A layer of `network` whose work depends on the mode, as a reader calls it; None where there is none."""
+    """Return a layer of `network` whose work depends on the mode, as a reader calls it; None where there is none."""
     for path, layer in layers(network):
         short = layer.name.removeprefix("torch.nn.")
         op = LAYERS[short][0] if short in LAYERS else ""
@@ -95,4 +98,5 @@ def same_step(first: Event, second: Event) -> bool:
 
 
 def nodes_after(node: Node) -> Iterator[Node]:
+    """Yield what is computed from a node."""
     return (each for each in descendants(node) if each is not node)

@@ -9,7 +9,7 @@ from alexlab.check.rule import Evidence, Rule, called, found
 _WINDOWS = frozenset({"conv", "max_pool", "avg_pool"})
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[int] = set()
     for node in evidence.graph.nodes:
         if node.op not in _WINDOWS or not node.inputs or id(node.owner or node) in seen:
@@ -84,7 +84,7 @@ RULE = Rule(
     ),
     mend=Text("leave out a pooling, lower its stride, or give the network larger images.",
               "去掉一次池化、减小步幅，或输入更大的图像。"),
-    find=find,
+    find=_find,
     bad=_NETWORK.format(window=7),
     good=_NETWORK.format(window=2),
 )  # fmt: skip

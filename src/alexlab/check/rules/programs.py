@@ -31,7 +31,7 @@ for epoch in range(10):
 
 
 def without(line: str) -> str:
-    """The script without a line."""
+    """Return the script without a line."""
     lines = TRAINING.splitlines(keepends=True)
     kept = [each for each in lines if each.strip() != line]
     assert len(kept) == len(lines) - 1

@@ -7,7 +7,7 @@ from alexlab.check.rule import Evidence, Rule, measured
 from alexlab.check.rules.networks import CONVOLUTION
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.trial is None or not evidence.trial.random:
         return
     message = Text(
@@ -31,7 +31,7 @@ RULE = Rule(
         "make what is random depend on `self.training`, and change no buffers in evaluation.",
         "让随机的部分取决于 `self.training`，并且评估时不改变缓冲区。",
     ),
-    find=find,
+    find=_find,
     bad=CONVOLUTION.format(more="", forward="self.last(maps.flatten(1) + torch.randn(maps[0].numel()))"),
     good=CONVOLUTION.format(
         more="", forward="self.last(maps.flatten(1) + (torch.randn(maps[0].numel()) if self.training else 0))"

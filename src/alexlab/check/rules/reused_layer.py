@@ -11,7 +11,7 @@ from alexlab.check.rules.networks import CONVOLUTION
 _KINDS = frozenset({"linear", "conv", "batch_norm"})
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     first: dict[tuple[int, int], list[Node]] = {}
     seen: set[int] = set()
     for node in evidence.graph.nodes:
@@ -71,7 +71,7 @@ RULE = Rule(
         "两个不同的信号共用一组滑动均值和标准差，评估时两处的归一化都不对。激活和池化没有权重，重复使用没有问题。",
     ),
     mend=Text("make one layer for each place.", "每一处各建一个层。"),
-    find=find,
+    find=_find,
     bad=_TWO.format(more=_MORE.format(other=""), forward=_END, second="norm"),
     good=_TWO.format(more=_MORE.format(other=_OTHER), forward=_END, second="other"),
 )

@@ -11,7 +11,7 @@ MOST_EPOCHS = 500
 """A step size or milestone beyond this may be meant in batches."""
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[object] = set()
     for event in evidence.events:
         scheduler = event.subject
@@ -36,7 +36,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _epochs(scheduler: Made) -> Text | None:
-    """The argument that can only be meant in epochs."""
+    """Return the argument that can only be meant in epochs."""
     name, given = scheduler.name.rsplit(".", 1)[-1], scheduler.arguments
     if name == "StepLR" and _few(given.get("step_size")):
         return Text(f"step_size={given['step_size']}", f"step_size={given['step_size']}")
@@ -72,7 +72,7 @@ RULE = Rule(
     ),
     mend=Text("call `scheduler.step()` once at the end of each epoch, or write its numbers in batches.",
               "在每个 epoch 结束时调用一次 `scheduler.step()`，或按批次数来写它的参数。"),
-    find=find,
+    find=_find,
     bad=_SCHEDULED.replace(_STEP, _STEP + "        scheduler.step()\n"),
     good=_SCHEDULED.replace("    network.eval()\n", "    scheduler.step()\n    network.eval()\n"),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from alexlab.check.rules.stacks import linear_pairs, width
 IMAGENET_CLASSES = 1000
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     for first, second in linear_pairs(evidence):
         wide, out = width(first, "out"), width(second, "out")
         if wide != IMAGENET_CLASSES or out is None or out >= wide or second.op != "linear":
@@ -42,7 +42,7 @@ RULE = Rule(
         "只是把旧的输出层留作一个单层就能完成的线性层。",
     ),
     mend=Text("replace the old head instead of adding one after it.", "替换旧的输出层，而不是在它后面再加一层。"),
-    find=find,
+    find=_find,
     bad=_BASE.replace("nn.Linear(128, 10)", "nn.Linear(128, 1000), nn.Linear(1000, 10)"),
     good=_BASE,
 )

@@ -10,7 +10,7 @@ from alexlab.check.rules.ends import classification_ends
 _LOGITS = frozenset({"linear", "conv", "model", "relu"})
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     for end in classification_ends(evidence):
         last = origins(end.answer)
         if not last:
@@ -54,7 +54,7 @@ RULE = Rule(
     mend=Text(
         "give `BCEWithLogitsLoss` the logits, without sigmoid.", "把不经过 sigmoid 的 logits 交给 `BCEWithLogitsLoss`。"
     ),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(loss="BCEWithLogitsLoss"),
     good=_PROGRAM.format(loss="BCELoss"),
 )

@@ -12,7 +12,7 @@ VANISHED_SIGNAL = 1e-7
 """The networks of the catalogue go down to 2e-3 (gradients) and 3e-4 (signals), AlexNet from N(0, 0.01) among them."""
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     layers = evidence.trial.layers if evidence.trial is not None else ()
     if len(layers) < 2:
         return
@@ -77,7 +77,7 @@ RULE = Rule(
         "or add batch norm.",
         "按层的宽度选取初始权重（ReLU 用 `nn.init.kaiming_normal_`，tanh 用 `xavier_uniform_`），或加上 batch norm。",
     ),
-    find=find,
+    find=_find,
     bad=_NETWORK.format(start="normal_(layer.weight, 0.0, 0.01)"),
     good=_NETWORK.format(start='kaiming_normal_(layer.weight, nonlinearity="relu")'),
 )

@@ -8,7 +8,7 @@ from alexlab.check.rule import Evidence, Rule, found, names_of
 from alexlab.check.rules.ends import PROBABILITIES, classification_ends, is_answer_of_images
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     for end in classification_ends(evidence):
         last = origins(end.answer)
         if not last or any(node.op not in PROBABILITIES for node in last):
@@ -81,7 +81,7 @@ RULE = Rule(
         "return the logits: remove the softmax from the network; apply it only to show probabilities.",
         "返回 logits：从网络中去掉 softmax，只在要显示概率时才使用它。",
     ),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(end=", nn.Softmax(dim=1)"),
     good=_PROGRAM.format(end=""),
 )

@@ -11,7 +11,7 @@ TOO_LARGE = 3.0
 """Times ln(K). Networks of the catalogue start between 0.98 and 1.07 times it."""
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     trial = evidence.trial
     if trial is None or trial.loss is None or not trial.fresh or trial.classes < 2:
         return
@@ -41,7 +41,7 @@ RULE = Rule(
         "start from smaller weights (PyTorch's own, or `nn.init.kaiming_normal_`), and look at the scale of the images.",
         "使用更小的初始权重（PyTorch 的默认值或 `nn.init.kaiming_normal_`），并检查图像的数值范围。",
     ),
-    find=find,
+    find=_find,
     bad=CONVOLUTION.format(
         more="\n        nn.init.normal_(self.last.weight, 0.0, 10.0)", forward="self.last(maps.flatten(1))"
     ),

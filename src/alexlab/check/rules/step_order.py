@@ -9,7 +9,7 @@ from alexlab.check.rule import Evidence, Rule, found
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None or any(
         event.kind == "escape" and (event.node is not None or not isinstance(event.subject, Made))
@@ -69,7 +69,7 @@ RULE = Rule(
         "之后则完全没有梯度，网络保持原样。",
     ),
     mend=Text("keep the order: `zero_grad`, `backward`, `step`.", "保持顺序：`zero_grad`、`backward`、`step`。"),
-    find=find,
+    find=_find,
     bad=TRAINING.replace(_LINES, "        optimizer.step()\n        loss.backward()\n"),
     good=TRAINING,
 )

@@ -12,7 +12,7 @@ from alexlab.check.rules.passes import evaluations, learning
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
@@ -57,7 +57,7 @@ def _loaders(events: Iterator[Event]) -> list[Made]:
 
 
 def _parts(loader: Made) -> list[Made]:
-    """The datasets of a loader, where they are whole and known."""
+    """Return the datasets of a loader, where they are whole and known."""
     dataset = loader.arguments.get("dataset")
     if isinstance(dataset, Made) and dataset.name == "torch.utils.data.ConcatDataset":
         parts = dataset.arguments.get("datasets")
@@ -91,7 +91,7 @@ RULE = Rule(
     ),
     mend=Text("train on the training part alone (`train=True`), and test on the test part (`train=False`).",
               "只用训练部分（`train=True`）训练，用测试部分（`train=False`）测试。"),
-    find=find,
+    find=_find,
     bad=TRAINING.replace(_TEST, _TEST.replace("False", "True")),
     good=TRAINING,
 )  # fmt: skip

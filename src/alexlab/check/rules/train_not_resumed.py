@@ -9,7 +9,7 @@ from alexlab.check.rules.passes import evaluations, learning, mode_layer
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
@@ -52,7 +52,7 @@ RULE = Rule(
         "norm 冻结，会过拟合，或不再跟随数据。",
     ),
     mend=Text("call `network.train()` at the start of each epoch.", "在每个 epoch 开始时调用 `network.train()`。"),
-    find=find,
+    find=_find,
     bad=TRAINING.replace("    network.train()\n", ""),
     good=TRAINING,
 )

@@ -9,7 +9,7 @@ from alexlab.check.rule import Evidence, Rule, found
 from alexlab.check.rules.networks import CONVOLUTION
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     hidden: dict[int, set[int]] = {}
     seen: set[object] = set()
     for node in evidence.graph.nodes:
@@ -53,7 +53,7 @@ RULE = Rule(
     ),
     mend=Text("hold them in `nn.ModuleList` (or `nn.ModuleDict`, `nn.Sequential`).",
               "用 `nn.ModuleList`（或 `nn.ModuleDict`、`nn.Sequential`）来放。"),
-    find=find,
+    find=_find,
     bad=_PROGRAM.format(more=_MORE.format(held="[nn.Linear(8 * 6 * 6, 8 * 6 * 6)]"), forward=_END),
     good=_PROGRAM.format(more=_MORE.format(held="nn.ModuleList([nn.Linear(8 * 6 * 6, 8 * 6 * 6)])"), forward=_END),
 )  # fmt: skip

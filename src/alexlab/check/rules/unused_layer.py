@@ -12,7 +12,7 @@ from alexlab.check.rules.view_mixes_images import _CLASS
 _TRAINED = WEIGHTED | {"batch_norm", "layer_norm", "group_norm", "instance_norm"}
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.program is None:
         yield from _of_a_network(evidence)
         return
@@ -38,12 +38,12 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _alike(network: Object, layer: Made) -> list[tuple[str, Made]]:
-    """The layers of the same kind that the same line makes, as a loop does."""
+    """Return the layers of the same kind that the same line makes, as a loop does."""
     return [each for each in layers(network) if each[1].place == layer.place and each[1].name == layer.name]
 
 
 def _operation(layer: Made) -> str | None:
-    """What a layer of PyTorch computes; None for containers, losses and what is not known."""
+    """Return what a layer of PyTorch computes; None for containers, losses and what is not known."""
     op = LAYERS.get(layer.name.removeprefix("torch.nn."), ("", ()))[0]
     return op if op and op not in LOSSES and op not in ("mse_loss", "identity") else None
 
@@ -96,7 +96,7 @@ RULE = Rule(
         "没被调用的全连接层占用内存，被计数、被保存，却永远不学习。",
     ),
     mend=Text("call it in `forward`, or remove it.", "在 `forward` 中调用它，或删掉它。"),
-    find=find,
+    find=_find,
     bad=_GOOD.replace("self.activation(self.hidden(self.features(images).view(-1, 3136)))",
                       "self.activation(self.features(images).view(-1, 3136))"),
     good=_GOOD,

@@ -7,7 +7,7 @@ from alexlab.check.graph import Batch, Node, descendants, shown, values_per_imag
 from alexlab.check.rule import Evidence, Rule, found
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     nodes = list(evidence.graph.nodes)
     failure = evidence.graph.failure
     if failure is not None:
@@ -92,7 +92,7 @@ RULE = Rule(
         "keep the batch: `x.view(x.size(0), -1)` or `torch.flatten(x, 1)`.",
         "保留批次维：`x.view(x.size(0), -1)` 或 `torch.flatten(x, 1)`。",
     ),
-    find=find,
+    find=_find,
     bad=_CLASS.format(features=16 * 7 * 7),
     good=_CLASS.format(features=16 * 14 * 14),
 )

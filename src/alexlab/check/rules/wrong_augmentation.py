@@ -9,7 +9,7 @@ from alexlab.check.rule import Evidence, Rule, found
 from alexlab.check.rules.programs import TRAINING
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
@@ -57,7 +57,7 @@ RULE = Rule(
     mend=Text(
         "use it for training only, and only where the label stays right.", "只用于训练，而且只在标签仍然正确时使用。"
     ),
-    find=find,
+    find=_find,
     bad=_CIFAR.replace("train=False, transform=transforms.ToTensor()", f"train=False, transform={_RANDOM}"),
     good=_CIFAR.replace("train=True, transform=transforms.ToTensor()", f"train=True, transform={_RANDOM}"),
 )

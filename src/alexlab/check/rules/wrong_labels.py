@@ -13,7 +13,7 @@ _SAME = frozenset(
 _FLOAT = frozenset({"float", "double", "half", "to", "type", "type_as"})
 
 
-def find(evidence: Evidence) -> Iterator[Finding]:
+def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[object] = set()
     for end in evidence.graph.ends:
         if end.loss not in ("cross_entropy", "nll_loss") or end.made is None or len(end.made.inputs) < 2:
@@ -76,7 +76,7 @@ RULE = Rule(
     ),
     mend=Text("give the loss class numbers from 0: the dataset's labels as they are, or `labels.argmax(1)` of one-hot rows.",
               "把从 0 开始的类别编号交给损失：直接用数据集的标签，或对 one-hot 的行取 `labels.argmax(1)`。"),
-    find=find,
+    find=_find,
     bad=TRAINING.replace(_LOSS, "criterion(network(images), nn.functional.one_hot(labels, 10))"),
     good=TRAINING,
 )  # fmt: skip
