@@ -119,6 +119,10 @@ def test_a_run(alexlab: Alexlab) -> None:
     [
         (("describe", "lenet"), "did you mean"),
         (("describe", "lenet5", "--input", "3x2x"), "such as 3x224x224"),
+        (("describe", "lenet5", "--input", "9" * 5000), "expected sizes of 1 to 999,999,999"),
+        (("check", "lenet5", "--input", f"1x{'9' * 5000}x3"), "expected channels x height x width"),
+        (("check", "lenet5", "--input", "1x100000000x100000000"), "does not fit into memory"),
+        (("describe", "lenet5", "--input", "1x999999999x999999999"), "does not fit into memory"),
         (("describe", "own.py:NeedsWidth"), "needs the arguments width, classes"),
         (("describe", "missing.py:Net"), "no such file"),
         (("describe", "broken.py:Net"), "importing broken.py failed with NameError"),

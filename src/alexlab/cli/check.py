@@ -14,7 +14,7 @@ def _shape(context: click.Context, parameter: click.Parameter, value: str | None
     try:
         channels, height, width = parse_shape(value)
     except (UserError, ValueError):
-        raise click.BadParameter(f"found {value!r}; expected channels x height x width, e.g. 1x28x28.") from None
+        raise click.BadParameter(f"found {value[:60]!r}; expected channels x height x width, e.g. 1x28x28.") from None
     return channels, height, width
 
 

@@ -1,6 +1,7 @@
 """From a name to a network: the catalogue's, or the user's own `module.py:Class`."""
 
 import importlib
+import re
 
 import torch
 from torch import nn
@@ -11,6 +12,9 @@ from alexlab.networks.initialisation import INITIALISATIONS
 from alexlab.networks.naming import is_own
 from alexlab.networks.own import own_network
 from alexlab.shape import Shape
+
+TOO_LARGE = re.compile(r"memory|overflow", re.IGNORECASE)
+"""In the error of PyTorch's that tells of a tensor which no memory holds, or whose size is no number of its own."""
 
 
 def build(
@@ -46,6 +50,13 @@ def build(
             network = getattr(importlib.import_module(module), function)(classes=classes, input=input)
         except UserError as error:
             raise UserError(f"{name}: {error}") from None
+        except (MemoryError, RuntimeError, TypeError) as error:
+            if not TOO_LARGE.search(str(error)):
+                raise
+            shown = "x".join(map(str, input))
+            raise UserError(
+                f"{name}: with an input of {shown} and {classes:,} classes it does not fit into memory."
+            ) from error
         own_initialisation = entry.initialisation
     chosen = own_initialisation if initialisation == "network" else initialisation
     if chosen is not None:

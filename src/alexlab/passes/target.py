@@ -1,5 +1,6 @@
 """What the command line calls NETWORK|RUN|module.py:Class: which network it names, and what that is fed. It imports no torch."""
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from alexlab.errors import UserError
 from alexlab.networks.catalogue import find
 from alexlab.networks.naming import is_own, own_code
 
+SIZE = re.compile(r"0*[1-9][0-9]{0,8}")
 STAND_IN = (3, 224, 224)
 """What the user's own network is fed where nothing else is said."""
 
@@ -35,9 +37,9 @@ class Target:
 def parse_shape(text: str) -> tuple[int, ...]:
     """Return `3x224x224` as (3, 224, 224). Raises UserError for anything else."""
     sizes = text.lower().replace("×", "x").split("x")
-    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+    if not all(SIZE.fullmatch(size.strip()) for size in sizes):
         raise UserError(
-            f"input {text!r}: expected sizes of 1 or more joined by x, without the batch, such as 3x224x224."
+            f"input {text[:60]!r}: expected sizes of 1 to 999,999,999 joined by x, without the batch, such as 3x224x224."
         )
     return tuple(int(size) for size in sizes)
 
