@@ -165,7 +165,7 @@ def agreement(folders: list[Path]) -> None:
             parts = [part for part in (data.test, data.validation, data.train) if part is not None]
             split = joined(parts)
             split = split.select(np.arange(min(len(split), MOST_IMAGES)))
-        network, ready = run.network(), run.preparation
+        network, ready = run.network(), run.transform
         store = Store(split, ready)
         order = np.arange(len(store))
         with torch.inference_mode():

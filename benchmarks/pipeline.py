@@ -4,7 +4,7 @@
 
 The reference does what torchvision's tutorial does, without torchvision: Pillow opens and decodes, RandomResizedCrop(224) draws
 its window as torchvision draws it, crops and resizes (bilinear, antialiased), RandomHorizontalFlip, ToTensor, Normalize, in a
-data loader with 2 workers that are kept between epochs. alexlab's side is `Store.batches` with a `Preparation`; both give
+data loader with 2 workers that are kept between epochs. alexlab's side is `Store.batches` with a `Transform`; both give
 batches of 128. FOLDER (by default ALEXLAB_DATA) holds imagenette-sample.tar.gz and flowers.tar.gz, whose images are stored
 at their own size, 224 and 128.
 """
@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 from alexlab.data.images import FileImages, Split
 from alexlab.data.input.decode import decode_rgb
 from alexlab.data.input.store import Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.opening import open_dataset
 from alexlab.training.seeds import epoch_order, generator_for
 from measuring import heading
@@ -81,12 +81,12 @@ def loader(images: FileImages) -> Pass:
     return run
 
 
-def ours(split: Split, preparation: Preparation, memory: int, disk: int, layout: torch.memory_format) -> Pass:
-    store = Store(split, preparation, memory, disk=disk)
+def ours(split: Split, transform: Transform, memory: int, disk: int, layout: torch.memory_format) -> Pass:
+    store = Store(split, transform, memory, disk=disk)
 
     def run(epoch: int) -> float:
         def finish(number: int, images: torch.Tensor) -> torch.Tensor:
-            return preparation(images, generator_for(0, "augment", epoch, number), layout)
+            return transform(images, generator_for(0, "augment", epoch, number), layout)
 
         began = time.perf_counter()
         seen = sum(len(labels) for _, labels in store.batches(epoch_order(0, epoch, len(split)), BATCH, finish))
@@ -108,7 +108,7 @@ def decoding(images: FileImages) -> Pass:
 
 
 def table(name: str, size: int, folder: Path, archive: Path, rounds: int) -> None:
-    preparation = Preparation(
+    transform = Transform(
         (3, size, size), "crop", (3, 224, 224), mean=MEAN, std=STD, augment=("random-resized-crop", "mirror")
     )
     unpacked, packed = open_dataset(f"folder:{folder}", whole=True), open_dataset(f"folder:{archive}", whole=True)
@@ -117,11 +117,11 @@ def table(name: str, size: int, folder: Path, archive: Path, rounds: int) -> Non
     last, first = torch.channels_last, torch.contiguous_format
     ways = {
         "Pillow in a data loader, 2 workers": loader(images),
-        "alexlab, folder, channels last": ours(unpacked.train, preparation, 0, 0, last),
-        "alexlab, folder, channels first": ours(unpacked.train, preparation, 0, 0, first),
-        "alexlab, tar, channels last": ours(packed.train, preparation, 0, 0, last),
-        "alexlab, second epoch, kept on disk": ours(unpacked.train, preparation, 0, 10**10, last),
-        "alexlab, second epoch, held in memory": ours(unpacked.train, preparation, 10**10, 0, last),
+        "alexlab, folder, channels last": ours(unpacked.train, transform, 0, 0, last),
+        "alexlab, folder, channels first": ours(unpacked.train, transform, 0, 0, first),
+        "alexlab, tar, channels last": ours(packed.train, transform, 0, 0, last),
+        "alexlab, second epoch, kept on disk": ours(unpacked.train, transform, 0, 10**10, last),
+        "alexlab, second epoch, held in memory": ours(unpacked.train, transform, 10**10, 0, last),
         "libjpeg-turbo alone, 1 thread": decoding(images),
     }
     found: dict[str, list[float]] = {way: [] for way in ways}

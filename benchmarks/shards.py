@@ -20,16 +20,16 @@ import numpy as np
 
 from alexlab.data.images import FileImages, Split
 from alexlab.data.input.store import Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.opening import open_dataset
+from alexlab.data.shards import remote
 from alexlab.data.shards.packing import pack
-from alexlab.data.shards.reading import remote as far
 from alexlab.training.seeds import epoch_order
 from measuring import heading, in_turn, spread, table
 
 ROUNDS = 3
 STORE = (3, 128, 128)
-READY = Preparation(store=STORE, fit="crop", input=STORE)
+READY = Transform(store=STORE, fit="crop", input=STORE)
 LATENCY, WORK, BATCH = 0.05, 0.05, 32
 
 
@@ -101,7 +101,7 @@ def packing(name: str, title: str, root: Path, megabytes: int) -> list[list[str]
 
 
 def hidden(packed: Path, root: Path) -> list[list[str]]:
-    upcoming = far._Reader.upcoming
+    upcoming = remote._Reader.upcoming
     handler = partial(Late, directory=str(packed))
     rows = []
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -109,10 +109,10 @@ def hidden(packed: Path, root: Path) -> list[list[str]]:
         for latency in (0.0, LATENCY):
             for ahead in (True, False):
                 Late.latency = latency
-                far._Reader.upcoming = upcoming if ahead else lambda self: []  # type: ignore[method-assign]
+                remote._Reader.upcoming = upcoming if ahead else lambda self: []  # type: ignore[method-assign]
                 values = []
                 for number in range(ROUNDS):
-                    far.cache_folder = lambda n=number, key=(latency, ahead): root / f"cache-{key}-{n}"  # type: ignore[assignment]
+                    remote.cache_folder = lambda n=number, key=(latency, ahead): root / f"cache-{key}-{n}"  # type: ignore[assignment]
                     values.append(100 * waiting(f"http://127.0.0.1:{server.server_port}"))
                 rows.append([f"{1000 * latency:.0f} ms", "yes" if ahead else "no", spread(values)])
         server.shutdown()

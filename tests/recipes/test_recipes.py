@@ -14,7 +14,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.errors import UserError
 from alexlab.recipes import PRESETS, Recipe, overridden, preset_text, read_recipe, resolving
 from alexlab.recipes.reading import parse_setting
-from alexlab.recipes.resolving import preparation, resolved
+from alexlab.recipes.resolving import resolved, transform
 from tests.conftest import write_photographs
 
 SOURCES = {
@@ -147,7 +147,7 @@ DIGITS = open_dataset("digits")
 def test_any_value_of_any_key_is_read_or_refused(values: dict[str, object]) -> None:
     with suppress(UserError):
         recipe = overridden(read_recipe("quick"), {"network": "lenet5", **values})
-        preparation(overridden(resolved(recipe, DIGITS), {"mean": (), "std": ()}))
+        transform(overridden(resolved(recipe, DIGITS), {"mean": (), "std": ()}))
 
 
 @settings(deadline=2000)
@@ -200,7 +200,7 @@ def test_resolving_leaves_nothing_open(photos: Dataset) -> None:
     assert (alexnet.classes, alexnet.input, alexnet.store, alexnet.fit) == (2, (3, 96, 96), (3, 96, 96), "crop")
     assert alexnet.mean == "dataset"  # to be measured on the stored images
     grey = resolved(overridden(read_recipe("textbook-lenet"), {"dataset": "folder:x"}), photos)
-    assert preparation(grey).store == (1, 28, 28)
+    assert transform(grey).store == (1, 28, 28)
 
 
 @pytest.mark.parametrize(

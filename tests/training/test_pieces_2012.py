@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alexlab.data.input.colour import PixelStatistics
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.networks.building import build
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import published
@@ -22,7 +22,7 @@ def statistics(mean_image_CHW: torch.Tensor) -> PixelStatistics:
 
 def test_the_colour_noise_ends_with_epoch_66_as_it_ran() -> None:
     loop = object.__new__(Loop)
-    loop.preparation = Preparation((3, 8, 8), "crop", (3, 8, 8), augment=("crop", "colour", "mirror"))
+    loop.transform = Transform((3, 8, 8), "crop", (3, 8, 8), augment=("crop", "colour", "mirror"))
     loop.standing = Standing()
     for schedule, epoch, words in (
         ("as-it-ran", 66, ("crop", "colour", "mirror")),
@@ -32,14 +32,14 @@ def test_the_colour_noise_ends_with_epoch_66_as_it_ran() -> None:
     ):
         loop.recipe = Recipe(schedule=schedule, optimiser="sgd-2012")
         loop.standing.epoch = epoch
-        assert loop._preparation_now().augment == words
+        assert loop._transform_now().augment == words
 
 
 def test_views_are_of_the_image_minus_the_mean_image() -> None:
     """The mean image is subtracted first, so that each view loses its own part of it."""
     random = np.random.default_rng(0)
     image, mean = random.integers(0, 256, (3, 6, 6)), random.uniform(0, 255, (3, 6, 6))
-    ready = Preparation(
+    ready = Transform(
         (3, 6, 6), "crop", (3, 4, 4), "centre", pixels="0-255", statistics=statistics(torch.from_numpy(mean)),
         subtract_mean_image=True,
     )  # fmt: skip
@@ -55,7 +55,7 @@ def test_views_are_of_the_image_minus_the_mean_image() -> None:
 
 @pytest.mark.parametrize("word", ["colour", "colour-as-written"])
 def test_each_image_has_noise_of_its_own(word: str) -> None:
-    ready = Preparation(
+    ready = Transform(
         (3, 4, 4), "crop", (3, 4, 4), pixels="0-255", statistics=statistics(torch.zeros(3, 4, 4)), augment=(word,)
     )
     grey = torch.full((3, 3, 4, 4), 100, dtype=torch.uint8)
@@ -69,6 +69,6 @@ def test_caffes_mean_colour_is_taken_from_red_green_and_blue(tmp_path: Path) -> 
     run = published.run_from_weights(tmp_path / "caffe.pth", tmp_path / "run")
     picture = np.empty((3, 256, 256), dtype=np.uint8)
     picture[:] = np.array([123, 117, 104])[:, None, None]  # about the mean: red, green, blue
-    seen = run.preparation(torch.from_numpy(picture)[None])
+    seen = run.transform(torch.from_numpy(picture)[None])
     assert seen.shape == (1, 3, 227, 227)
     assert seen[0, :, 0, 0].tolist() == pytest.approx([123 - 122.679, 117 - 116.669, 104 - 104.007], abs=2e-3)

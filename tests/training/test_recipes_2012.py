@@ -48,11 +48,11 @@ def test_the_mean_image_is_the_training_sets_and_is_cropped_with_its_window() ->
     run = training.train(**HOW, epochs=1, out="run")
     split = run.dataset().train
     out = [name not in _watched(run) for name in split.images.names]
-    stored = np.stack([run.preparation.stored(split.images.picture(i)) for i in np.flatnonzero(out)])
+    stored = np.stack([run.transform.stored(split.images.picture(i)) for i in np.flatnonzero(out)])
     stored = stored.transpose(0, 3, 1, 2).astype(float)
     tensors, _ = load_tensors(run.folder / "pixels.safetensors")
     assert np.allclose(tensors["mean_image_CHW"].numpy(), stored.mean(axis=0))
-    inputs = run.preparation(torch.from_numpy(stored[:2]).byte())
+    inputs = run.transform(torch.from_numpy(stored[:2]).byte())
     by_hand = (stored[:2] - stored.mean(axis=0))[:, :, 1:15, 1:15]
     assert np.allclose(inputs.numpy(), by_hand, atol=1e-3)
 
@@ -89,10 +89,10 @@ def test_views_and_several_runs_are_means_of_probabilities() -> None:
     assert split is not None
     each = []
     for run in runs:
-        stored, _ = next(Store(split, run.preparation).batches(np.arange(len(split)), 100))
+        stored, _ = next(Store(split, run.transform).batches(np.arange(len(split)), 100))
         network = run.network()
         with torch.inference_mode():
-            views = [network(run.preparation.views(stored, 10)[:, v]).double().softmax(1) for v in range(10)]
+            views = [network(run.transform.views(stored, 10)[:, v]).double().softmax(1) for v in range(10)]
         each.append(torch.stack(views).mean(0))
     one = runs[0].evaluate(views=10, device="cpu")
     both = evaluate_together(runs, views=10, device="cpu")

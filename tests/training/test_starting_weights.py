@@ -64,7 +64,7 @@ def test_a_mean_image_becomes_its_colour(first: Run) -> None:
     how: dict[str, Any] = {"steps": 1, "device": "cpu"}
     dark = training.train("lenet-relu", "digits", out="dark", mean="image", epochs=1, device="cpu")
     run = training.train("lenet-relu", "digits", out="run", pretrained=str(dark.folder), **how)
-    statistics = dark.preparation.statistics
+    statistics = dark.transform.statistics
     assert statistics is not None
     assert run.recipe.mean == pytest.approx((float(statistics.mean_image_CHW.mean()) / 255,))
 

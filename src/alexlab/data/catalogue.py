@@ -36,7 +36,7 @@ class Entry:
         classes: names in the order of the labels.
         train, test: how many images.
         mean, std: of the training pixels at 0 to 1, by channel.
-        augment: what may be done to an image without changing its label (words of data.preparation).
+        augment: what may be done to an image without changing its label (words of data.input.transform).
         licence, source: of the images.
     """
 

@@ -76,9 +76,9 @@ class FileImages:
         return f"{self.files.root}/{self.names[index]}"
 
     def ahead(self, order: NDArray[np.int64]) -> AbstractContextManager[None]:
-        """While the block runs, what is far is fetched ahead for somebody who reads these images in this order."""
-        far = self.files.far
-        return far.ahead(self.names[i] for i in order) if far else nullcontext()
+        """While the block runs, what is remote is fetched ahead for somebody who reads these images in this order."""
+        remote = self.files.remote
+        return remote.ahead(self.names[i] for i in order) if remote else nullcontext()
 
     def select(self, indices: NDArray[np.int64]) -> "FileImages":
         """Return these of the images, in this order."""
@@ -111,7 +111,7 @@ class Dataset:
         train, validation, test: `validation` and `test` are None where the dataset has none.
         shape: channels, height, width of every image where they are alike, else None.
         mean, std: of the training pixels at 0 to 1, by channel, where the catalogue knows them.
-        augment: what may be done to an image without changing its label (words of data.preparation).
+        augment: what may be done to an image without changing its label (words of data.input.transform).
         found: the folder, file or address it was read from.
         divided: False where `train` holds all images because nobody has said which of them are the test.
     """

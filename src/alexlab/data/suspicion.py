@@ -2,7 +2,7 @@
 
 Images that are held as an array are compared pixel by pixel. Of files only those are read that have a size in common with one of
 the other part, and looked at for being constant those that are smallest: a picture of one colour packs to next to nothing. Files
-that are far away are not fetched for it.
+that are remote are not fetched for it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str])
     Args:
         held_out: the images that are watched and tested on, by what they are called.
     """
-    files = train.images if isinstance(train.images, FileImages) and not train.images.files.far else None
+    files = train.images if isinstance(train.images, FileImages) and not train.images.files.remote else None
     sizes = _sizes(files) if files and len(train) <= MOST_IMAGES else None
     return [*_missing(train, classes), *_constant(train, sizes), *_duplicates(train, sizes, held_out)]
 
@@ -108,7 +108,9 @@ def _digests(pixels_NCHW: NDArray[np.uint8]) -> list[bytes]:
 
 def _alike_files(parts: dict[str, Images], theirs: FileImages, sizes: Sizes) -> dict[str, Pairs]:
     """Of each part the files that are equal to one of `theirs`, which have these sizes; every file is read once at most."""
-    ours = {what: images for what, images in parts.items() if isinstance(images, FileImages) and not images.files.far}
+    ours = {
+        what: images for what, images in parts.items() if isinstance(images, FileImages) and not images.files.remote
+    }
     our_sizes = {what: _sizes(images) for what, images in ours.items()}
     unread: dict[int, list[int]] = {}  # theirs, by size, the first last
     for i in np.flatnonzero(np.isin(sizes, np.concatenate([sizes[:0], *our_sizes.values()])))[::-1].tolist():

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from alexlab.data.input.store import Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.input.views import mean_probabilities
 from alexlab.speed.door import faster
 
@@ -95,21 +95,21 @@ def _shares(confusion_TP: NDArray[np.int64], axis: int) -> list[float | None]:
 def evaluate(
     network: nn.Module,
     store: Store,
-    preparation: Preparation,
+    transform: Transform,
     device: torch.device,
     on: str,
     classes: tuple[str, ...],
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate `network` on the stored images, in float32 and evaluation mode; the mode that it was in comes back."""
-    logits_NK = log_probabilities(network, store, preparation, device, None, progress)
+    logits_NK = log_probabilities(network, store, transform, device, None, progress)
     return from_logits(logits_NK, store.labels, on, classes, store.names)
 
 
 def log_probabilities(
     network: nn.Module,
     store: Store,
-    preparation: Preparation,
+    transform: Transform,
     device: torch.device,
     count: int | None = None,
     progress: Progress | None = None,
@@ -134,7 +134,7 @@ def log_probabilities(
         with torch.no_grad() if together else torch.inference_mode():
             for number, (images, _) in enumerate(store.batches(np.arange(len(store)), batch, None, rows), start=1):
                 if len(images) or together:  # of a small batch there may be none
-                    found.append(_of_batch(answering, images.to(device), preparation, count).cpu())
+                    found.append(_of_batch(answering, images.to(device), transform, count).cpu())
                 if progress:
                     progress(min(number * batch, len(store)), len(store))
     finally:
@@ -142,10 +142,10 @@ def log_probabilities(
     return torch.cat(found) if found else torch.empty(0, 0, dtype=torch.float64)
 
 
-def _of_batch(network: nn.Module, images: torch.Tensor, preparation: Preparation, count: int | None) -> torch.Tensor:
+def _of_batch(network: nn.Module, images: torch.Tensor, transform: Transform, count: int | None) -> torch.Tensor:
     if count is None:
-        return F.log_softmax(network(preparation(images)).cpu().double(), dim=1)
-    inputs_NVCHW = preparation.views(images, count)
+        return F.log_softmax(network(transform(images)).cpu().double(), dim=1)
+    inputs_NVCHW = transform.views(images, count)
     logits_MK = network(inputs_NVCHW.flatten(0, 1)).cpu().double()
     return mean_probabilities(logits_MK.view(*inputs_NVCHW.shape[:2], -1)).log()
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from alexlab.data.input.decode import Pixels
-from alexlab.data.input.transform import Preparation, batch_of
+from alexlab.data.input.transform import Transform, batch_of
 from alexlab.data.input.workers import workers
 from alexlab.errors import UserError
 
@@ -43,29 +43,29 @@ class Prediction:
 def predict(
     network: nn.Module,
     sources: Iterable[tuple[str, Source]],
-    preparation: Preparation,
+    transform: Transform,
     classes: tuple[str, ...],
     top: int,
     device: torch.device,
 ) -> Iterator[Prediction]:
     """A prediction for each of `sources`, in their order: pairs of a path and what is there. Images are decoded ahead by `workers`."""
     network.eval()
-    stored = _ahead(sources, preparation)
+    stored = _ahead(sources, transform)
     while batch := list(islice(stored, BATCH)):
-        yield from _batch(network, batch, preparation, classes, top, device)
+        yield from _batch(network, batch, transform, classes, top, device)
 
 
-def _ahead(sources: Iterable[tuple[str, Source]], preparation: Preparation) -> Iterator[tuple[str, Pixels | str]]:
+def _ahead(sources: Iterable[tuple[str, Source]], transform: Transform) -> Iterator[tuple[str, Pixels | str]]:
     """Each path with its stored image (height, width, channels), or with why there is none."""
     each = iter(sources)
     first = list(islice(each, 2))
     if len(first) < 2:  # one image is not worth a thread
-        yield from ((path, _stored(path, source, preparation)) for path, source in first)
+        yield from ((path, _stored(path, source, transform)) for path, source in first)
         return
     waiting: deque[tuple[str, Future[Pixels | str]]] = deque()
     for source in (first, each):
         for path, there in source:
-            waiting.append((path, workers().submit(_stored, path, there, preparation)))
+            waiting.append((path, workers().submit(_stored, path, there, transform)))
             if len(waiting) > AHEAD:
                 path, future = waiting.popleft()
                 yield path, future.result()
@@ -74,11 +74,11 @@ def _ahead(sources: Iterable[tuple[str, Source]], preparation: Preparation) -> I
         yield path, future.result()
 
 
-def _stored(path: str, source: Source, preparation: Preparation) -> Pixels | str:
+def _stored(path: str, source: Source, transform: Transform) -> Pixels | str:
     try:
         if isinstance(source, str):
             return source
-        return preparation.stored(source, "standard input" if path == "-" else path)
+        return transform.stored(source, "standard input" if path == "-" else path)
     except UserError as error:
         return str(error)
 
@@ -86,7 +86,7 @@ def _stored(path: str, source: Source, preparation: Preparation) -> Pixels | str
 def _batch(
     network: nn.Module,
     images: list[tuple[str, Pixels | str]],
-    preparation: Preparation,
+    transform: Transform,
     classes: tuple[str, ...],
     top: int,
     device: torch.device,
@@ -96,7 +96,7 @@ def _batch(
     if stored:
         with torch.inference_mode():
             images_NCHW = batch_of(np.stack(stored)).to(device)
-            inputs_NCHW = preparation(images_NCHW)
+            inputs_NCHW = transform(images_NCHW)
             probability_NK = F.softmax(network(inputs_NCHW).float(), dim=1).cpu()
         found = probability_NK.topk(min(top, len(classes)), dim=1)
         answers = iter(zip(found.values.tolist(), found.indices.tolist(), strict=True))

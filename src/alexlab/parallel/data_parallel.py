@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from alexlab.data.input.store import Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.errors import UserError
 from alexlab.inference.evaluation import BATCH, Evaluation, Progress, from_logits, log_probabilities
 from alexlab.parallel.processes import Processes
@@ -189,7 +189,7 @@ def over_all(
 def evaluated_in_parts(
     network: nn.Module,
     store: Store,
-    preparation: Preparation,
+    transform: Transform,
     device: torch.device,
     on: str,
     classes: tuple[str, ...],
@@ -201,7 +201,7 @@ def evaluated_in_parts(
 
     `together` is whether they have to call the network together, for a batch of which one has no image too.
     """
-    mine = log_probabilities(network, store, preparation, device, None, progress, processes.part, together)
+    mine = log_probabilities(network, store, transform, device, None, progress, processes.part, together)
     batches = [min(BATCH, len(store) - at) for at in range(0, len(store), BATCH)]
     logits_NK = _gathered(mine, len(classes), batches, processes)
     return None if logits_NK is None else from_logits(logits_NK, store.labels, on, classes, store.names)

@@ -6,7 +6,7 @@ from pathlib import Path
 from alexlab.data.images import Dataset
 from alexlab.data.input.colour import PixelStatistics
 from alexlab.data.input.store import memory_budget
-from alexlab.data.input.transform import AUGMENTATIONS, Preparation
+from alexlab.data.input.transform import AUGMENTATIONS, Transform
 from alexlab.data.opening import native_shape
 from alexlab.errors import UserError, unknown
 from alexlab.networks.catalogue import find
@@ -139,11 +139,11 @@ def needs_statistics(recipe: Recipe) -> bool:
     return recipe.mean == "image" or "colour" in recipe.augment or "colour-as-written" in recipe.augment
 
 
-def preparation(recipe: Recipe, statistics: PixelStatistics | None = None) -> Preparation:
+def transform(recipe: Recipe, statistics: PixelStatistics | None = None) -> Transform:
     """Return the path from an image to the input that a resolved recipe describes, with what `needs_statistics` asks for."""
     assert isinstance(recipe.store, tuple) and isinstance(recipe.input, tuple)
     assert recipe.mean != "dataset" and isinstance(recipe.std, tuple) and isinstance(recipe.augment, tuple)
-    return Preparation(
+    return Transform(
         store=recipe.store,
         fit=recipe.fit,
         input=recipe.input,

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from alexlab.data.images import Dataset
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.opening import native_shape
 from alexlab.recipes.reading import overridden, read_recipe
-from alexlab.recipes.resolving import preparation, resolved
+from alexlab.recipes.resolving import resolved, transform
 from alexlab.report.figures import png
 from alexlab.report.sheets import contact_sheet
 from alexlab.writing import write_file
@@ -22,11 +22,11 @@ def write_contact_sheet(dataset: Dataset, network: str | None, recipe: str, out:
     write_file(out, png(contact_sheet(dataset, _path_to(dataset, network, recipe))))
 
 
-def _path_to(dataset: Dataset, network: str | None, recipe: str) -> Preparation:
+def _path_to(dataset: Dataset, network: str | None, recipe: str) -> Transform:
     chosen = read_recipe(recipe)
     if network or chosen.network:
         chosen = overridden(chosen, {"network": network or chosen.network})
         chosen = resolved(chosen, dataset)
-        return preparation(overridden(chosen, {"mean": (), "std": ()}))
+        return transform(overridden(chosen, {"mean": (), "std": ()}))
     shape = native_shape(dataset) or (3, OWN_SIDE, OWN_SIDE)
-    return Preparation(store=shape, fit="crop", input=shape, augment=dataset.augment)
+    return Transform(store=shape, fit="crop", input=shape, augment=dataset.augment)

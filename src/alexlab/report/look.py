@@ -58,7 +58,7 @@ def look(
         UserError: an image cannot be read, a layer is unknown, or the run held out no images and none are given.
     """
     chosen = choose_device(device)
-    network, ready = run.network(chosen), run.preparation
+    network, ready = run.network(chosen), run.transform
     names = readable(run.classes)
     if images:
         pictures, truths = [read_picture(path) for path in images], [None] * len(images)
@@ -146,11 +146,11 @@ def _alike(
 ) -> Section:
     if len(train) > MOST_TRAINING:
         train = train.select(np.linspace(0, len(train) - 1, MOST_TRAINING).round().astype(np.int64))
-    store = Store(train, run.preparation, budget=0)
+    store = Store(train, run.transform, budget=0)
 
     def vectors() -> Iterator[torch.Tensor]:
         for images, _ in store.batches(np.arange(len(train)), BATCH):
-            yield last_hidden(network, run.preparation(images.to(device)))
+            yield last_hidden(network, run.transform(images.to(device)))
 
     found = nearest(last_hidden(network, inputs), vectors(), NEAREST)
     rows = [

@@ -12,7 +12,7 @@ from PIL import Image
 
 from alexlab.data.images import Dataset, Split
 from alexlab.data.input.decode import ImageError
-from alexlab.data.input.transform import Preparation, batch_of
+from alexlab.data.input.transform import Transform, batch_of
 
 EXAMPLES = 5  # of each class on a contact sheet
 MOST_CLASSES = 20
@@ -28,18 +28,18 @@ def show(axes: Axes, picture: Image.Image | NDArray[np.uint8], caption: str = ""
         axes.set_title(caption, fontsize=7, color=colour, pad=2)
 
 
-def as_seen(preparation: Preparation, picture: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
+def as_seen(transform: Transform, picture: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
     """Return the picture after the path to the network, with the normalisation undone so that it can be looked at."""
-    shown = replace(preparation, mean=(), std=(), pixels="0-1", subtract_mean_image=False)
-    seen_CHW = shown(batch_of(preparation.stored(picture)[None]), generator)[0]
+    shown = replace(transform, mean=(), std=(), pixels="0-1", subtract_mean_image=False)
+    seen_CHW = shown(batch_of(transform.stored(picture)[None]), generator)[0]
     pixels = (seen_CHW * 255).round().clamp(0, 255).byte().numpy()
     return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
-def contact_sheet(dataset: Dataset, preparation: Preparation | None, seed: int = 0) -> Figure:
+def contact_sheet(dataset: Dataset, transform: Transform | None, seed: int = 0) -> Figure:
     """Examples of each class: as they are, and below them as the network would see them in training."""
     classes = dataset.classes[:MOST_CLASSES]
-    both = 2 if preparation else 1
+    both = 2 if transform else 1
     figure = Figure(figsize=(EXAMPLES * 1.15 + 1.3, len(classes) * both * 1.05 + 0.6), layout="constrained")
     grid = figure.subplots(len(classes) * both, EXAMPLES + 1, squeeze=False)
     more = f", {MOST_CLASSES} of {len(dataset.classes)} classes" if len(dataset.classes) > MOST_CLASSES else ""
@@ -57,7 +57,7 @@ def contact_sheet(dataset: Dataset, preparation: Preparation | None, seed: int =
             for place, index in zip(axes[1:], chosen, strict=False):
                 picture = _picture(dataset.train, int(index))
                 if picture:
-                    show(place, as_seen(preparation, picture, generator) if row and preparation else picture)
+                    show(place, as_seen(transform, picture, generator) if row and transform else picture)
     return figure
 
 

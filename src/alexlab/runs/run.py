@@ -14,7 +14,7 @@ from torch import nn
 from alexlab.data.images import Dataset, Split
 from alexlab.data.input.decode import ImageError, decode
 from alexlab.data.input.store import Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.opening import is_shards, open_dataset
 from alexlab.data.sources.ilsvrc import readable
 from alexlab.errors import UserError
@@ -24,7 +24,7 @@ from alexlab.networks.building import build
 from alexlab.networks.initialisation import Uninitialised
 from alexlab.networks.naming import is_own, own_code
 from alexlab.recipes.reading import read_recipe
-from alexlab.recipes.resolving import needs_statistics, preparation
+from alexlab.recipes.resolving import needs_statistics, transform
 from alexlab.runs import folder as run_folder
 from alexlab.runs.parts import as_recorded
 from alexlab.speed.device import choose_device, exact
@@ -60,10 +60,10 @@ class Run:
         self._answering: dict[str, nn.Module] = {}
 
     @property
-    def preparation(self) -> Preparation:
+    def transform(self) -> Transform:
         """The path from an image to the network's input."""
         statistics = load_statistics(self.folder) if needs_statistics(self.recipe) else None
-        return preparation(self.recipe, statistics)
+        return transform(self.recipe, statistics)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Run:
     def _log_probabilities(
         self, split: Split, device: torch.device, views: int | None, progress: Callable[[int, int], None] | None
     ) -> torch.Tensor:
-        ready = self.preparation
+        ready = self.transform
         return log_probabilities(
             self.network(device), Store(split, ready, budget=0, disk=0), ready, device, views, progress
         )
@@ -195,7 +195,7 @@ class Run:
         chosen = choose_device(device)
         check_precision(precision, chosen)
         network = self.network(chosen) if once and precision == "float32" else self.answering(chosen, precision)
-        return predict(network, sources, self.preparation, self.classes, top, chosen)
+        return predict(network, sources, self.transform, self.classes, top, chosen)
 
     def answering(self, device: torch.device, precision: str = "float32") -> nn.Module:
         """The trained network as it answers on `device`: images to float32 logits. See `speed.door.answering`."""

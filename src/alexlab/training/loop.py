@@ -12,7 +12,7 @@ from torch import nn
 
 from alexlab.data.input.draws import Part
 from alexlab.data.input.store import Finish, Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.errors import UserError
 from alexlab.inference.evaluation import BATCH, Evaluation, evaluate
 from alexlab.parallel.data_parallel import evaluated_in_parts, in_parallel, over_all, share_of_loss
@@ -44,7 +44,7 @@ class Loop:
 
     recipe: Recipe
     network: nn.Module
-    preparation: Preparation
+    transform: Transform
     train: Store
     watched: Store
     watched_name: str
@@ -196,7 +196,7 @@ class Loop:
     def _input_of(self, first: int) -> Finish:
         """What makes the network's input of batch number i, that of update `first` + i, of stored images."""
         seed, kind = self.recipe.seed, layout(self.recipe.network)
-        large, side = self._preparation_now(), self.recipe.small_side
+        large, side = self._transform_now(), self.recipe.small_side
         small = replace(large, input=(large.input[0], side, side)) if side else large
         batch = self.standing.batch
 
@@ -232,11 +232,11 @@ class Loop:
         right = logits_NK.detach().argmax(dim=1).eq(labels).sum()
         self._unseen.append((loss.detach(), right, len(labels)))
 
-    def _preparation_now(self) -> Preparation:
+    def _transform_now(self) -> Transform:
         """The path to the input in this epoch: in 2012 the colour noise was switched off towards the end."""
         if self.recipe.schedule != "as-it-ran" or self.standing.epoch < EPOCH_WITHOUT_NOISE:
-            return self.preparation
-        return replace(self.preparation, augment=tuple(w for w in self.preparation.augment if w != "colour"))
+            return self.transform
+        return replace(self.transform, augment=tuple(w for w in self.transform.augment if w != "colour"))
 
     def _look(self) -> None:
         """Take the losses of the latest updates into the sums; stop where one, or a weight, is not finite."""
@@ -372,7 +372,7 @@ class Loop:
                 raise Interrupted
             self.watcher.preparing(f"evaluating on {self.recipe.watch}", done, total)
 
-        of, to = (self.watched, self.preparation), (self.watched_name, self.classes)
+        of, to = (self.watched, self.transform), (self.watched_name, self.classes)
         if self.rows:
             every = bool(self.divided)
             return evaluated_in_parts(self.network, *of, self.device, *to, progress, self.processes, every)

@@ -14,7 +14,7 @@ from torch import nn
 from alexlab.data.images import Dataset
 from alexlab.data.input.colour import pixel_statistics
 from alexlab.data.input.store import Store, memory_budget
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.opening import open_dataset
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.suspicion import suspicions
@@ -29,7 +29,7 @@ from alexlab.parallel.processes import WAIT, Ended, Processes, joined
 from alexlab.parallel.strategies import StrategyName
 from alexlab.parallel.strategies.fitting import check_fits
 from alexlab.recipes.reading import overridden, read_recipe
-from alexlab.recipes.resolving import needs_statistics, preparation, resolved
+from alexlab.recipes.resolving import needs_statistics, resolved, transform
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import folder as run_folder
 from alexlab.runs.checkpoint import KEPT, checkpoints
@@ -237,7 +237,7 @@ def _train(
             loop = Loop(
                 recipe=recipe,
                 network=network,
-                preparation=ready,
+                transform=ready,
                 train=train_store,
                 watched=watched_store,
                 watched_name=f"{dataset.title}, {recipe.watch}",
@@ -299,10 +299,10 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
 
 def _stores(
     recipe: Recipe, parts: Parts, memory: int | None, watcher: Watcher, before: Run | None
-) -> tuple[Recipe, Preparation, Store, Store]:
+) -> tuple[Recipe, Transform, Store, Store]:
     """The stored images, and the recipe with the statistics that it wants measured on them."""
     unmeasured = {key: () for key in ("mean", "std") if getattr(recipe, key) == "dataset"}
-    ready = preparation(overridden(recipe, unmeasured))
+    ready = transform(overridden(recipe, unmeasured))
     train = Store(parts.train, ready, memory, partial(watcher.preparing, "decoding training images"))
     if unmeasured:
         mean, std = channel_statistics(train)
@@ -311,7 +311,7 @@ def _stores(
     if needs_statistics(recipe):
         images = (batch for batch, _ in train.batches(np.arange(len(train)), recipe.batch))
         statistics = load_statistics(before.folder) if before else pixel_statistics(images)
-    ready = preparation(recipe, statistics)
+    ready = transform(recipe, statistics)
     left = max(0, (memory_budget() if memory is None else memory) - train.held_bytes)
     watched = Store(parts.watched, ready, left, partial(watcher.preparing, f"decoding {recipe.watch} images"))
     return recipe, ready, train, watched
@@ -323,7 +323,7 @@ def _start(
     dataset: Dataset,
     parts: Parts,
     network: nn.Module,
-    ready: Preparation,
+    ready: Transform,
     device: torch.device,
     out: Path | None,
     doubts: list[str],

@@ -14,13 +14,13 @@ from alexlab.data.images import FileImages, Split
 from alexlab.data.input import cache
 from alexlab.data.input.cache import cache_folder, default_budget
 from alexlab.data.input.store import Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.opening import open_dataset
 from alexlab.data.sources.files import open_files
 from alexlab.errors import UserError
 from tests.conftest import write_photographs
 
-READY = Preparation((3, 20, 20), "crop", (3, 20, 20))
+READY = Transform((3, 20, 20), "crop", (3, 20, 20))
 ROOM = 1_000_000
 
 
@@ -44,7 +44,7 @@ def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(Preparation, "stored", refuse)
+    monkeypatch.setattr(Transform, "stored", refuse)
 
 
 def test_a_second_epoch_and_a_second_run_decode_nothing(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:

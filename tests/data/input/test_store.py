@@ -10,14 +10,14 @@ from alexlab.data.images import Split
 from alexlab.data.input import store as storing
 from alexlab.data.input import workers as working
 from alexlab.data.input.store import Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.opening import open_dataset
 from alexlab.errors import UserError
 from alexlab.training.seeds import generator_for
 from tests.conftest import write_photographs
 
 AUGMENT = ("random-resized-crop", "mirror")
-READY = Preparation((3, 20, 20), "crop", (3, 16, 16), mean=(0.4,), std=(0.2, 0.3, 0.4), augment=AUGMENT)
+READY = Transform((3, 20, 20), "crop", (3, 16, 16), mean=(0.4,), std=(0.2, 0.3, 0.4), augment=AUGMENT)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from alexlab.data.input.decode import Pixels, decode
 from alexlab.data.input.draws import Draws, Part
 from alexlab.data.input.store import Store
 from alexlab.data.input.to_input import compiled, to_input
-from alexlab.data.input.transform import AUGMENTATIONS, Preparation, batch_of, windows_of
+from alexlab.data.input.transform import AUGMENTATIONS, Transform, batch_of, windows_of
 from alexlab.data.opening import open_dataset
 from alexlab.data.statistics import channel_statistics
 from alexlab.errors import UserError
@@ -29,7 +29,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def scaled(pixels: Pixels, size: tuple[int, int]) -> np.ndarray:
     """What the path makes of one grey image at this height and width, at 0 to 255."""
-    ready = Preparation((1, *pixels.shape), "stretch", (1, *size), pixels="0-255")
+    ready = Transform((1, *pixels.shape), "stretch", (1, *size), pixels="0-255")
     found: np.ndarray = ready(torch.from_numpy(pixels)[None, None])[0, 0].numpy()
     return found
 
@@ -54,7 +54,7 @@ def test_fashion_at_224_is_the_textbooks_within_one_level(datasets: object) -> N
 def test_photographs_of_mixed_sizes_take_one_path(tmp_path: object) -> None:
     """What a batch holds equals the path taken by hand for each picture, whether stored in memory or decoded as needed."""
     dataset = open_dataset(f"folder:{write_photographs(tmp_path / 'p')}")  # type: ignore[operator]
-    ready = Preparation((3, 20, 18), "crop", (3, 16, 16), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
+    ready = Transform((3, 20, 18), "crop", (3, 16, 16), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
     held, streamed = Store(dataset.train, ready), Store(dataset.train, ready, budget=0)
     assert held.in_memory and not streamed.in_memory
     order = np.arange(len(held))[::-1].copy()
@@ -68,7 +68,7 @@ def test_photographs_of_mixed_sizes_take_one_path(tmp_path: object) -> None:
 
 def test_arrays_and_files_take_the_same_path(tmp_path: object) -> None:
     dataset = open_dataset(f"folder:{write_photographs(tmp_path / 'p', size=12)}")  # type: ignore[operator]
-    ready = Preparation((3, 12, 12), "stretch", (3, 8, 8))
+    ready = Transform((3, 12, 12), "stretch", (3, 8, 8))
     pixels_NHWC = np.stack([ready.stored(dataset.train.images.picture(i)) for i in range(len(dataset.train))])
     as_array = Split(ArrayImages(pixels_NHWC.transpose(0, 3, 1, 2), dataset.train.images.names), dataset.train.labels)
     one, two = Store(dataset.train, ready), Store(as_array, ready)
@@ -79,7 +79,7 @@ def test_arrays_and_files_take_the_same_path(tmp_path: object) -> None:
 
 
 def test_normalisation_is_the_tutorials() -> None:
-    ready = Preparation((1, 2, 2), "stretch", (1, 2, 2), mean=(0.5,), std=(0.5,))
+    ready = Transform((1, 2, 2), "stretch", (1, 2, 2), mean=(0.5,), std=(0.5,))
     out = ready(torch.tensor([[[[0, 255], [51, 204]]]], dtype=torch.uint8))
     torch.testing.assert_close(out, torch.tensor([[[[-1.0, 1.0], [-0.6, 0.6]]]]))
 
@@ -87,7 +87,7 @@ def test_normalisation_is_the_tutorials() -> None:
 @pytest.fixture(params=[1, 5, 400], ids=lambda at_once: f"{at_once} at once")
 def parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of small images are prepared as those of large ones are: a few images at a time, or one."""
-    monkeypatch.setattr(Preparation, "_at_once", lambda self, count, device: request.param)
+    monkeypatch.setattr(Transform, "_at_once", lambda self, count, device: request.param)
 
 
 def ramp(count: int = 3, channels: int = 1, side: int = 16) -> torch.Tensor:
@@ -97,7 +97,7 @@ def ramp(count: int = 3, channels: int = 1, side: int = 16) -> torch.Tensor:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_normalised_together_are_those_normalised_alone(channels: int) -> None:
-    path = Preparation((channels, 28, 28), "stretch", (channels, 28, 28), mean=(0.4,), std=(0.3,))
+    path = Transform((channels, 28, 28), "stretch", (channels, 28, 28), mean=(0.4,), std=(0.3,))
     images = torch.randint(256, (200, channels, 28, 28), dtype=torch.uint8)
     for layout in (torch.contiguous_format, torch.channels_last):
         alone = torch.cat([path(image[None], memory_format=layout) for image in images])
@@ -106,7 +106,7 @@ def test_images_normalised_together_are_those_normalised_alone(channels: int) ->
 
 @pytest.mark.usefixtures("parts")
 def test_mirror_swaps_about_half_and_nothing_else() -> None:
-    ready = Preparation((1, 16, 16), "stretch", (1, 16, 16), augment=("mirror",))
+    ready = Transform((1, 16, 16), "stretch", (1, 16, 16), augment=("mirror",))
     images = ramp(400)
     out = ready(images, generator()) * 255
     same = (out - images).abs().amax(dim=(1, 2, 3)) < 0.5
@@ -117,32 +117,32 @@ def test_mirror_swaps_about_half_and_nothing_else() -> None:
 
 def test_shift_and_crop_are_windows() -> None:
     images = ramp(50)
-    shifted = Preparation((1, 16, 16), "stretch", (1, 16, 16), augment=("shift",))(images, generator()) * 255
+    shifted = Transform((1, 16, 16), "stretch", (1, 16, 16), augment=("shift",))(images, generator()) * 255
     padded = torch.nn.functional.pad(images[0, 0], (2, 2, 2, 2)).float()
     windows = [padded[y : y + 16, x : x + 16] for y in range(5) for x in range(5)]
     assert all(any(torch.allclose(out[0], window, atol=0.5) for window in windows) for out in shifted)
     cropped = (
-        Preparation((1, 16, 16), "stretch", (1, 12, 12), view="centre", augment=("crop",))(images, generator()) * 255
+        Transform((1, 16, 16), "stretch", (1, 12, 12), view="centre", augment=("crop",))(images, generator()) * 255
     )
     windows = [images[0, 0, y : y + 12, x : x + 12].float() for y in range(5) for x in range(5)]
     assert all(any(torch.allclose(out[0], window, atol=0.5) for window in windows) for out in cropped)
 
 
 def test_random_resized_crop_has_the_size_and_stays_within_the_values() -> None:
-    ready = Preparation((3, 32, 32), "crop", (3, 24, 24), view="centre", augment=("random-resized-crop",))
+    ready = Transform((3, 32, 32), "crop", (3, 24, 24), view="centre", augment=("random-resized-crop",))
     out = ready(torch.full((20, 3, 32, 32), 200, dtype=torch.uint8), generator())
     assert out.shape == (20, 3, 24, 24)
     torch.testing.assert_close(out, torch.full_like(out, 200 / 255))
 
 
 def test_without_a_generator_nothing_is_augmented_and_the_centre_is_seen() -> None:
-    ready = Preparation((1, 16, 16), "stretch", (1, 12, 12), view="centre", augment=("crop", "mirror"))
+    ready = Transform((1, 16, 16), "stretch", (1, 12, 12), view="centre", augment=("crop", "mirror"))
     images = ramp(2)
     torch.testing.assert_close(ready(images) * 255, images[:, :, 2:14, 2:14].float())
 
 
 def test_the_same_generator_draws_the_same() -> None:
-    ready = Preparation((1, 16, 16), "stretch", (1, 16, 16), augment=("shift", "mirror"))
+    ready = Transform((1, 16, 16), "stretch", (1, 16, 16), augment=("shift", "mirror"))
     assert torch.equal(ready(ramp(9), generator(5)), ready(ramp(9), generator(5)))
     assert not torch.equal(ready(ramp(9), generator(5)), ready(ramp(9), generator(6)))
 
@@ -150,7 +150,7 @@ def test_the_same_generator_draws_the_same() -> None:
 def test_channel_statistics_are_numpys() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (700, 3, 5, 4), dtype=np.uint8)
     split = Split(ArrayImages(pixels, [str(i) for i in range(700)]), np.zeros(700, dtype=np.int64))
-    mean, std = channel_statistics(Store(split, Preparation((3, 5, 4), "stretch", (3, 5, 4))))
+    mean, std = channel_statistics(Store(split, Transform((3, 5, 4), "stretch", (3, 5, 4))))
     assert mean == pytest.approx((pixels / 255).mean(axis=(0, 2, 3)), abs=1e-4)
     assert std == pytest.approx((pixels / 255).std(axis=(0, 2, 3)), abs=1e-4)
 
@@ -158,7 +158,7 @@ def test_channel_statistics_are_numpys() -> None:
 def test_of_many_images_evenly_spaced_ones_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.repeat(np.arange(100, dtype=np.uint8), 4).reshape(100, 1, 2, 2)
     split = Split(ArrayImages(pixels, [str(i) for i in range(100)]), np.zeros(100, dtype=np.int64))
-    store = Store(split, Preparation((1, 2, 2), "stretch", (1, 2, 2)))
+    store = Store(split, Transform((1, 2, 2), "stretch", (1, 2, 2)))
     monkeypatch.setattr(statistics, "MOST_IMAGES", 100)
     assert channel_statistics(store)[0] == (round(np.arange(100).mean() / 255, 4),)
     monkeypatch.setattr(statistics, "MOST_IMAGES", 40)
@@ -173,7 +173,7 @@ def test_a_grey_store_of_jpegs_is_pillows(mode: str, fit: str) -> None:
     picture = Image.fromarray(random.integers(0, 256, (9, 7, 3), dtype=np.uint8)).resize((37, 41)).convert(mode)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)
-    ready = Preparation((1, 28, 28), fit, (1, 28, 28))
+    ready = Transform((1, 28, 28), fit, (1, 28, 28))
     stored = ready.stored(file.getvalue(), "x.jpg")
     assert stored.shape == (28, 28, 1)
     assert np.array_equal(stored, ready.stored(decode(file.getvalue(), "x.jpg")))
@@ -189,10 +189,10 @@ def test_unreadable_images_are_all_named_at_once(tmp_path: object) -> None:
     with pytest.raises(UserError, match=r"cannot be used; remove or replace"):
         for part in (dataset.train, dataset.test):
             assert part is not None
-            Store(part, Preparation((3, 8, 8), "crop", (3, 8, 8)))
+            Store(part, Transform((3, 8, 8), "crop", (3, 8, 8)))
 
 
-WINDOWED = Preparation((3, 40, 30), "crop", (3, 24, 24), augment=("random-resized-crop",))
+WINDOWED = Transform((3, 40, 30), "crop", (3, 24, 24), augment=("random-resized-crop",))
 
 
 def photographs(count: int = 12) -> torch.Tensor:
@@ -212,10 +212,10 @@ def test_random_resized_crop_is_pillows_crop_and_resize_within_one_level() -> No
 
 
 def test_the_way_for_other_devices_gives_the_same_within_one_level() -> None:
-    from alexlab.data.input import transform as preparation
+    from alexlab.data.input import transform as transform
 
     plain = WINDOWED(photographs(), generator()) * 255
-    exact = preparation._windows_resized(photographs(), windows_of(Draws(generator(), 12), (40, 30)), (24, 24))
+    exact = transform._windows_resized(photographs(), windows_of(Draws(generator(), 12), (40, 30)), (24, 24))
     assert (exact - plain).abs().max() <= 1.51 and (
         exact - plain
     ).abs().mean() < 0.4  # one level, and the rounding of either
@@ -224,32 +224,32 @@ def test_the_way_for_other_devices_gives_the_same_within_one_level() -> None:
 @pytest.mark.usefixtures("parts")
 @pytest.mark.parametrize("word", [*AUGMENTATIONS, ""])
 def test_without_a_compiler_the_same_is_computed(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alexlab.data.input import transform as preparation
+    from alexlab.data.input import transform as transform
 
     assert compiled() is not to_input
     statistics = pixel_statistics([photographs()]) if word.startswith("colour") else None
     augment = tuple(filter(None, (word, "" if word == "mirror" else "mirror")))
     how = {"mean": (0.4,), "std": (0.3,), "augment": augment, "statistics": statistics}
-    ready = Preparation((3, 40, 30), "crop", (3, 24, 24), **how)  # type: ignore[arg-type]
+    ready = Transform((3, 40, 30), "crop", (3, 24, 24), **how)  # type: ignore[arg-type]
     expected = ready(photographs(), generator(), torch.channels_last)
-    monkeypatch.setattr(preparation, "compiled", lambda: to_input)
+    monkeypatch.setattr(transform, "compiled", lambda: to_input)
     assert torch.equal(ready(photographs(), generator(), torch.channels_last), expected)
 
 
 def test_the_layout_in_memory_changes_no_value() -> None:
-    ready = Preparation((3, 40, 30), "crop", (3, 40, 30), mean=(0.1, 0.2, 0.3), std=(0.4,), augment=("mirror",))
+    ready = Transform((3, 40, 30), "crop", (3, 40, 30), mean=(0.1, 0.2, 0.3), std=(0.4,), augment=("mirror",))
     last = ready(photographs(), generator(), torch.channels_last)
     first = ready(photographs().contiguous(), generator())
     assert torch.equal(last, first)
     assert last.is_contiguous(memory_format=torch.channels_last) and first.is_contiguous()
     by_hand = ((photographs().float() / 255) - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / torch.tensor([0.4])
-    assert torch.equal(Preparation.__call__(ready, photographs()), by_hand)
+    assert torch.equal(Transform.__call__(ready, photographs()), by_hand)
 
 
 def test_windows_that_are_the_whole_image_are_scaled_in_any_layout() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 40, 40, 3), dtype=np.uint8)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    ready = Preparation((3, 40, 40), "crop", (3, 32, 32), augment=("random-resized-crop",))
+    ready = Transform((3, 40, 40), "crop", (3, 32, 32), augment=("random-resized-crop",))
     assert torch.equal(ready(images, generator(3)), ready(images.contiguous(), generator(3)))
 
 
@@ -257,7 +257,7 @@ def test_windows_that_are_the_whole_image_are_scaled_in_any_layout() -> None:
 def test_a_part_of_a_batch_is_augmented_as_in_the_whole_of_it(word: str) -> None:
     images = photographs()
     statistics = pixel_statistics([images]) if word.startswith("colour") else None
-    ready = Preparation((3, 40, 30), "crop", (3, 24, 24), augment=(word,), statistics=statistics)
+    ready = Transform((3, 40, 30), "crop", (3, 24, 24), augment=(word,), statistics=statistics)
     whole = ready(images, generator())
     for rows in (slice(0, 5), slice(5, 12), slice(12, 12)):
         assert torch.equal(ready(images[rows], generator(), part=Part(rows, len(images))), whole[rows])

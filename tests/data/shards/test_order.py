@@ -1,4 +1,4 @@
-"""The order of an epoch over far shards."""
+"""The order of an epoch over remote shards."""
 
 import numpy as np
 from hypothesis import given

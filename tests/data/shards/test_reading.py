@@ -10,7 +10,7 @@ from PIL import Image
 
 from alexlab.data.images import FileImages, Split
 from alexlab.data.input.store import Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.opening import open_dataset
 from alexlab.data.shards.index import INDEX
 from alexlab.data.shards.packing import pack
@@ -55,7 +55,7 @@ def test_the_decoded_cache_knows_shards() -> None:
     store = (3, 16, 16)
     for expected in (False, True):
         split = open_dataset("out").train
-        kept = Store(split, Preparation(store=store, fit="crop", input=store), budget=0)
+        kept = Store(split, Transform(store=store, fit="crop", input=store), budget=0)
         assert kept._cache is not None and kept._cache.whole == expected
         list(kept.batches(np.arange(len(split)), 4))
 

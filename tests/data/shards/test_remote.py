@@ -17,7 +17,7 @@ from PIL import Image
 import alexlab.data.fetching.fetch as fetching
 from alexlab.data.images import FileImages
 from alexlab.data.input.store import Store
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.data.opening import open_dataset
 from alexlab.data.shards.index import Index
 from alexlab.data.shards.order import WINDOW
@@ -29,7 +29,7 @@ from alexlab.training.train import resume, train
 from tests.data.serving import Served, serving
 
 SIZE = (3, 8, 8)
-READY = Preparation(store=SIZE, fit="stretch", input=SIZE)
+READY = Transform(store=SIZE, fit="stretch", input=SIZE)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Decoded images kept on disk, for datasets that do not fit into memory: a second epoch, or run, need not decode them again.
 
-A file holds the stored pixels of one split as one preparation makes them, uint8, a row an image; after them a checksum for each
+A file holds the stored pixels of one split as one transform makes them, uint8, a row an image; after them a checksum for each
 row, and at the very end the key. It is filled beside its final name and renamed when the last row is in, so a process that is
 killed leaves nothing that looks whole. The key is a digest of what the pixels depend on: the files' names, sizes and times of
 change (as make and git tell that a file has changed: to read every file would take as long as what is to be saved), the
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from alexlab.data.images import FileImages
 from alexlab.data.input.decode import Pixels
-from alexlab.data.input.transform import Preparation
+from alexlab.data.input.transform import Transform
 from alexlab.errors import UserError
 
 FORMAT = 1
@@ -63,13 +63,13 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("alexlab")) / "decoded"
 
 
-def key_of(images: FileImages, preparation: Preparation) -> str:
-    """Return what tells these images, decoded by this preparation, from all others: a hexadecimal digest."""
+def key_of(images: FileImages, transform: Transform) -> str:
+    """Return what tells these images, decoded by this transform, from all others: a hexadecimal digest."""
     root, version = Path(images.files.root), images.files.version
     packed = root.is_file()
     digest = hashlib.sha256()
     made_by = {library: _version(library) for library in DECODERS}
-    facts = {"format": FORMAT, "store": preparation.store, "fit": preparation.fit, "by": made_by}
+    facts = {"format": FORMAT, "store": transform.store, "fit": transform.fit, "by": made_by}
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for name in (root.name, *images.names) if packed else images.names:
         if version:
@@ -172,21 +172,21 @@ class DecodedCache:
                 self._whole = True
 
 
-def open_cache(images: FileImages, preparation: Preparation, budget: int) -> DecodedCache | None:
+def open_cache(images: FileImages, transform: Transform, budget: int) -> DecodedCache | None:
     """Return the cache of these images, as far as they fit into `budget` bytes of disk; None where none does or the disk refuses.
 
     Caches that were used longest ago are deleted to keep all together within the budget.
     """
-    channels, height, width = preparation.store
-    rows = min(len(images.names), budget // (prod(preparation.store) + 8))
+    channels, height, width = transform.store
+    rows = min(len(images.names), budget // (prod(transform.store) + 8))
     if rows <= 0:
         return None
     try:
-        key = key_of(images, preparation)
+        key = key_of(images, transform)
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{key[:32]}-{rows}.pixels"
-        _make_room(folder, path, budget - rows * (prod(preparation.store) + 8))
+        _make_room(folder, path, budget - rows * (prod(transform.store) + 8))
         return DecodedCache(path, rows, (height, width, channels), key)
     except OSError:
         return None

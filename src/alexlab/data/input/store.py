@@ -17,7 +17,7 @@ from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.data.input.buffers import buffer
 from alexlab.data.input.cache import DecodedCache, default_budget, open_cache
 from alexlab.data.input.decode import ImageError, Pixels
-from alexlab.data.input.transform import Preparation, batch_of
+from alexlab.data.input.transform import Transform, batch_of
 from alexlab.data.input.workers import cores, workers
 from alexlab.errors import UserError
 
@@ -51,7 +51,7 @@ class Store:
     def __init__(
         self,
         split: Split,
-        preparation: Preparation,
+        transform: Transform,
         budget: int | None = None,
         progress: Callable[[int, int], None] | None = None,
         disk: int | None = None,
@@ -69,17 +69,17 @@ class Store:
         self.labels = torch.from_numpy(split.labels)
         self._images: Images = split.images
         self.shards = _shards(split.images)
-        self._preparation = preparation
+        self._transform = transform
         self._held: torch.Tensor | None = None
         self._channels_last = False  # of what is held: (N, height, width, channels)
         self._cache: DecodedCache | None = None
         images = split.images
-        if isinstance(images, ArrayImages) and images.shape == preparation.store:
+        if isinstance(images, ArrayImages) and images.shape == transform.store:
             self._held = torch.from_numpy(_writable(images.pixels_NCHW))
-        elif len(split) * prod(preparation.store) <= (memory_budget() if budget is None else budget):
+        elif len(split) * prod(transform.store) <= (memory_budget() if budget is None else budget):
             self._held, self._channels_last = self._decode_all(progress), True
-        elif isinstance(images, FileImages) and not images.files.far:  # what is far has a cache of its own
-            self._cache = open_cache(images, preparation, default_budget() if disk is None else disk)
+        elif isinstance(images, FileImages) and not images.files.remote:  # what is remote has a cache of its own
+            self._cache = open_cache(images, transform, default_budget() if disk is None else disk)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -137,15 +137,15 @@ class Store:
             return
         images = self._images
         if isinstance(images, FileImages):
-            self._preparation.stored(images.read(index), images.path(index), row)
+            self._transform.stored(images.read(index), images.path(index), row)
         else:
-            self._preparation.stored(images.picture(index), into=row)
+            self._transform.stored(images.picture(index), into=row)
         if self._cache:
             self._cache.put(index, row)
 
     def empty(self, count: int) -> Pixels:
         """Room for `count` stored images, (N, height, width, channels)."""
-        channels, height, width = self._preparation.store
+        channels, height, width = self._transform.store
         return buffer((count, height, width, channels), np.uint8)
 
     def taken(self, part: NDArray[np.int64]) -> torch.Tensor:
@@ -159,7 +159,7 @@ class Store:
 
     def _decode_all(self, progress: Callable[[int, int], None] | None) -> torch.Tensor:
         count = len(self.labels)
-        channels, height, width = self._preparation.store
+        channels, height, width = self._transform.store
         rows: Pixels = np.empty((count, height, width, channels), np.uint8)
         problems: list[str] = []
 
@@ -228,8 +228,8 @@ class _Batch:
 
 
 def _shards(images: Images) -> NDArray[np.int64] | None:
-    far = images.files.far if isinstance(images, FileImages) else None
-    return np.array([far.piece(name) for name in images.names], np.int64) if far else None
+    remote = images.files.remote if isinstance(images, FileImages) else None
+    return np.array([remote.piece(name) for name in images.names], np.int64) if remote else None
 
 
 def unreadable(problems: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 picture -> uint8 pixels of the store size          (once an image, on the CPU: `stored`)
         -> a batch on the device
-        -> augmented (in training only), brought to the input's size, normalised          (`Preparation.__call__`)
+        -> augmented (in training only), brought to the input's size, normalised          (`Transform.__call__`)
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ IN_CACHE = 1 << 18  # numbers, 1 MB of float32
 
 
 @dataclass(frozen=True)
-class Preparation:
+class Transform:
     """What is done to every image. Everything here is part of a recipe and stored in the run.
 
     Attributes:

@@ -1,1 +1,1 @@
-"""Datasets in shards: tars in the WebDataset layout, with an index and checksums, near or far."""
+"""Datasets in shards: tars in the WebDataset layout, with an index and checksums, near or remote."""

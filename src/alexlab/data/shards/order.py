@@ -1,4 +1,4 @@
-"""The order of an epoch over shards that lie far away: each is fetched once, and by one process."""
+"""The order of an epoch over shards that are remote: each is fetched once, and by one process."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,7 @@
 """Datasets in shards, tars in the WebDataset layout: `shards:FOLDER`, a folder with an index.json, or an address of one.
 
 Shards in a folder are read at random, image by image, at the offsets that the index has: a dataset trains as it did before it was packed.
-Far shards are fetched whole, ahead of who reads them (`alexlab.data.shards.remote`); their images stand in the order of
+Remote shards are fetched whole, ahead of who reads them (`alexlab.data.shards.remote`); their images stand in the order of
 the shards.
 Where nobody wrote an index (the `webdataset` library does not), the folder's tars are looked through, header by header.
 """
@@ -46,7 +46,7 @@ def read_shards(where: str) -> tuple[Splits, Index]:
     if is_address(where):
         address = where.removesuffix(INDEX).rstrip("/")
         index = _fetched_index(address)
-        return _splits(index, _far_files(address, index), near=False), index
+        return _splits(index, _remote_files(address, index), near=False), index
     root = Path(where)
     index = _written_index(root) if (root / INDEX).exists() else _looked_through(root)
     _check_present(root, index)
@@ -106,7 +106,7 @@ class _Damaged(Exception):
     """Bytes that are not those that were packed."""
 
 
-def _files(root: Path | str, index: Index, opened: Callable[[int], Opened], far: Fetching | None = None) -> Files:
+def _files(root: Path | str, index: Index, opened: Callable[[int], Opened], remote: Fetching | None = None) -> Files:
     """Return the images of all shards as files. `opened` opens shard number i."""
     place_of = {
         name: (number, row) for number, shard in enumerate(index.shards) for row, name in enumerate(shard.names)
@@ -128,9 +128,9 @@ def _files(root: Path | str, index: Index, opened: Callable[[int], Opened], far:
             try:
                 return read_once(name)
             except _Damaged:
-                if far is None:
+                if remote is None:
                     raise
-                far.forget(number)
+                remote.forget(number)
                 return read_once(name)
         except _Damaged:
             raise UserError(
@@ -154,14 +154,14 @@ def _files(root: Path | str, index: Index, opened: Callable[[int], Opened], far:
         state = (Path(root) / shard.name).stat()
         return f"{shard.offsets[row]} {state.st_size} {state.st_mtime_ns}"
 
-    if far:
-        far.number_of = lambda name: place_of[name][0]
-    return Files(root, tuple(place_of), frozenset(), read, size, version, far)
+    if remote:
+        remote.number_of = lambda name: place_of[name][0]
+    return Files(root, tuple(place_of), frozenset(), read, size, version, remote)
 
 
-def _far_files(address: str, index: Index) -> Files:
-    far = Fetching(address, index.shards)
-    return _files(address, index, far.open, far)
+def _remote_files(address: str, index: Index) -> Files:
+    remote = Fetching(address, index.shards)
+    return _files(address, index, remote.open, remote)
 
 
 def _splits(index: Index, files: Files, near: bool) -> Splits:

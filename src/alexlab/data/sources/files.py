@@ -24,7 +24,7 @@ LARGEST_RATIO = 200  # of unpacked to packed bytes: images hardly compress; a bo
 SMALLEST_LIMIT = 1 << 30
 
 
-class Far(Protocol):
+class Remote(Protocol):
     """Files that are fetched in pieces (shards) of many."""
 
     def piece(self, name: str) -> int:
@@ -39,13 +39,13 @@ class Files:
     """Named files.
 
     Attributes:
-        root: the folder or archive, or the address of what is far.
+        root: the folder or archive, or the address of what is remote.
         names: relative POSIX paths, sorted.
         folders: those seen, empty ones included.
         read: the content of a file. Raises UserError where it cannot be read, or has changed since it was read before.
         size: the bytes of a file. Raises UserError where it is gone.
         version: what changes with a file's content, where that is not told by size and time of change of the file, or of the archive.
-        far: where the files are fetched from; None where they lie on this machine.
+        remote: where the files are fetched from; None where they lie on this machine.
     """
 
     root: Path | str
@@ -54,7 +54,7 @@ class Files:
     read: Callable[[str], bytes]
     size: Callable[[str], int]
     version: Callable[[str], str] | None = None
-    far: Far | None = None
+    remote: Remote | None = None
 
 
 def is_archive(path: Path) -> bool:
