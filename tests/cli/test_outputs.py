@@ -11,7 +11,7 @@ from PIL import Image
 from alexlab import api
 from alexlab.cli import main
 from alexlab.describe.activation_curves import activation_curves
-from alexlab.describe.drawing import save
+from alexlab.describe.saving import save
 from alexlab.errors import UserError
 from alexlab.runs.run import Run
 

@@ -9,7 +9,8 @@ from torch import nn
 
 from alexlab.describe import describe
 from alexlab.describe.diagram import diagram
-from alexlab.describe.drawing import Drawing, Polygon, Words, save
+from alexlab.describe.drawing import Drawing, Polygon, Words
+from alexlab.describe.saving import save
 from alexlab.describe.structure import blocks
 from alexlab.errors import UserError
 from alexlab.networks import NETWORKS

@@ -19,7 +19,7 @@ def diagram(networks: tuple[str, ...], activations: bool, output: Path, inputs: 
     from alexlab.describe.activation_curves import activation_curves
     from alexlab.describe.describing import described
     from alexlab.describe.diagram import diagram as drawn
-    from alexlab.describe.drawing import save
+    from alexlab.describe.saving import save
     from alexlab.passes.target import find_target, parse_shape
 
     if activations == bool(networks) or (activations and inputs):

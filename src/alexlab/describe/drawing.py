@@ -1,15 +1,7 @@
-"""A drawing as a list of marks, and the three files that it can become: SVG, PNG and PDF.
-
-The SVG is written here, so that it is the same on every machine and its text can be edited; PNG and PDF are
-matplotlib's.
-"""
+"""A drawing as a list of marks, and as SVG, which is the same on every machine and whose text can be edited."""
 
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
-
-from alexlab.errors import UserError
-from alexlab.writing import write_file
 
 Point = tuple[float, float]
 
@@ -163,19 +155,3 @@ def arrow_head(line: Line) -> Polygon:
     base = (x2 - 6 * ux, y2 - 6 * uy)
     sides = ((base[0] - 2.6 * uy, base[1] + 2.6 * ux), (base[0] + 2.6 * uy, base[1] - 2.6 * ux))
     return Polygon(((x2, y2), *sides), line.colour, edge=line.colour, width=0.3)
-
-
-def save(drawing: Drawing, path: Path) -> None:
-    """Write a drawing as what the name of the file asks for: .svg, .png (two pixels a unit) or .pdf.
-
-    Raises:
-        UserError: another ending, or a file that cannot be written.
-    """
-    if path.suffix.lower() not in (".svg", ".png", ".pdf"):
-        raise UserError(f"{path}: found the ending {path.suffix!r}; expected .svg, .png or .pdf.")
-    if path.suffix.lower() == ".svg":
-        write_file(path, svg(drawing).encode())
-        return
-    from alexlab.describe.raster import raster
-
-    write_file(path, raster(drawing, path.suffix.lower().removeprefix(".")))
