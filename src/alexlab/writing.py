@@ -11,9 +11,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from alexlab.data.sources.regular import check_regular, read_regular
 from alexlab.errors import UserError
 
 CHECKSUMS = "checksums.sha256"
+LARGEST = 64 << 20  # bytes of checksums
 
 
 def write_file(path: Path, data: bytes, noted: bool = True) -> None:
@@ -63,23 +65,30 @@ def sync_folder(folder: Path) -> None:
 def _note(path: Path, digest: str) -> None:
     # One write to a file opened for appending: lines of two threads do not mix.
     with (path.parent / CHECKSUMS).open("ab", buffering=0) as file:
-        file.write(f"{digest}  {path.name}\n".encode())
+        file.write(f"{digest}  {path.name}\n".encode(errors="surrogateescape"))
         os.fsync(file.fileno())
 
 
 def noted_digests(folder: Path) -> dict[str, list[str]]:
-    """The digests noted for each name, the latest last; none where the folder keeps no checksums or they cannot be read."""
+    """The digests noted for each name, the latest last; none where the folder keeps no checksums.
+
+    Raises:
+        UserError: they cannot be read.
+    """
     found: dict[str, list[str]] = {}
-    with suppress(OSError):
-        for line in (folder / CHECKSUMS).read_text(encoding="utf-8", errors="replace").splitlines():
-            digest, gap, name = line.partition("  ")
-            if gap and len(digest) == 64:
-                found.setdefault(name, []).append(digest)
+    path = folder / CHECKSUMS
+    if not path.exists():
+        return found
+    for line in read_regular(path, LARGEST).decode(errors="surrogateescape").splitlines():
+        digest, gap, name = line.partition("  ")
+        if gap and len(digest) == 64 and Path(name).name == name:
+            found.setdefault(name, []).append(digest)
     return found
 
 
 def digest_of(path: Path, kind: str = "sha256") -> str:
     """The digest of a file, SHA-256 or another of hashlib. Raises UserError where it cannot be read."""
+    check_regular(path)
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, kind).hexdigest()
@@ -115,4 +124,4 @@ def seal(folder: Path) -> None:
         if (folder / name).is_file():
             digest = digests[-1] if len(set(digests)) == 1 else digest_of(folder / name)
             lines.append(f"{digest}  {name}\n")
-    write_file(folder / CHECKSUMS, "".join(lines).encode(), noted=False)
+    write_file(folder / CHECKSUMS, "".join(lines).encode(errors="surrogateescape"), noted=False)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alexlab.report import figures, sheets
-from alexlab.runs import folder as run_folder
 from alexlab.runs.parts import as_recorded
 from alexlab.templates import fill
 from alexlab.writing import write_file
@@ -37,7 +36,8 @@ def run_html(run: "Run") -> str:
 
 
 def _mistakes(run: "Run") -> bytes:
-    recorded = run_folder.read_json(run.folder / "split.json")
+    recorded = run.division
+    assert recorded is not None  # a training has just ended
     split = as_recorded(run.dataset(), recorded, "test" if "test" in recorded else "watched")
     with io.StringIO((run.folder / "predictions.csv").read_text(encoding="utf-8")) as text:
         rows = list(csv.DictReader(text))

@@ -4,17 +4,19 @@ checkpoint-00001234.safetensors holds the weights, the optimiser's state, the fi
 updates. Nothing random is in it: what is drawn depends on the seed and the step alone.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from alexlab.errors import UserError
+from alexlab.runs.schema import is_line
 from alexlab.weights.tensors import check_tensors, load_tensors, to_bytes
 from alexlab.writing import check_digest
 
@@ -65,6 +67,9 @@ class Standing:
     since_point: Sums = field(default_factory=Sums)
     seconds: float = 0.0  # spent in updates, over all sittings
     images: int = 0  # trained in that time
+
+
+_STANDING = TypeAdapter(Standing)
 
 
 @dataclass(frozen=True)
@@ -194,13 +199,19 @@ def read(expected: Weights, parameters: int, path: Path) -> Restored:
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):
-            _, index, key = name.split(".", 2)
-            if int(index) >= parameters:
+            index, _, key = name.removeprefix("optimiser.").partition(".")
+            if not index.isdecimal() or int(index) >= parameters:
                 raise UserError(f"{path}: holds the state of more parameters than the network has.")
             state.setdefault(int(index), {})[key] = tensor
     try:
-        return Restored(path, _standing(facts["standing"]), facts.get("metrics"), weights, state)
-    except (KeyError, TypeError, ValueError) as error:
+        standing = _STANDING.validate_json(json.dumps(facts["standing"]), strict=True)
+        metrics = facts.get("metrics")
+        if metrics is not None and not (
+            isinstance(metrics, list) and all(is_line(json.loads(each)) for each in metrics)
+        ):
+            raise ValueError("its figures are no lines of metrics.jsonl")
+        return Restored(path, standing, metrics, weights, state)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: its facts are damaged ({error}).") from error
 
 
@@ -209,8 +220,3 @@ def _laid_out(tensor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
     if tensor.shape != parameter.shape:
         return tensor
     return torch.empty_like(parameter, device="cpu").copy_(tensor)
-
-
-def _standing(facts: dict[str, Any]) -> Standing:
-    since_epoch, since_point = Sums(**facts.pop("since_epoch")), Sums(**facts.pop("since_point"))
-    return Standing(**facts, since_epoch=since_epoch, since_point=since_point)

@@ -21,8 +21,10 @@ from typing import Any
 
 import tomli_w
 
+from alexlab.data.sources.regular import read_regular
 from alexlab.errors import UserError
 from alexlab.recipes.schema import Recipe
+from alexlab.runs.schema import LARGEST, is_line
 from alexlab.writing import CHECKSUMS, not_written, sync_folder, write_file
 
 FORMAT = 1
@@ -99,15 +101,12 @@ def check_room(folder: Path, needed: int) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_file(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file of a run holds. Raises UserError where it is missing or damaged."""
+    """Write `value` as a JSON file of a run. A name that is no UTF-8 is written in escapes, which reading turns into it again."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read ({error}).") from error
+        data = json.dumps(value, indent=1, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        data = json.dumps(value, indent=1).encode()
+    write_file(path, data + b"\n")
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
@@ -123,17 +122,26 @@ def append_line(path: Path, facts: Mapping[str, Any]) -> None:
         raise not_written(path, error) from error
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON lines of a file, up to the first that is damaged or was cut off."""
+def read_lines(path: Path, whole: bool = False) -> list[dict[str, Any]]:
+    """Return the figures in a file of JSON lines, up to the first line that is damaged or was cut off.
+
+    Args:
+        whole: whether a damaged line is an error, unless it is the last and was cut off.
+
+    Raises:
+        UserError: something else than a regular file lies there, or a line is damaged.
+    """
     if not path.exists():
         return []
     lines: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_regular(path, LARGEST).decode(errors="replace").splitlines(keepends=True):
         try:
             facts = json.loads(line)
         except (ValueError, RecursionError):
-            break
-        if not isinstance(facts, dict) or not {"kind", "step"} <= set(facts):
+            facts = None
+        if not is_line(facts):
+            if whole and line.endswith("\n"):
+                raise UserError(f"{path}: line {len(lines) + 1} is damaged. Restore it from a copy.")
             break
         lines.append(facts)
     return lines

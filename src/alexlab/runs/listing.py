@@ -6,10 +6,10 @@ from typing import Any
 
 from alexlab.errors import UserError
 from alexlab.runs.checkpoint import checkpoints
-from alexlab.runs.folder import RUNS, folders_of_runs
+from alexlab.runs.folder import RUNS, folders_of_runs, read_lines
 from alexlab.runs.lock import is_held
 from alexlab.runs.run import Run
-from alexlab.writing import digest_of, is_sealed, noted_digests
+from alexlab.writing import CHECKSUMS, check_digest, digest_of, is_sealed, noted_digests
 
 SMALL = 1 << 20  # bytes: files up to this are read to list a run; `alexlab doctor` reads all
 
@@ -58,11 +58,14 @@ def listed(folder: Path) -> Listed:
     """How the run in `folder` stands."""
     try:
         run = Run(folder)
-        result, final, epochs = run.result, run.final, run.metrics("epoch")
+        result, final, lines = run.result, run.final, read_lines(folder / "metrics.jsonl", whole=True)
+        read_lines(folder / "timing.jsonl", whole=True)
         state = "running" if is_held(folder) else STATES[result["state"]]
-    except (UserError, KeyError, TypeError) as error:
+        problems = damaged_files(folder, SMALL)
+        run.division  # noqa: B018  it is read for its errors
+    except UserError as error:
         return Listed(folder, "damaged", str(error))
-    problems = damaged_files(folder, SMALL)
+    epochs = [line for line in lines if line["kind"] == "epoch"]
     best = max((line[key] for line in epochs for key in line if key == f"{run.recipe.watch}_accuracy"), default=None)
     return Listed(
         folder,
@@ -71,7 +74,7 @@ def listed(folder: Path) -> Listed:
         run.recipe.network,
         run.recipe.dataset,
         str(run.facts.get("started", "")),
-        epochs[-1]["epoch"] if epochs else 0,
+        epochs[-1].get("epoch", 0) if epochs else 0,
         run.recipe.epochs,
         run.recipe.watch,
         best,
@@ -86,8 +89,11 @@ def damaged_files(folder: Path, largest: int | None = None) -> list[str]:
         largest: bytes; larger files are only looked for.
     """
     problems = []
-    ended = is_sealed(folder)  # until then a file may be noted and not yet there
-    for name, digests in noted_digests(folder).items():
+    try:
+        noted, ended = noted_digests(folder), is_sealed(folder)  # until it is, a file may be noted and not yet there
+    except UserError:
+        return [f"{CHECKSUMS} cannot be read"]
+    for name, digests in noted.items():
         path = folder / name
         try:
             if not path.is_file():
@@ -102,6 +108,13 @@ def damaged_files(folder: Path, largest: int | None = None) -> list[str]:
 
 def unfit_to_continue(folder: Path) -> bool:
     """Whether a run that is not finished has checkpoints, and none of them is what was written."""
-    noted = noted_digests(folder)
     found = checkpoints(folder)
-    return bool(found) and not any(digest_of(path) in noted.get(path.name, [digest_of(path)]) for path in found)
+    return bool(found) and not any(_is_good(path) for path in found)
+
+
+def _is_good(path: Path) -> bool:
+    try:
+        check_digest(path)
+    except UserError:
+        return False
+    return path.is_file()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError
 from alexlab.writing import not_written
 
@@ -23,6 +24,7 @@ def held(folder: Path, wait: float = 0.0) -> Iterator[None]:
     Raises:
         UserError: another process holds it; it is named.
     """
+    check_regular(folder / LOCK)
     try:
         file = (folder / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
@@ -51,6 +53,7 @@ def _locked(file: IO[str]) -> bool:
 
 def is_held(folder: Path) -> bool:
     """Whether a process trains in the run's folder now."""
+    check_regular(folder / LOCK)
     try:
         with (folder / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -27,6 +27,7 @@ from alexlab.recipes.reading import read_recipe
 from alexlab.recipes.resolving import needs_statistics, transform
 from alexlab.runs import folder as run_folder
 from alexlab.runs.parts import as_recorded
+from alexlab.runs.schema import Division, Final, Result, RunFacts, checked, parsed, read_json
 from alexlab.speed.device import choose_device, exact
 from alexlab.speed.door import answering, check_precision, is_made_of
 from alexlab.weights.tensors import load_into, load_statistics
@@ -46,16 +47,20 @@ class Run:
     def __init__(self, folder: str | Path) -> None:
         """Open the run in `folder`. Raises UserError where that is no run of alexlab, or one of a newer format."""
         self.folder = Path(folder)
-        if not (self.folder / "run.json").is_file() or not (self.folder / "recipe.toml").is_file():
+        if not (self.folder / "run.json").exists() or not (self.folder / "recipe.toml").exists():
             what = "not a run's folder (no run.json and recipe.toml)" if self.folder.is_dir() else "no such folder"
             raise UserError(f"{folder}: {what}; expected one that `alexlab train` made.")
-        self.facts: dict[str, Any] = run_folder.read_json(self.folder / "run.json")
-        if self.facts.get("format") != run_folder.FORMAT:
-            raise UserError(
-                f"{folder}: a run of format {self.facts.get('format')}; this alexlab reads {run_folder.FORMAT}."
-            )
+        found = parsed(self.folder / "run.json")
+        if isinstance(found, dict) and found.get("format", run_folder.FORMAT) != run_folder.FORMAT:
+            raise UserError(f"{folder}: a run of format {found['format']}; this alexlab reads {run_folder.FORMAT}.")
+        self.facts: dict[str, Any] = checked(found, RunFacts, str(self.folder / "run.json"))
         self.recipe = read_recipe(str(self.folder / "recipe.toml"))
         self.classes: tuple[str, ...] = tuple(self.facts["classes"])
+        if self.recipe.classes != len(self.classes) or not isinstance(self.recipe.input, tuple):
+            raise UserError(
+                f"{folder}: damaged: run.json names {len(self.classes)} classes; recipe.toml has classes = {self.recipe.classes} and "
+                f"input = {self.recipe.input}, and a run's says both. Restore them from a copy."
+            )
         self._network: nn.Module | None = None
         self._answering: dict[str, nn.Module] = {}
 
@@ -69,7 +74,7 @@ class Run:
     def result(self) -> dict[str, Any]:
         """How the training ended (result.json); {"state": "unfinished"} where it did not."""
         path = self.folder / "result.json"
-        result: dict[str, Any] = run_folder.read_json(path) if path.exists() else {"state": "unfinished"}
+        result: dict[str, Any] = read_json(path, Result) if path.exists() else {"state": "unfinished"}
         return result
 
     @property
@@ -82,11 +87,18 @@ class Run:
     @property
     def was_trained(self) -> bool:
         """Whether there is a training behind the weights: published ones that were opened have none."""
-        return bool(run_folder.read_json(self.folder / "split.json"))
+        return self.division is not None
+
+    @property
+    def division(self) -> dict[str, Any] | None:
+        """Which images the run trained on, watched and was tested on (split.json); None for published weights that were opened."""
+        path = self.folder / "split.json"
+        found = parsed(path)
+        return None if found == {} else checked(found, Division, str(path))
 
     def _recorded(self) -> dict[str, Any]:
-        recorded: dict[str, Any] = run_folder.read_json(self.folder / "split.json")
-        if not recorded:
+        recorded = self.division
+        if recorded is None:
             raise UserError(f"{self.folder}: made from weights, so it held out no images; say which with --on DATASET.")
         return recorded
 
@@ -94,7 +106,9 @@ class Run:
     def final(self) -> dict[str, Any] | None:
         """The final figures (evaluation.json), or None where the training is not finished."""
         path = self.folder / "evaluation.json"
-        found: dict[str, Any] | None = run_folder.read_json(path) if path.exists() else None
+        found: dict[str, Any] | None = read_json(path, Final) if path.exists() else None
+        if found and tuple(each["class"] for each in found["classes"]) != self.classes:
+            raise UserError(f"{path}: damaged: its classes are not those of run.json. Restore it from a copy.")
         return found
 
     def metrics(self, kind: str | None = None) -> list[dict[str, Any]]:

@@ -215,7 +215,7 @@ def _train(
     recipe = overridden(recipe, {"precision": precision})
     doubts: list[str] = []
     if before:
-        check_unchanged(parts, run_folder.read_json(before.folder / "split.json"), str(before.folder))
+        check_unchanged(parts, before.division or {}, str(before.folder))
     elif processes.is_first:
         held_out = {recipe.watch: parts.watched, **({"test": parts.test} if parts.test else {})}
         doubts = suspicions(parts.train, held_out, dataset.classes)

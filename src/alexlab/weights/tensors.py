@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from alexlab.data.input.colour import PixelStatistics
+from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError
 from alexlab.writing import check_digest, write_file
 
@@ -49,11 +50,14 @@ def to_bytes(tensors: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> byte
 
 def load_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Return tensors and facts of a safetensors file. Raises UserError where it is missing or damaged."""
+    check_regular(path)
     try:
         with safe_open(path, framework="pt", device=device) as file:
             facts = json.loads((file.metadata() or {}).get("alexlab", "{}"))
+            if not isinstance(facts, dict):
+                raise ValueError("its facts are no JSON object")
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, AttributeError) as error:
+    except (SafetensorError, OSError, ValueError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error}).") from error
 
 
@@ -83,7 +87,12 @@ def load_statistics(folder: Path) -> PixelStatistics:
         raise UserError(
             f"{folder / 'pixels.safetensors'}: holds {', '.join(tensors)}; expected {', '.join(STATISTICS)}."
         )
-    return PixelStatistics(facts["images"], **tensors)
+    images, shapes = facts.get("images"), [tensors[name].ndim for name in STATISTICS]
+    if not isinstance(images, int) or shapes != [3, 1, 2]:
+        raise UserError(
+            f"{folder / 'pixels.safetensors'}: damaged: {images} images, dimensions {shapes}; expected [3, 1, 2]."
+        )
+    return PixelStatistics(images, **tensors)
 
 
 def check_tensors(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], where: str) -> None:

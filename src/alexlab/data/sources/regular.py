@@ -31,6 +31,25 @@ def check_regular(path: Path) -> None:
         raise not_regular(path, mode)
 
 
+def read_regular(path: Path, largest: int) -> bytes:
+    """Return the content of the regular file at `path`, without ever waiting for one that is none.
+
+    Raises:
+        UserError: there is none, it is none, it cannot be read, or it holds more than `largest` bytes.
+    """
+    check_regular(path)
+    try:
+        with os.fdopen(os.open(path, READING), "rb") as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise not_regular(path, facts.st_mode)
+            if facts.st_size > largest:
+                raise UserError(f"{path}: {facts.st_size:,} bytes; expected at most {largest:,}.")
+            return file.read(largest)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+
+
 def not_regular(path: Path | str, mode: int | None) -> UserError:
     """Return what is said of `path`, whose mode is None for a link that leads nowhere."""
     kind = "a link to nothing" if mode is None else KINDS.get(stat.S_IFMT(mode), "something else")

@@ -1,0 +1,20 @@
+"""How a name is shown: bytes that are no UTF-8, and control characters, as escapes, so that no name can break or colour an output."""
+
+import re
+
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(text: str, keep: str = "") -> str:
+    r"""Return `text` with what cannot be shown as an escape: the byte 0xFF of a file's name as \xff, a bell as \x07.
+
+    Args:
+        keep: control characters that stay as they are, such as the line ends of a message.
+    """
+    return _UNSHOWN.sub(lambda found: found[0] if found[0] in keep else _escaped(ord(found[0])), text)
+
+
+def _escaped(code: int) -> str:
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name, as os.fsdecode keeps it
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
