@@ -1,8 +1,11 @@
 """Names that are markup stand in every page as they are written, and make no element of it."""
 
+import re
 from collections import Counter
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from torch import nn
@@ -10,6 +13,7 @@ from torch import nn
 from alexlab import api
 from alexlab.data.opening import open_dataset
 from alexlab.describe import compare, describe
+from alexlab.describe.diagram import diagram
 from alexlab.describe.showing import comparison_text, description_shown
 from alexlab.report.dataset import write_contact_sheet
 from alexlab.report.look import look
@@ -61,6 +65,22 @@ def test_compare() -> None:
     compared = compare(describe(_network(MARKUP), (4,)), describe("mlp"))
     _is_shown(comparison_text(compared, "html"), f"mlp against {MARKUP}")
     _is_shown(compared._repr_html_(), f"mlp against {MARKUP}")
+
+
+def test_markdown_and_drawings() -> None:
+    network = describe(_network(MARKUP), (4,))
+    compared = compare(network, describe("mlp"))
+    broken = describe(_network(MARKUP, fits=False), (4,))
+    for text in (
+        description_shown(network, "markdown"),
+        description_shown(broken, "markdown"),
+        comparison_text(compared, "markdown"),
+    ):
+        assert "<" not in re.sub(r"\\<|<br>", "", text)
+    for drawn in (diagram(network), diagram(network, describe("lenet5"))):
+        elements = ElementTree.fromstring(drawn.svg()).iter()
+        assert not {element.tag.rpartition("}")[2] for element in elements} & {"script", "b"}
+        assert MARKUP in unescape(drawn.svg())
 
 
 NETWORK = """

@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from alexlab.describe.description import Description, Layer
-from alexlab.describe.pages import table_markdown
+from alexlab.describe.pages import table_markdown, text_markdown
 from alexlab.describe.structure import Block, block_text, blocks, layer_text, then_text
 from alexlab.describe.tables import Table, shape_text
 from alexlab.errors import UserError
@@ -71,7 +71,8 @@ class Comparison:
     def markdown(self) -> str:
         """Return a page with the table and the words."""
         title = " and ".join(self.networks) if len(self.networks) == 2 else ", ".join(self.networks)
-        parts = [f"# {title}", table_markdown(self.table()), "\\* differs", *self.words]
+        words = [text_markdown(text) for text in self.words]
+        parts = [text_markdown(f"# {title}"), table_markdown(self.table()), "\\* differs", *words]
         return "\n\n".join(parts) + "\n"
 
     def __str__(self) -> str:

@@ -42,15 +42,21 @@ def _tables(description: Description) -> list[Table]:
 
 def description_markdown(description: Description) -> str:
     """Return a page with the tables and the words under them."""
-    parts = [f"# {_title(description)}"]
+    parts = [text_markdown(f"# {_title(description)}")]
     if description.source:
-        parts.append(f"Source: {description.source}.")
+        parts.append(text_markdown(f"Source: {description.source}."))
     parts.extend(table_markdown(table) for table in _tables(description))
-    parts.extend([*sentences(description), f"*{LEGEND}*"])
+    parts.extend([*map(text_markdown, sentences(description)), f"*{LEGEND}*"])
     if description.failure is not None:
-        parts.append(f"## Does not fit: {description.failure.layer} ({description.failure.kind})")
-        parts.append("\n".join(f"- {label}: {text}" for label, text in failure_lines(description.failure)))
+        failure = description.failure
+        parts.append(text_markdown(f"## Does not fit: {failure.layer} ({failure.kind})"))
+        parts.append("\n".join(text_markdown(f"- {label}: {text}") for label, text in failure_lines(failure)))
     return "\n\n".join(parts) + "\n"
+
+
+def text_markdown(text: str) -> str:
+    """Return a line for Markdown in which a name that is HTML stays a name."""
+    return text.replace("<", "&lt;")
 
 
 def table_markdown(table: Table) -> str:
