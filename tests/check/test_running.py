@@ -73,6 +73,24 @@ def test_a_notebook_s_places_are_cells():
     assert finding.rule == "dropout-always-on" and str(finding.place) == "book.ipynb:cell 2:8"
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "import os, tempfile; os.chdir(tempfile.mkdtemp())",
+        "nn.Module.double(net); torch.set_default_dtype(torch.float64)",
+    ],
+)
+def test_what_a_script_changes_of_its_process_changes_no_finding(before):
+    rows = "(maps - 0.5 * maps.mean(0)).flatten(1)"
+    assert "images-mixed" in rules_of(rows=rows)
+    text = SCRIPT.format(**{**RIGHT, "rows": rows}).replace("net = Net()\n", f"net = Net()\n{before}\n")
+    text = text.replace("data, 16", "data, 16, collate_fn=lambda rows: [torch.stack([r[i].to("
+                        "next(net.parameters()).dtype if i == 0 else torch.long) for r in rows]) for i in (0, 1)]")  # fmt: skip
+    Path("train.py").write_text(text, encoding="utf-8")
+    checked = check_target("train.py", run=True)
+    assert [finding.rule for finding in checked.findings] == ["images-mixed"] and checked.unseen == ()
+
+
 def test_a_network_takes_longer_with_run():
     Path("net.py").write_text(SCRIPT.partition("data =")[0].format(rows="maps.flatten(1)"), encoding="utf-8")
     assert check_target("net.py:Net", (1, 28, 28), 10, run=True).findings == ()

@@ -157,6 +157,7 @@ def test_limits(top, words, monkeypatch):
         "import os, tempfile; os.chdir(tempfile.mkdtemp())",
         "torch_off = __import__('torch').set_grad_enabled(False)",
         "import sys; sys.argv.clear()",
+        "import torch; torch.set_default_dtype(torch.float64)",
     ],
 )
 def test_what_a_module_changes_at_import_is_set_back(top):
@@ -271,3 +272,8 @@ def test_a_shape_with_the_sign_of_multiplication():
 def test_a_bad_shape_is_one_error():
     result = run("lenet-relu", "--input", "28x28")
     assert result.exit_code == 2 and "1x28x28" in result.output
+
+
+def test_a_network_of_another_floating_type():
+    Path("net.py").write_text(NETWORK + "\ndef double():\n    return Net().double()\n", encoding="utf-8")
+    assert [finding.rule for finding in check_target("net.py:double", (1, 28, 28), 10).findings] == ["nothing-between"]

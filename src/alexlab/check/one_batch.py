@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from alexlab.check.tracing import noise
+from alexlab.check.tracing import noise, type_of
 from alexlab.check.trial import Fit, Layer, Trial
 from alexlab.passes.copying import copied, without_hooks
 from alexlab.passes.trace import tensors
@@ -70,7 +70,7 @@ def try_out(
             return replace(trial, unseen="training on one batch takes longer than a second; --run does it.")
         if again is not None and not trial.random:
             trial = replace(trial, reloaded=_reloaded(network, again, input, first))
-        batch = batch or _smooth(input, first.shape[1])
+        batch = batch or _smooth(input, first.shape[1], type_of(network))
         with _one_thread():
             return _trained(network, batch, seconds, replace(trial, fresh=fresh))
 
@@ -91,18 +91,18 @@ def _logits(answer: Any) -> torch.Tensor | None:
     return next((each for each in tensors(answer) if each.dim() == 2 and each.shape[1] > 1), None)
 
 
-def _smooth(input: Shape, classes: int) -> Batch:
+def _smooth(input: Shape, classes: int, dtype: torch.dtype) -> Batch:
     """Random images of large patches: fine noise would be averaged away by a network that pools over whole maps."""
     channels, height, width = input
     patches = torch.randn(IMAGES, channels, min(6, height), min(6, width))
     images = F.interpolate(patches, (height, width), mode="nearest") + 0.1 * torch.randn(IMAGES, *input)
-    return Batch(images, torch.arange(IMAGES) % classes)
+    return Batch(images.to(dtype), torch.arange(IMAGES) % classes)
 
 
 def _evaluated(network: nn.Module, input: Shape, first: torch.Tensor) -> Trial:
     """Whether evaluation repeats itself, and whether an image's answer depends on the other images."""
     made = without_hooks(copied(network, "shared")).eval()
-    images = noise(input)
+    images = noise(input, network)
     others = torch.cat([images[:1], torch.randn_like(images[1:])])
     with torch.no_grad():
         started = time.monotonic()
@@ -129,7 +129,7 @@ def _reloaded(network: nn.Module, again: Callable[[], nn.Module], input: Shape, 
     except RuntimeError as error:
         return str(error).splitlines()[0]
     with torch.no_grad():
-        answer = _logits(fresh(noise(input)))
+        answer = _logits(fresh(noise(input, network)))
     return "" if answer is not None and _same(answer, first) else "another answer"
 
 

@@ -26,6 +26,7 @@ from alexlab.check.one_batch import Batch
 from alexlab.check.reading.source import Source, read_source
 from alexlab.check.trial import Ran
 from alexlab.errors import UserError
+from alexlab.networks.own import put_back, settings
 from alexlab.shape import Shape
 
 SECONDS = 10.0
@@ -143,7 +144,7 @@ def run_script(path: Path, classes: int | None, guard: Callable[[str, tuple[Any,
         UserError: it ended with an error before its first step, and no network shows why.
     """
     source = read_source(path)
-    watch, failed = _Watch(), ""
+    watch, failed, before = _Watch(), "", settings()
     _no_workers()
     sys.argv = [str(path)]
     sys.addaudithook(guard)
@@ -157,6 +158,7 @@ def run_script(path: Path, classes: int | None, guard: Callable[[str, tuple[Any,
         except BaseException as error:
             if not (isinstance(error, SystemExit) and error.code in (None, 0)):
                 failed = _words(error, path, source)
+    put_back(before)
     networks, optimised = watch.trained()
     findings: list[Finding] = []
     unseen: list[str] = []

@@ -40,13 +40,19 @@ def trace(network: nn.Module, input: Shape, loss: str | None = None) -> Graph:
             made = without_hooks(copied(network, "shared" if data else "none"))
         except Exception as error:
             return Graph(reason=f"the network cannot be copied: {type(error).__name__}: {error}")
-        images = noise(input) if data else torch.empty(IMAGES, *input, device="meta")
+        images = noise(input, network) if data else torch.empty(IMAGES, *input, device="meta")
         return graph_of(made, Tracer(made, counting=False, look=_seen).run((images,), training=False), loss)
 
 
-def noise(input: Shape) -> torch.Tensor:
-    """Return the two images of noise, float32 of shape (2, C, H, W), always the same."""
-    return torch.randn(IMAGES, *input, generator=torch.Generator().manual_seed(0))
+def noise(input: Shape, network: nn.Module) -> torch.Tensor:
+    """Return the two images of noise, of shape (2, C, H, W) and the type of the network's weights, always the same."""
+    images = torch.randn(IMAGES, *input, dtype=torch.float32, generator=torch.Generator().manual_seed(0))
+    return images.to(type_of(network))
+
+
+def type_of(network: nn.Module) -> torch.dtype:
+    """Return the floating type that a network computes with: that of its first weight, float32 where it has none."""
+    return next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
 
 
 def graph_of(network: nn.Module, watched: Trace, loss: str | None) -> Graph:
