@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 ALEXLAB := $(VENV)/bin/alexlab
 
-.PHONY: install demo test bench check clean
+.PHONY: install demo test coverage bench check clean
 
 install: $(VENV)/installed
 
@@ -25,6 +25,9 @@ demo: install
 test: install  # a process for each of two cores, and one thread in each
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2
 
+coverage: install  # the share of the source's lines that the tests run; shown, and no test of its own
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-report=html:.coverage-html
+
 # The parts are scripts of benchmarks/; each writes the table that has its name. Keras gets an environment of its own, ONNX Runtime a folder.
 PARTS := limits training pipeline streaming inference scaling shards scaling_out lrn describe gpu
 bench: install .bench/keras/bin/keras-is-here .bench/onnx/onnx-is-here
@@ -41,9 +44,10 @@ bench: install .bench/keras/bin/keras-is-here .bench/onnx/onnx-is-here
 	touch $@
 
 check: install
-	$(PYTHON) -m ruff format --check src tests benchmarks
-	$(PYTHON) -m ruff check src tests benchmarks
+	$(PYTHON) -m ruff format --check src tests benchmarks docs
+	$(PYTHON) -m ruff check src tests benchmarks docs
+	$(VENV)/bin/lint-imports
 	$(PYTHON) -m mypy
 
 clean:
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage-html

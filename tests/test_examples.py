@@ -71,6 +71,24 @@ def test_slurm_starts_torchrun_once_on_each_machine_and_alexlab_takes_what_it_is
     parsed(said[said.index("train") + 1 :])
 
 
+def test_slurm_finds_the_first_of_a_thousand_machines_every_time(tmp_path: Path) -> None:
+    programs = {"scontrol": "for i in {1..1000}; do echo node$i; done", "srun": 'echo "$@"'}
+    given = {"SLURM_NNODES": "1000", "SLURM_JOB_NODELIST": "node[1-1000]", "SLURM_JOB_ID": "7"}
+    for _ in range(100):
+        assert "node1:20007" in run_with("slurm.sh", programs, tmp_path, **given)
+
+
+SCRIPTS = sorted([*PLACES.parent.rglob("*.sh"), PLACES.parent.parent / ".ci" / "run"])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_no_script_reads_a_part_of_a_pipe(script: Path) -> None:
+    """With `pipefail` a reader that stops early ends the writer by SIGPIPE, and the script with it."""
+    said = script.read_text(encoding="utf-8")
+    assert "set -euo pipefail" in said
+    assert not re.search(r"\|\s*(head|grep\s+-\w*[qm]|sed\s+\S*q|read)\b", said)
+
+
 def test_one_machine_starts_a_process_for_each_gpu(tmp_path: Path) -> None:
     said = run_with("one-machine.sh", {"nvidia-smi": "printf 'a\\nb\\nc\\n'", "alexlab": 'echo "$@"'}, tmp_path)
     assert said[:1] == ["train"] and said[said.index("--processes") + 1] == "3"

@@ -15,7 +15,8 @@
 set -euo pipefail
 
 machines=${SLURM_NNODES:?run this with sbatch}
-first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+names=$(scontrol show hostnames "$SLURM_JOB_NODELIST") # all of them: a reader that stops at the first would end scontrol by SIGPIPE
+first=${names%%$'\n'*}
 port=$(( 20000 + SLURM_JOB_ID % 20000 ))
 here=${SLURM_GPUS_ON_NODE:-1} # processes on each machine
 export OMP_NUM_THREADS=$(( ${SLURM_CPUS_PER_TASK:-1} / here > 0 ? ${SLURM_CPUS_PER_TASK:-1} / here : 1 ))
