@@ -11,8 +11,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from alexlab.data.sources.regular import check_regular, read_regular
 from alexlab.errors import UserError
+from alexlab.regular import check_regular, read_regular
 
 CHECKSUMS = "checksums.sha256"
 LARGEST = 64 << 20  # bytes of checksums

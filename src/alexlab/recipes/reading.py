@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError, unknown
 from alexlab.recipes.schema import Recipe, renamed
+from alexlab.regular import check_regular
 
 _FOLDER = files("alexlab.recipes") / "presets"
 PRESETS = tuple(sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml")))

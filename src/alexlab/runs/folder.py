@@ -21,9 +21,9 @@ from typing import Any
 
 import tomli_w
 
-from alexlab.data.sources.regular import read_regular
 from alexlab.errors import UserError
 from alexlab.recipes.schema import Recipe
+from alexlab.regular import read_regular
 from alexlab.runs.schema import LARGEST, is_line
 from alexlab.writing import CHECKSUMS, not_written, sync_folder, write_file
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError
+from alexlab.regular import check_regular
 from alexlab.writing import not_written
 
 LOCK = "lock"

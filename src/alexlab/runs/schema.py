@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
-from alexlab.data.sources.regular import read_regular
 from alexlab.errors import UserError
+from alexlab.regular import read_regular
 
 LARGEST = 2 << 30
 """Bytes of a file of a run that is read whole: the names of 14 million images fit."""

@@ -11,8 +11,8 @@ from safetensors.torch import save
 from torch import nn
 
 from alexlab.data.input.colour import PixelStatistics
-from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError
+from alexlab.regular import check_regular
 from alexlab.writing import check_digest, write_file
 
 STATISTICS = ("mean_image_CHW", "deviations_C", "colours_CC")

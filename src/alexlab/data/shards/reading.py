@@ -22,9 +22,9 @@ from alexlab.data.shards.index import FORMAT, INDEX, KIND, SPLITS, Index, Shard,
 from alexlab.data.shards.remote import Fetching, Opened
 from alexlab.data.sources.files import Files
 from alexlab.data.sources.folder import IMAGE_ENDINGS, SPLIT_FOLDERS, Splits
-from alexlab.data.sources.regular import READING, check_regular
 from alexlab.data.sources.tar import tar_members
 from alexlab.errors import UserError
+from alexlab.regular import READING, check_regular
 
 SAMPLE = re.compile(r"((?:.*/|)[^.]+)\.([^/]*)")  # key and ending of a member, as WebDataset parts them
 LARGEST_LABEL = 100  # bytes of a .cls

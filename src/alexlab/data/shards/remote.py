@@ -19,8 +19,8 @@ from alexlab.data.catalogue import File
 from alexlab.data.input.cache import default_budget
 from alexlab.data.shards.index import Shard
 from alexlab.data.shards.order import WINDOW
-from alexlab.data.sources.regular import READING
 from alexlab.errors import UserError
+from alexlab.regular import READING
 
 AT_ONCE = 4  # shards fetched at a time
 LEFT_OVER = 86_400.0  # seconds after which a part that nobody carried on with is deleted

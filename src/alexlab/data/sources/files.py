@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from alexlab.data.sources.regular import READING, check_regular, not_regular, regular_files
 from alexlab.data.sources.tar import damaged, tar_members
 from alexlab.errors import UserError
+from alexlab.regular import READING, check_regular, not_regular, regular_files
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 LARGEST_RATIO = 200  # of unpacked to packed bytes: images hardly compress; a bomb reaches thousands

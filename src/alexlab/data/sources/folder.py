@@ -7,8 +7,8 @@ import numpy as np
 
 from alexlab.data.images import FileImages, Split
 from alexlab.data.sources.files import Files, in_folder, open_files
-from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError
+from alexlab.regular import check_regular
 from alexlab.shape import Shape
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")

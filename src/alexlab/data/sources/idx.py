@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from alexlab.data.catalogue import Entry
 from alexlab.data.images import ArrayImages, Split
 from alexlab.data.sources.format import Format
-from alexlab.data.sources.regular import check_regular
 from alexlab.errors import UserError
+from alexlab.regular import check_regular
 
 UNSIGNED_BYTE = 0x08
 CHUNK = 1 << 20

@@ -10,8 +10,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from alexlab.data.sources.regular import MOST_FILES
 from alexlab.errors import UserError
+from alexlab.regular import MOST_FILES
 
 LONGEST_NAME = 4096
 BLOCK = 512
