@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import alexlab
+from alexlab.describe.describing import describe
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.networks.own import put_back, settings
@@ -152,3 +153,13 @@ def test_the_line_is_that_of_a_neighbours_file() -> None:
             build(module(before="import beside; beside.start()\n"))
     finally:
         sys.modules.pop("beside", None)
+
+
+@pytest.mark.parametrize("forward", ["raise GeneratorExit", "sys.exit(4)", "os.chdir('/')"])
+def test_what_a_forward_pass_does_is_described_and_the_process_stays(forward: str) -> None:
+    before = settings()
+    module(making="pass", forward=forward)
+    network = build("net.py:Net", 10, (1, 8, 8))
+    failed = describe(network, (1, 8, 8)).failure
+    assert settings() == before
+    assert (failed is None) == ("chdir" in forward)

@@ -222,7 +222,9 @@ def _passes(network: nn.Module, shape: tuple[int, ...]) -> bool:
     try:
         with torch.no_grad(), torch.device("meta"), Arithmetic():
             network.eval()(torch.empty(1, *shape, dtype=dtype, device="meta"))
-    except Exception:
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:
         return False
     return True
 

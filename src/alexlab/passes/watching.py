@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from alexlab.networks.own import put_back, settings
 from alexlab.passes.arithmetic import answer
 from alexlab.passes.copying import is_lazy
 from alexlab.passes.counting import Counter
@@ -83,7 +84,7 @@ class Tracer(TorchFunctionMode):
         hooks = [hook for path, module in self.network.named_modules() for hook in self._watch(path, module)]
         self.network.train(training)
         device = inputs[0].device
-        failed, outputs, total = None, None, None
+        failed, outputs, total, before_it = None, None, None, settings()
         try:
             with torch.set_grad_enabled(training), torch.device(device):
                 with torch.autograd.graph.saved_tensors_hooks(self._keep, lambda tensor: tensor), self:
@@ -94,9 +95,13 @@ class Tracer(TorchFunctionMode):
                         _backward(outputs)
                     forward = sum(step.multiply_adds for step in self.steps)
                     total = forward + (self._counter.flops - before) // 2
-        except Exception as error:  # the user's forward may raise anything; the caller explains it
-            failed = Failed(error, self.failed_op)
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException as error:  # the user's forward may raise anything; the caller explains it
+            said = error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__} {error}".strip())
+            failed = Failed(said, self.failed_op)
         finally:
+            put_back(before_it)  # and it may change the process
             for hook in hooks:
                 hook.remove()
         given = self._structure(outputs)
