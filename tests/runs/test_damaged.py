@@ -98,6 +98,7 @@ DAMAGES: dict[str, Damage] = {
     "names of numbers": changed("split.json", watched={"images": 1, "sha256": "", "names": [1]}),
     "nothing watched": changed("split.json", watched=...),
     "other lines": holds("metrics.jsonl", "[]\n{}\n"),
+    "a line without figures": holds("metrics.jsonl", '{"kind": "epoch", "step": 1}\n'),
     "lines of text": holds("metrics.jsonl", "Once upon a time\nthere was\n"),
     "figures that are text": holds(
         "metrics.jsonl", '{"kind": "epoch", "step": 1, "epoch": 1, "validation_accuracy": "a"}\n'

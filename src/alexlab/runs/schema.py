@@ -134,6 +134,11 @@ def _numbers(line: Any) -> Any:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError(f"{key} is not a number that is finite")
+    figures = {"epoch", "loss", "accuracy"}
+    if (
+        "clock" not in line and line["kind"] != "rollback" and not figures <= line.keys()
+    ):  # timing.jsonl has a clock, and none of them
+        raise ValueError(f"expected {', '.join(sorted(figures))}")
     return line
 
 
