@@ -8,7 +8,12 @@ from typing import Any
 
 def to_json(value: Any, indent: int | None = None, ascii: bool = True) -> str:
     """Return `value` as valid JSON, in ASCII or Unicode; a number that is not finite is null."""
-    return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii, allow_nan=False)
+    text = json.dumps(_finite(value), indent=indent, ensure_ascii=ascii, allow_nan=False)
+    if not text.isascii() and any(
+        "\ud800" <= character <= "\udfff" or "\x7f" <= character <= "\x9f" for character in text
+    ):
+        return to_json(value, indent)  # of a name that is no UTF-8
+    return text
 
 
 def _finite(value: Any) -> Any:

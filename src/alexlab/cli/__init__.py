@@ -1,6 +1,7 @@
 """The commands. Each is a module of its own that is imported when it is called: `alexlab --help` imports no torch."""
 
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 
 from alexlab import __version__
+from alexlab.cli.saying import say
 from alexlab.errors import UserError, unknown
 from alexlab.speed.process import collect_rarely, settle
 
@@ -64,18 +66,21 @@ def alexlab() -> None:
 
 def main() -> Any:
     """Run the command line. A mistake of the user's is one line on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not of UTF-8 lacks some characters
     settle()
     collect_rarely()
     try:
         alexlab(standalone_mode=False)
     except UserError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped.", err=True)
+        say("stopped.", err=True)
         sys.exit(130)
     except BrokenPipeError:
         # The reader has gone, as `| head` does: nobody is left to tell.

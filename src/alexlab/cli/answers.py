@@ -4,9 +4,9 @@ import csv
 import sys
 from collections.abc import Callable
 
-import click
-
+from alexlab.cli.saying import say
 from alexlab.inference.prediction import Prediction
+from alexlab.showing import shown
 from alexlab.valid_json import to_json
 
 
@@ -18,22 +18,22 @@ def printer(how: str) -> Callable[[Prediction], None]:
 
 
 def _as_json(prediction: Prediction) -> None:
-    click.echo(to_json(prediction.facts(), ascii=False))
+    say(to_json(prediction.facts(), ascii=False))
 
 
 def _as_csv(prediction: Prediction) -> None:
     writer = csv.writer(sys.stdout)
     if prediction.error is not None:
-        writer.writerow((prediction.path, "", "", "", prediction.error))
+        writer.writerow((shown(prediction.path), "", "", "", shown(prediction.error)))
     for rank, (name, probability) in enumerate(prediction.top, start=1):
-        writer.writerow((prediction.path, rank, name, f"{probability:.6f}", ""))
+        writer.writerow((shown(prediction.path), rank, shown(name), f"{probability:.6f}", ""))
 
 
 def _as_text(prediction: Prediction) -> None:
     if prediction.error is not None:
-        click.echo(f"error: {prediction.error}", err=True)
+        say(f"error: {prediction.error}", err=True)
         return
-    click.echo(prediction.path)
-    width = max(len(name) for name, _ in prediction.top)
+    say(shown(prediction.path))
+    width = max(len(shown(name)) for name, _ in prediction.top)
     for name, probability in prediction.top:
-        click.echo(f"  {name:<{width}}  {probability:7.4f}  {'█' * round(20 * probability)}")
+        say(f"  {shown(name):<{width}}  {probability:7.4f}  {'█' * round(20 * probability)}")

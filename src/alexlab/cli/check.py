@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from alexlab.cli.saying import say
 from alexlab.errors import UserError
 from alexlab.passes.target import parse_shape
 
@@ -54,12 +55,12 @@ def check(
 
     language: Language = "zh" if lang == "zh" else "en"
     if explain is not None:
-        click.echo(page_of(find_rule(explain), language), nl=False)
+        say(page_of(find_rule(explain), language), nl=False)
         return
     if target is None:
         raise click.UsageError("expected a TARGET to check, or --explain RULE.")
     checked = check_target(target, shape, classes, dataset, run)
     show = {"json": formats.as_json, "sarif": formats.as_sarif}.get(form or "", formats.as_text)
-    click.echo(show(checked, language))
+    say(show(checked, language))
     if checked.failed:
         sys.exit(1)

@@ -2,6 +2,8 @@
 
 import click
 
+from alexlab.cli.saying import say
+
 
 @click.command("compare")
 @click.argument("networks", nargs=-1, required=True, metavar="NETWORK|RUN|module.py:Class ...")
@@ -18,4 +20,4 @@ def compare(networks: tuple[str, ...], inputs: tuple[str, ...], form: str | None
 
     shapes = [parse_shape(text) for text in inputs]
     compared = comparison.compare(*(described(find_target(name, shapes)) for name in networks))
-    click.echo(showing.comparison_text(compared, form), nl=False)
+    say(showing.comparison_text(compared, form), nl=False)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.group("datasets", invoke_without_command=True)
@@ -37,7 +38,7 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
             }
         )
     if as_json:
-        click.echo(to_json(facts, indent=1))
+        say(to_json(facts, indent=1))
         return
     from alexlab.cli.tables import print_table
 
@@ -52,7 +53,7 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
         for each, entry in zip(facts, DATASETS, strict=True)
     ]
     print_table(("name", "train + test", "classes", "size", "where"), rows, right=(1, 2))
-    click.echo(
+    say(
         "Your own: folder:PATH (a folder or tar with a folder per class, and train/val/test above them if you like),\n"
         "list:FILE.csv (columns path, label and, if you like, split),\n"
         "shards that `alexlab pack` made (their folder, or its address: https://..., s3://...) or webdataset (shards:PATH),\n"
@@ -80,7 +81,7 @@ def show(name: str, network: str | None, recipe: str, out: Path | None, data_dir
     if out.exists():
         raise UserError(f"{out} exists already; name another file with -o.")
     write_contact_sheet(open_dataset(name, data_dir), network, recipe, out)
-    click.echo(str(out))
+    say(str(out))
 
 
 @datasets.command("check")
@@ -103,7 +104,7 @@ def check(name: str, images: bool, data_dir: Path | None) -> None:
         return
     path = own_path(name, data_dir)
     findings = survey(path).findings
-    click.echo(str(path))
+    say(str(path))
     print_table(("part", "found", "good, or what to do"), [(f.what, f.found, f.problem or "good") for f in findings])
     if any(finding.problem for finding in findings):
         sys.exit(2)
@@ -139,13 +140,13 @@ def _check_images(name: str, data_dir: Path | None) -> None:
                 f"{len(each.unreadable):,}",
             )
         )
-    click.echo(f"{dataset.title}: {len(dataset.classes):,} classes, {dataset.found}")
+    say(f"{dataset.title}: {len(dataset.classes):,} classes, {dataset.found}")
     print_table(("split", "images", "width x height", "colour", "grey", "unreadable"), rows, right=(1, 3, 4, 5))
     if any(each.modes["L"] and each.modes["RGB"] for each in found.values()):
-        click.echo("Grey images among coloured ones are read as RGB with three equal channels.")
+        say("Grey images among coloured ones are read as RGB with three equal channels.")
     held_out = {name: split for name, split in (("validation", dataset.validation), ("test", dataset.test)) if split}
     for doubt in suspicions(dataset.train, held_out, dataset.classes):
-        click.echo(f"note: {doubt}")
+        say(f"note: {doubt}")
     if problems := [problem for each in found.values() for problem in each.unreadable]:
         raise UserError(unreadable(problems))
 

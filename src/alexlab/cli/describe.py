@@ -2,6 +2,8 @@
 
 import click
 
+from alexlab.cli.saying import say
+
 
 @click.command("describe")
 @click.argument("network", metavar="NETWORK|RUN|module.py:Class")
@@ -25,6 +27,6 @@ def describe(network: str, inputs: tuple[str, ...], batch: int, form: str | None
     from alexlab.passes.target import find_target, parse_shape
 
     description = described(find_target(network, [parse_shape(text) for text in inputs]), batch)
-    click.echo(showing.description_shown(description, form), nl=False)
+    say(showing.description_shown(description, form), nl=False)
     if description.failure is not None:
         raise UserError(f"{description.network}: {failure_message(description.failure)}")

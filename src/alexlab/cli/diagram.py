@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from alexlab.cli.saying import say
+
 
 @click.command("diagram")
 @click.argument("networks", nargs=-1, metavar="NETWORK|RUN|module.py:Class ...")
@@ -30,4 +32,4 @@ def diagram(networks: tuple[str, ...], activations: bool, output: Path, inputs: 
     else:
         shapes = [parse_shape(text) for text in inputs]
         save(drawn(*(described(find_target(name, shapes)) for name in networks), theme=theme), output)
-    click.echo(f"wrote {output}")
+    say(f"wrote {output}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.command("doctor")
@@ -27,9 +28,9 @@ def doctor(runs: tuple[Path, ...], data_dir: Path | None, as_json: bool) -> None
         bad |= finding.advice is not None
         findings.append(finding.__dict__)
         if not as_json:
-            click.echo(f"{'!' if finding.advice else 'ok':2} {finding.what}: {finding.found}")
+            say(f"{'!' if finding.advice else 'ok':2} {finding.what}: {finding.found}")
             if finding.advice:
-                click.echo(f"   -> {finding.advice}")
+                say(f"   -> {finding.advice}")
     if as_json:
-        click.echo(to_json(findings, indent=1))
+        say(to_json(findings, indent=1))
     sys.exit(1 if bad else 0)

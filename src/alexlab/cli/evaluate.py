@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.command("evaluate")
@@ -37,10 +38,10 @@ def evaluate(
         progress = partial(watcher.preparing, "evaluating")
         facts = evaluate_together(opened, on, device, data_dir, int(views) if views else None, progress).facts()
     if as_json:
-        click.echo(to_json(facts))
+        say(to_json(facts))
         return
-    click.echo(f"{facts['on']}: {facts['images']:,} images")
-    click.echo(f"top-1 {facts['top1']:.4f}  top-5 {facts['top5']:.4f}  loss {facts['loss']:.4f}")
+    say(f"{facts['on']}: {facts['images']:,} images")
+    say(f"top-1 {facts['top1']:.4f}  top-5 {facts['top5']:.4f}  loss {facts['loss']:.4f}")
     _print_classes(facts)
 
 
@@ -62,7 +63,7 @@ def _print_classes(facts: dict[str, Any]) -> None:
     heads = ("class", "images", "precision", "recall", *numbers)
     print_table(heads, rows, right=range(1, len(heads)))
     if numbers:
-        click.echo("Columns by number: how many images of the row's class were taken for the column's.")
+        say("Columns by number: how many images of the row's class were taken for the column's.")
 
 
 def _share(value: float | None) -> str:

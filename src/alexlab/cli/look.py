@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.command("look")
@@ -28,5 +29,5 @@ def look(
 
     page = look_inside(Run(run), images, layers, out, data_dir, device)
     for path in sorted(page.parent.glob("*.png")):
-        click.echo(str(path))
-    click.echo(str(page))
+        say(str(path))
+    say(str(page))

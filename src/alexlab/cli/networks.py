@@ -3,6 +3,7 @@
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.group("networks", invoke_without_command=True)
@@ -18,7 +19,7 @@ def networks(ctx: click.Context, as_json: bool) -> None:
     from alexlab.valid_json import to_json
 
     if as_json:
-        click.echo(to_json([dataclasses.asdict(network) for network in NETWORKS], indent=1))
+        say(to_json([dataclasses.asdict(network) for network in NETWORKS], indent=1))
         return
     from alexlab.cli.tables import print_table
 
@@ -27,9 +28,7 @@ def networks(ctx: click.Context, as_json: bool) -> None:
         for network in NETWORKS
     ]
     print_table(("name", "input", "parameters", "what"), rows, right=(2,))
-    click.echo(
-        "Your own: module.py:Class or package.module:function. `networks show NAME` tells sources and differences."
-    )
+    say("Your own: module.py:Class or package.module:function. `networks show NAME` tells sources and differences.")
 
 
 @networks.command("show")
@@ -51,4 +50,4 @@ def show(name: str) -> None:
         "code": network.builder,
     }
     for key, value in facts.items():
-        click.echo(f"{key + ':':<17}{value}")
+        say(f"{key + ':':<17}{value}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.command(
@@ -47,8 +48,8 @@ def pack(
     splits = {split: sum(s.images for s in index.of_split(split)) for split in {s.split for s in index.shards}}
     if as_json:
         facts = {"out": str(out), "images": index.images, "bytes": index.bytes, "shards": len(index.shards)}
-        click.echo(to_json({**facts, "splits": splits, "classes": list(index.classes)}))
+        say(to_json({**facts, "splits": splits, "classes": list(index.classes)}))
         return
     parts = ", ".join(f"{images:,} {split}" for split, images in sorted(splits.items()))
-    click.echo(f"{out}: {index.title}, {parts} images in {len(index.shards):,} shards, {index.bytes / 1e6:,.1f} MB")
-    click.echo(f"next: alexlab train NETWORK {out}")
+    say(f"{out}: {index.title}, {parts} images in {len(index.shards):,} shards, {index.bytes / 1e6:,.1f} MB")
+    say(f"next: alexlab train NETWORK {out}")

@@ -3,6 +3,7 @@
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.command("plan")
@@ -44,7 +45,7 @@ def plan(
     link = Link(bits_per_second(bandwidth), seconds(latency))
     found = planning.plan(network, devices, link, batch, images_per_second)
     if as_json:
-        click.echo(to_json(found.to_dict(), indent=1))
+        say(to_json(found.to_dict(), indent=1))
         return
     ways = [way for way in STRATEGIES if any(way in row.ways for row in found.rows)]
     heads = ["devices", "batch", *(f"{way}, s (MB)" for way in ways), "wins", "images/s"]
@@ -54,6 +55,6 @@ def plan(
         best = row.best if len(row.ways) > 1 else "-"
         rows.append((f"{row.devices:,}", f"{row.batch:,}", *cells, best, f"{row.images_per_second:,.0f}"))
     print_table(heads, rows, right=[i for i in range(len(heads)) if heads[i] != "wins"])
-    click.echo(
+    say(
         f"Seconds of an update, and what each device sends in it. Device: {found.device.name}; link: {bandwidth}, {latency} one way."
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.command("predict")
@@ -37,12 +38,12 @@ def predict(
     from alexlab.speed.door import about_precision
 
     opened = Run(run)
-    say = printer("json" if as_json else "csv" if as_csv else "table")
+    answer = printer("json" if as_json else "csv" if as_csv else "table")
     if note := about_precision(precision, choose_device(device)):
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     failed = False
     once = len(images) == 1 and not Path(images[0]).is_dir()
     for prediction in opened.predictions(image_files(images, sys.stdin.buffer), top, device, precision, once):
-        say(prediction)
+        answer(prediction)
         failed = failed or prediction.error is not None
     sys.exit(1 if failed else 0)

@@ -3,9 +3,11 @@
 import sys
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from alexlab.cli.saying import say
+from alexlab.showing import shown
 
 LINES_AN_EPOCH = 10  # without a terminal, so many lines with the loss,
 FEWEST_BATCHES = 50  # but not for fewer batches than these
@@ -76,9 +78,9 @@ class Shown:
 
     def _say(self, text: str) -> None:
         if self._live:
-            self._live.console.print(text, markup=False)
+            self._live.console.print(shown(text, keep="\n"), markup=False)
         else:
-            click.echo(text, err=True)
+            say(text, err=True)
             sys.stderr.flush()
 
     def _bar(self, what: str, done: int, total: int, figures: str) -> None:

@@ -3,6 +3,7 @@
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.group("recipes", invoke_without_command=True)
@@ -20,15 +21,13 @@ def recipes(ctx: click.Context, as_json: bool) -> None:
         about = preset_text(name).partition("\n")[0].removeprefix(f"# {name}: ")
         facts.append({"name": name, "about": about, **read_recipe(name).model_dump(mode="json")})
     if as_json:
-        click.echo(to_json(facts, indent=1))
+        say(to_json(facts, indent=1))
         return
     from alexlab.cli.tables import print_table
 
     rows = [(f["name"], f["network"] or "any", f["dataset"] or "any", str(f["epochs"]), f["about"]) for f in facts]
     print_table(("name", "network", "dataset", "epochs", "what"), rows, right=(3,))
-    click.echo(
-        "`alexlab recipes show NAME` prints one to start from; a file of your own is named where a recipe's name is."
-    )
+    say("`alexlab recipes show NAME` prints one to start from; a file of your own is named where a recipe's name is.")
 
 
 @recipes.command("show")
@@ -37,4 +36,4 @@ def show(name: str) -> None:
     """Print the recipe NAME: `alexlab recipes show quick > mine.toml` is a start."""
     from alexlab.recipes import preset_text
 
-    click.echo(preset_text(name), nl=False)
+    say(preset_text(name), nl=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.command("runs")
@@ -20,7 +21,7 @@ def runs(folder: Path, as_json: bool) -> None:
         raise UserError(f"{folder}: no such folder; `alexlab train` makes runs below runs/.")
     found = list_runs(folder)
     if as_json:
-        click.echo(to_json([run.facts() for run in found], indent=1))
+        say(to_json([run.facts() for run in found], indent=1))
         return
     from alexlab.cli.tables import print_table
 
@@ -39,6 +40,6 @@ def runs(folder: Path, as_json: bool) -> None:
     print_table(("run", "state", "network", "dataset", "epochs", "best", "final"), rows, right=(4, 5, 6))
     for run in found:
         if run.problem:
-            click.echo(f"{run.folder}: {run.problem}")
+            say(f"{run.folder}: {run.problem}")
     if any(run.state in ("interrupted", "stopped", "failed") for run in found):
-        click.echo("Go on with one: alexlab train --resume RUN")
+        say("Go on with one: alexlab train --resume RUN")

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from alexlab.cli import options
+from alexlab.cli.saying import say
 
 
 @click.command("train")
@@ -149,7 +150,7 @@ def train(
             run = api.train(recipe=recipe, out=out, carry_on=carry_on, **how, **values, watcher=watcher)
     result = run.result
     if as_json:
-        click.echo(to_json({"run": str(run.folder), **result}))
+        say(to_json({"run": str(run.folder), **result}))
     else:
         _say(run, result)
     if result["state"] == "interrupted":
@@ -157,11 +158,11 @@ def train(
 
 
 def _say(run: Any, result: dict[str, Any]) -> None:
-    click.echo(f"run: {run.folder} ({result['state']}, {result['steps']:,} updates, {result['seconds']:.0f} s)")
+    say(f"run: {run.folder} ({result['state']}, {result['steps']:,} updates, {result['seconds']:.0f} s)")
     if run.final:
-        click.echo(f"accuracy on {run.final['on']}: {run.final['top1']:.4f} ({run.final['images']:,} images)")
-    click.echo(f"report: {run.folder / 'report.html'}")
+        say(f"accuracy on {run.final['on']}: {run.final['top1']:.4f} ({run.final['images']:,} images)")
+    say(f"report: {run.folder / 'report.html'}")
     if result["state"] == "finished":
-        click.echo(f"next: alexlab predict {run.folder} IMAGE...")
+        say(f"next: alexlab predict {run.folder} IMAGE...")
     else:
-        click.echo(f"carry on: alexlab train --resume {run.folder}")
+        say(f"carry on: alexlab train --resume {run.folder}")

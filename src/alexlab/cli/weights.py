@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from alexlab.cli.saying import say
+
 
 @click.group("weights")
 def weights() -> None:
@@ -30,8 +32,8 @@ def open_weights(file: str, out: Path, mean: Path | None, classes: Path | None) 
 
     with Shown() as watcher:
         run = run_from_weights(file, out, mean, classes, watcher.preparing)
-    click.echo(f"run: {run.folder} ({run.recipe.network}, {len(run.classes):,} classes)")
-    click.echo(f"next: alexlab predict {run.folder} IMAGE...")
+    say(f"run: {run.folder} ({run.recipe.network}, {len(run.classes):,} classes)")
+    say(f"next: alexlab predict {run.folder} IMAGE...")
 
 
 @weights.command("export")
@@ -42,7 +44,7 @@ def export_weights(run: Path, out: Path) -> None:
     from alexlab.runs.published import export
     from alexlab.runs.run import Run
 
-    click.echo(str(export(Run(run), out)))
+    say(str(export(Run(run), out)))
 
 
 @weights.command("fetch")
@@ -53,4 +55,4 @@ def fetch_weights() -> None:
 
     with Shown() as watcher:
         path = published("torchvision", watcher.preparing)
-    click.echo(str(path))
+    say(str(path))

@@ -68,7 +68,7 @@ def _run(name: str, inputs: tuple[tuple[int, ...], ...]) -> Target:
     if not path.is_file():
         raise UserError(f"{folder}: not a run's folder (no recipe.toml); expected one that `alexlab train` made.")
     try:
-        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+        recipe = tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
         channels, height, width = map(int, recipe["input"])
         network = own_code(str(recipe["network"]), folder)
         classes = int(recipe["classes"])

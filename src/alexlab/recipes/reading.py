@@ -37,7 +37,7 @@ def read_recipe(name: str) -> Recipe:
         return _parsed(preset_text(name), name)
     check_regular(Path(name))
     try:
-        with Path(name).open(encoding="utf-8") as file:
+        with Path(name).open(encoding="utf-8", errors="surrogateescape") as file:
             text = file.read(LONGEST + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"recipe {name}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error

@@ -7,7 +7,7 @@ holds numbers (see `alexlab.recipes.resolving`).
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from alexlab.errors import UserError
@@ -23,13 +23,18 @@ LONGEST_TEXT = 4096  # characters, as of a path
 MOST_VALUES = 4096  # as of channels
 
 
-def _without_nul(text: str) -> str:
-    if "\0" in text:
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("text", "a valid string")
+    if len(value) > LONGEST_TEXT:
+        raise PydanticCustomError("length", "at most {most} characters", {"most": LONGEST_TEXT})
+    if "\0" in value:
         raise PydanticCustomError("nul", "text without the character NUL")
-    return text
+    return value
 
 
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
+Text = Annotated[str, PlainValidator(_text)]
+"""A string; unlike pydantic's own, also the path of a file whose name is no UTF-8."""
 Words = Annotated[tuple[Text, ...], Field(max_length=MOST_VALUES)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 BoundedShape = tuple[Side, Side, Side]

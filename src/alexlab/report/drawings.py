@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from alexlab.report.sheets import show
+from alexlab.showing import shown
 
 COLUMNS = 16  # of the filter sheet and of feature maps: two towers of 48 filters fill three rows each
 MOST_MAPS = 128
@@ -94,4 +95,5 @@ def alike(
 
 
 def _short(name: str) -> str:
+    name = shown(name)
     return name if len(name) <= 24 else name[:23] + "…"

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
+from alexlab.showing import shown
+
 TRAIN, WATCHED, INK, GRID = "#2a6f97", "#d1495b", "#222222", "#dddddd"
 
 
@@ -76,10 +78,11 @@ def confusion(confusion_TP: np.ndarray, classes: tuple[str, ...], title: str) ->
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.set_title(shown(title), loc="left", fontsize=10, color=INK)
     if k <= MOST_NAMED:
-        axes.set_xticks(range(k), classes, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
-        axes.set_yticks(range(k), classes, fontsize=8)
+        names = [shown(name) for name in classes]
+        axes.set_xticks(range(k), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
+        axes.set_yticks(range(k), names, fontsize=8)
     if k <= MOST_NUMBERED:
         for i in range(k):
             for j in range(k):

@@ -13,6 +13,7 @@ from PIL import Image
 from alexlab.data.images import Dataset, Split
 from alexlab.data.input.decode import ImageError
 from alexlab.data.input.transform import Transform, batch_of
+from alexlab.showing import shown
 
 EXAMPLES = 5  # of each class on a contact sheet
 MOST_CLASSES = 20
@@ -25,13 +26,13 @@ def show(axes: Axes, picture: Image.Image | NDArray[np.uint8], caption: str = ""
     axes.imshow(np.asarray(picture), cmap="gray" if grey else None, vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
     if caption:
-        axes.set_title(caption, fontsize=7, color=colour, pad=2)
+        axes.set_title(shown(caption, keep="\n"), fontsize=7, color=colour, pad=2)
 
 
 def as_seen(transform: Transform, picture: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
     """Return the picture after the path to the network, with the normalisation undone so that it can be looked at."""
-    shown = replace(transform, mean=(), std=(), pixels="0-1", subtract_mean_image=False)
-    seen_CHW = shown(batch_of(transform.stored(picture)[None]), generator)[0]
+    undone = replace(transform, mean=(), std=(), pixels="0-1", subtract_mean_image=False)
+    seen_CHW = undone(batch_of(transform.stored(picture)[None]), generator)[0]
     pixels = (seen_CHW * 255).round().clamp(0, 255).byte().numpy()
     return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
@@ -71,8 +72,8 @@ def _picture(split: Split, index: int) -> Image.Image | None:
 def mistakes(split: Split, wrong: Sequence[tuple[int, str, str, float]], of: int) -> Figure:
     """Return the mistakes of which the network was most certain: pairs of an image and true class, predicted class, probability."""
     rows, columns = MISTAKES
-    shown = sorted(wrong, key=lambda each: -each[3])[: rows * columns]
-    rows = max(1, -(-len(shown) // columns))
+    worst = sorted(wrong, key=lambda each: -each[3])[: rows * columns]
+    rows = max(1, -(-len(worst) // columns))
     figure = Figure(figsize=(columns * 1.5, rows * 1.75 + 0.5), layout="constrained")
     figure.suptitle(
         f"Most confident of {len(wrong):,} mistakes on {of:,} images: predicted, probability, (true)", fontsize=10
@@ -80,7 +81,7 @@ def mistakes(split: Split, wrong: Sequence[tuple[int, str, str, float]], of: int
     places = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in places:
         axes.set_axis_off()
-    for axes, (index, true, predicted, probability) in zip(places, shown, strict=False):
+    for axes, (index, true, predicted, probability) in zip(places, worst, strict=False):
         picture = _picture(split, index)
         if picture:
             show(axes, picture, f"{predicted} {probability:.2f}\n({true})", "#a4243b")

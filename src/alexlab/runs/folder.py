@@ -110,7 +110,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    write_file(path, tomli_w.dumps(recipe.model_dump(mode="json")).encode())
+    write_file(path, tomli_w.dumps(recipe.model_dump(mode="json")).encode(errors="surrogateescape"))
 
 
 def append_line(path: Path, facts: Mapping[str, Any]) -> None:

@@ -78,7 +78,7 @@ def check_same(recipe: Recipe, parts: Parts, processes: Processes, parallel: str
     """Raise UserError unless all processes train by the same recipe on the same images, and divide the work the same way."""
     if processes.count == 1:
         return
-    texts = {"recipe": recipe.model_dump_json() + parallel, "dataset": json.dumps(record(parts))}
+    texts = {"recipe": json.dumps(recipe.model_dump(mode="json")) + parallel, "dataset": json.dumps(record(parts))}
     mend = {
         "recipe": "Start all with the same command, and the same files that it names.",
         "dataset": "Every machine needs the same files; `alexlab datasets check` tells about them.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import nn
 
 from alexlab.data.input.colour import PixelStatistics
@@ -52,13 +52,36 @@ def load_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, torch.Tenso
     """Return tensors and facts of a safetensors file. Raises UserError where it is missing or damaged."""
     check_regular(path)
     try:
+        if not _is_unicode(path):
+            return _loaded_whole(path, device)
         with safe_open(path, framework="pt", device=device) as file:
-            facts = json.loads((file.metadata() or {}).get("alexlab", "{}"))
-            if not isinstance(facts, dict):
-                raise ValueError("its facts are no JSON object")
+            facts = _facts(file.metadata())
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error}).") from error
+
+
+def _facts(metadata: dict[str, str] | None) -> dict[str, Any]:
+    facts = json.loads((metadata or {}).get("alexlab", "{}"))
+    if not isinstance(facts, dict):
+        raise ValueError("its facts are no JSON object")
+    return facts
+
+
+def _is_unicode(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _loaded_whole(path: Path, device: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read the file at once: safetensors opens no path that is not UTF-8."""
+    data = path.read_bytes()
+    tensors = load(data)  # checks the header first
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return {name: tensor.to(device) for name, tensor in tensors.items()}, _facts(header.get("__metadata__"))
 
 
 def load_into(network: nn.Module, path: Path) -> None:
