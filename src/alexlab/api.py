@@ -46,10 +46,10 @@ def _reported(run: Run) -> Run:
 def network(
     name: str, classes: int | None = None, input: Shape | None = None, initialisation: str = "network"
 ) -> nn.Module:
-    """A network of the catalogue, or the user's own: see `alexlab.networks.building.build`."""
+    """Build a network of the catalogue, or the user's own: see `alexlab.networks.building.build`."""
     return build(name, classes, input, initialisation)
 
 
 def dataset(name: str, data_dir: str | Path | None = None, seed: int = 0) -> Dataset:
-    """A dataset: see `alexlab.data.opening.open_dataset`."""
+    """Open a dataset: see `alexlab.data.opening.open_dataset`."""
     return open_dataset(name, Path(data_dir) if data_dir else None, seed)

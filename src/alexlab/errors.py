@@ -12,7 +12,7 @@ class UserError(Exception):
 
 
 def unknown(kind: str, name: str, known: Iterable[str], mend: str = "") -> UserError:
-    """An error for `name`, which is no `kind`, that offers the nearest known name.
+    """Make an error for `name`, which is no `kind`, that offers the nearest known name.
 
     `mend` is the command that lists what is known.
     """

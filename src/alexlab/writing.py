@@ -44,7 +44,7 @@ def write_file(path: Path, data: bytes, noted: bool = True) -> None:
 
 
 def not_written(path: Path, error: OSError, size: int = 0) -> UserError:
-    """What is said where `path` cannot be written."""
+    """Make the error for `path`, which cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         wanted = f" for {size:,} bytes" if size else ""
         return UserError(f"{path}: no room on the disk{wanted}; nothing was overwritten. Make room, and carry on.")
@@ -70,7 +70,7 @@ def _note(path: Path, digest: str) -> None:
 
 
 def noted_digests(folder: Path) -> dict[str, list[str]]:
-    """The digests noted for each name, the latest last; none where the folder keeps no checksums.
+    """Read the digests noted for each name, the latest last; none where the folder keeps no checksums.
 
     Raises:
         UserError: they cannot be read.
@@ -87,7 +87,7 @@ def noted_digests(folder: Path) -> dict[str, list[str]]:
 
 
 def digest_of(path: Path, kind: str = "sha256") -> str:
-    """The digest of a file, SHA-256 or another of hashlib. Raises UserError where it cannot be read."""
+    """Return the digest of a file, SHA-256 or another of hashlib. Raises UserError where it cannot be read."""
     check_regular(path)
     try:
         with path.open("rb") as file:

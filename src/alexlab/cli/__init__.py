@@ -38,15 +38,18 @@ class Commands(click.Group):
     """The commands, loaded when called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the names, in the order of --help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Load the command `name`. Raises UserError for any other name."""
         if name not in COMMANDS:
             raise unknown("command", name, COMMANDS, "alexlab --help")
         command: click.Command = getattr(importlib.import_module(f"alexlab.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write name and line of each command, without loading any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 

@@ -11,7 +11,7 @@ from alexlab.valid_json import to_json
 
 
 def printer(how: str) -> Callable[[Prediction], None]:
-    """A function that prints one prediction: as "table", "csv" or "json"."""
+    """Return a function that prints one prediction: as "table", "csv" or "json"."""
     if how == "csv":
         csv.writer(sys.stdout).writerow(("path", "rank", "class", "probability", "error"))
     return {"table": _as_text, "csv": _as_csv, "json": _as_json}[how]

@@ -1,4 +1,4 @@
-"""`alexlab doctor`"""
+"""The command `alexlab doctor`."""
 
 from pathlib import Path
 

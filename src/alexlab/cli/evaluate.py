@@ -1,4 +1,4 @@
-"""`alexlab evaluate`"""
+"""The command `alexlab evaluate`."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`alexlab look`"""
+"""The command `alexlab look`."""
 
 from pathlib import Path
 

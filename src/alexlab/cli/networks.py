@@ -1,4 +1,4 @@
-"""`alexlab networks`"""
+"""The command `alexlab networks`."""
 
 import click
 

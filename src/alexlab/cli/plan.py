@@ -1,4 +1,4 @@
-"""`alexlab plan`"""
+"""The command `alexlab plan`."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`alexlab predict`"""
+"""The command `alexlab predict`."""
 
 from pathlib import Path
 

@@ -38,6 +38,7 @@ class Shown:
             self._live.stop()
 
     def preparing(self, what: str, done: int, total: int) -> None:
+        """Show how far what comes before the training is; without a terminal, say it once."""
         if self._live:
             self._bar(what, done, total, "")
             if done >= total:
@@ -47,6 +48,7 @@ class Shown:
         self._preparing = what
 
     def started(self, facts: dict[str, Any]) -> None:
+        """Say what is trained, on what, and where."""
         shape = "x".join(map(str, facts["input"]))
         self._say(
             f"{facts['network']} on {facts['dataset']}: {facts['train']:,} training and {facts['watched']:,} "
@@ -55,6 +57,7 @@ class Shown:
         )
 
     def stepped(self, facts: dict[str, Any]) -> None:
+        """Show the figures of an update; without a terminal, a few times an epoch."""
         figures = (
             f"loss {facts['loss']:.4f}  accuracy {facts['accuracy']:.4f}  {facts['images_per_second']:,.0f} images/s"
         )
@@ -64,6 +67,7 @@ class Shown:
             self._say(f"epoch {facts['epoch']} batch {facts['batch']}/{facts['batches']}  {figures}")
 
     def recorded(self, facts: dict[str, Any]) -> None:
+        """Say the figures of an epoch."""
         if facts["kind"] != "epoch":
             return
         watch = next(key.removesuffix("_loss") for key in facts if key.endswith("_loss"))
@@ -74,6 +78,7 @@ class Shown:
         )
 
     def noted(self, text: str) -> None:
+        """Say a note."""
         self._say(f"note: {text}")
 
     def _say(self, text: str) -> None:

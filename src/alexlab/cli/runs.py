@@ -1,4 +1,4 @@
-"""`alexlab runs`"""
+"""The command `alexlab runs`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`alexlab train`"""
+"""The command `alexlab train`."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`alexlab weights open`, `alexlab weights export` and `alexlab weights fetch`"""
+"""The commands `alexlab weights open`, `alexlab weights export` and `alexlab weights fetch`."""
 
 from pathlib import Path
 

@@ -62,7 +62,7 @@ class Evaluation:
         return _shares(self.confusion_TP, axis=0)
 
     def facts(self) -> dict[str, Any]:
-        """What `evaluate --json` prints."""
+        """Return what `evaluate --json` prints."""
         return {
             "on": self.on,
             "images": self.images,
@@ -153,14 +153,14 @@ def _of_batch(network: nn.Module, images: torch.Tensor, transform: Transform, co
 
 
 def together(log_probabilities: list[torch.Tensor]) -> torch.Tensor:
-    """What several networks say together: the logarithm of the mean of their probabilities, each (N, classes)."""
+    """Join what several networks say: the logarithm of the mean of their probabilities, each (N, classes)."""
     return torch.stack(log_probabilities).logsumexp(dim=0) - math.log(len(log_probabilities))
 
 
 def from_logits(
     logits_NK: torch.Tensor, labels_N: torch.Tensor, on: str, classes: tuple[str, ...], names: tuple[str, ...]
 ) -> Evaluation:
-    """The figures of logits (N, classes) against labels (N,)."""
+    """Return the figures of logits (N, classes) against labels (N,)."""
     k = len(classes)
     confidence, predicted = F.softmax(logits_NK, dim=1).max(dim=1)
     top5 = logits_NK.topk(min(5, k), dim=1).indices.eq(labels_N[:, None]).any(dim=1)

@@ -34,7 +34,7 @@ class Prediction:
     error: str | None = None
 
     def facts(self) -> dict[str, Any]:
-        """What `predict --json` prints in a line."""
+        """Return what `predict --json` prints in a line."""
         if self.error is not None:
             return {"path": self.path, "error": self.error}
         return {"path": self.path, "top": [{"class": name, "probability": p} for name, p in self.top]}
@@ -48,7 +48,7 @@ def predict(
     top: int,
     device: torch.device,
 ) -> Iterator[Prediction]:
-    """A prediction for each of `sources`, in their order: pairs of a path and what is there. Images are decoded ahead by `workers`."""
+    """Predict each of `sources`, in their order: pairs of a path and what is there. Images are decoded ahead by `workers`."""
     network.eval()
     stored = _ahead(sources, transform)
     while batch := list(islice(stored, BATCH)):

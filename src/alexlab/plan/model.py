@@ -33,7 +33,7 @@ class Device:
     seconds_a_round: float
 
     def faster(self, times: float) -> "Device":
-        """A device that computes so many times as fast, and talks as this one does."""
+        """Return a device that computes so many times as fast, and talks as this one does."""
         return Device(
             f"{self.name}, {times:.3g} times as fast", self.rate * times, self.seconds_a_weight / times,
             self.seconds_a_byte, self.seconds_a_round,
@@ -62,7 +62,7 @@ class Times:
 
 
 def times(share: Share, devices: int, device: Device, link: Link) -> Times:
-    """The seconds of one update, of which each process does `share`."""
+    """Return the seconds of one update, of which each process does `share`."""
     forward = share.multiply_adds / device.rate
     backward = (PASSES - 1) * forward
     fixed = share.weights * device.seconds_a_weight

@@ -20,7 +20,7 @@ class Exchange:
     size: float
 
     def sent(self, devices: int) -> float:
-        """The bytes that each of `devices` processes sends."""
+        """Return the bytes that each of `devices` processes sends."""
         return SENT[self.kind](self.size, devices)
 
 
@@ -42,7 +42,7 @@ class Share:
 
 
 def share(description: Description, way: StrategyName, devices: int, batch: int) -> Share:
-    """The share of one of `devices` processes in an update of `batch` images.
+    """Return the share of one of `devices` processes in an update of `batch` images.
 
     Args:
         description: of a network that has this way (`parallel.strategies.fitting.check_fits`).
@@ -93,7 +93,7 @@ def _multiply_adds(layers: Iterable[Layer]) -> int:
 
 
 def _buckets(weights: list[int]) -> tuple[Exchange, ...]:
-    """The all-reduces of DistributedDataParallel: gradients in the order in which they come, from the last layer to the first."""
+    """Return the all-reduces of DistributedDataParallel: gradients in the order in which they come, from the last layer to the first."""
     sizes, filled, limit = [], 0, FIRST_BUCKET
     for count in reversed([count for count in weights if count]):
         filled += VALUE * count

@@ -97,18 +97,18 @@ def checkpoint_bytes(weights: Weights, state: State, standing: Standing, metrics
 
 
 def path_of(folder: Path, step: int) -> Path:
-    """The name of the checkpoint after update `step`."""
+    """Return the name of the checkpoint after update `step`."""
     return folder / f"checkpoint-{step:08}.safetensors"
 
 
 def step_of(path: Path) -> int:
-    """The update after which a checkpoint was written; -1 for the one of format 1, which does not say."""
+    """Return the update after which a checkpoint was written; -1 for the one of format 1, which does not say."""
     found = NAME.fullmatch(path.name)
     return int(found[1]) if found else -1
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in a run's folder, the newest first."""
+    """List the checkpoints in a run's folder, the newest first."""
     found = [path for path in folder.glob("checkpoint*.safetensors") if step_of(path) >= 0]
     old = folder / "checkpoint.safetensors"
     return sorted(found, key=step_of, reverse=True) + [old] * old.exists()
@@ -135,7 +135,7 @@ def restore_newest(
     noted: Callable[[str], None],
     wanted: Callable[[int], bool] = lambda step: True,
 ) -> Restored | None:
-    """What `restore` makes of the newest good checkpoint; None where there is none at all.
+    """Return what `restore` makes of the newest good checkpoint; None where there is none at all.
 
     Args:
         restore: `restore` below for a network and an optimiser, or `read`. Raises UserError where a checkpoint is not good.
@@ -185,7 +185,7 @@ def restore(network: nn.Module, optimiser: torch.optim.Optimizer, path: Path) ->
 
 
 def read(expected: Weights, parameters: int, path: Path) -> Restored:
-    """What a checkpoint holds, of a network with tensors like `expected` and so many parameters.
+    """Read what a checkpoint holds, of a network with tensors like `expected` and so many parameters.
 
     Raises:
         UserError: the file is damaged, of another format, or of another network.

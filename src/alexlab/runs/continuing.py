@@ -10,7 +10,7 @@ from alexlab.runs.run import Run
 
 
 def run_before(asked: Recipe, out: Path | None, carry_on: bool, processes: Processes) -> Run | None:
-    """The run to go on with: that of torchrun's job where it was started anew, or the one to `carry_on` with; None for a new one.
+    """Find the run to go on with: that of torchrun's job where it was started anew, or the one to `carry_on` with; None for a new one.
 
     The first process looks for all: the folder may be filling while another one would look.
     """
@@ -24,14 +24,14 @@ def run_before(asked: Recipe, out: Path | None, carry_on: bool, processes: Proce
 
 
 def _run_of_job(asked: Recipe, out: Path | None, job: str) -> Run | None:
-    """The run that torchrun's `job` made of the same recipe, at `out` or below runs/."""
+    """Find the run that torchrun's `job` made of the same recipe, at `out` or below runs/."""
     places = run_folder.folders_of_runs(run_folder.RUNS) if out is None else [out]
     found = [folder for folder in places if _is_of(folder, asked) and Run(folder).facts.get("job") == job]
     return Run(max(found, key=_started)) if found else None
 
 
 def run_to_continue(asked: Recipe, out: Path | None) -> Run | None:
-    """The run that the command `asked` for earlier: the one at `out`; else the newest below runs/ that is not finished.
+    """Find the run that the command `asked` for earlier: the one at `out`; else the newest below runs/ that is not finished.
 
     Raises:
         UserError: `out` holds something else, or a run that another recipe was asked for.

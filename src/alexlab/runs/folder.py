@@ -33,7 +33,7 @@ RUNS = Path("runs")
 
 @contextmanager
 def starting(recipe: Recipe, out: Path | None) -> Iterator[Path]:
-    """A folder to fill for a new run; `take_name` gives it its place. So a run's folder is there whole or not at all.
+    """Make a folder to fill for a new run; `take_name` gives it its place. So a run's folder is there whole or not at all.
 
     Raises:
         UserError: `out` exists, or the folder cannot be made.
@@ -83,7 +83,7 @@ def _exists(out: Path) -> UserError:
 
 
 def folders_of_runs(place: Path) -> list[Path]:
-    """The run folders directly below `place`, by name."""
+    """List the run folders directly below `place`, by name."""
     return sorted(path.parent for path in place.glob("*/run.json") if not path.parent.name.startswith("."))
 
 
@@ -110,6 +110,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write `recipe` as TOML."""
     write_file(path, tomli_w.dumps(recipe.model_dump(mode="json")).encode(errors="surrogateescape"))
 
 
@@ -154,4 +155,5 @@ def forget_after(path: Path, step: int) -> None:
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
+    """Write `lines` in place of what is there."""
     write_file(path, "".join(line + "\n" for line in lines).encode(), noted=False)

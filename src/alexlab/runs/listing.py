@@ -46,11 +46,12 @@ class Listed:
     test: float | None = None
 
     def facts(self) -> dict[str, Any]:
+        """Return what `runs --json` prints of it."""
         return {**self.__dict__, "folder": str(self.folder)}
 
 
 def list_runs(place: Path = RUNS) -> list[Listed]:
-    """The runs directly below `place`, the newest first; the ones that cannot be read at all last."""
+    """List the runs directly below `place`, the newest first; the ones that cannot be read at all last."""
     return sorted((listed(folder) for folder in folders_of_runs(place)), key=lambda run: run.started, reverse=True)
 
 
@@ -83,7 +84,7 @@ def listed(folder: Path) -> Listed:
 
 
 def damaged_files(folder: Path, largest: int | None = None) -> list[str]:
-    """What is wrong with the files whose digests were noted: those that are gone or hold something else.
+    """Say what is wrong with the files whose digests were noted: those that are gone or hold something else.
 
     Args:
         largest: bytes; larger files are only looked for.

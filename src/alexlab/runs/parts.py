@@ -43,7 +43,7 @@ def parts_of(dataset: Dataset, recipe: Recipe) -> Parts:
 
 
 def record(parts: Parts) -> dict[str, Any]:
-    """What split.json holds: of each part the number of images, a digest of names and labels, and the names but for training."""
+    """Return what split.json holds: of each part the number of images, a digest of names and labels, and the names but for training."""
     named = {"train": parts.train, "watched": parts.watched, "test": parts.test}
     return {
         name: {
@@ -88,7 +88,7 @@ def check_same(recipe: Recipe, parts: Parts, processes: Processes, parallel: str
 
 
 def as_recorded(dataset: Dataset, recorded: dict[str, Any], part: str) -> Split:
-    """The images that were recorded as `part`, wherever they are in the dataset now.
+    """Find the images that were recorded as `part`, wherever they are in the dataset now.
 
     Raises:
         UserError: images that were recorded are gone.
@@ -108,7 +108,7 @@ def as_recorded(dataset: Dataset, recorded: dict[str, Any], part: str) -> Split:
 
 
 def _content(split: Split) -> str:
-    """A digest of the pixels of images that are held as an array, of the sizes of files."""
+    """Make a digest of the pixels of images that are held as an array, of the sizes of files."""
     digest = hashlib.sha256()
     if isinstance(split.images, ArrayImages):
         digest.update(np.ascontiguousarray(split.images.pixels_NCHW).data)

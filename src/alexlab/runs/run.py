@@ -112,7 +112,7 @@ class Run:
         return found
 
     def metrics(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl: points within epochs ("point"), or epochs ("epoch"), or both."""
+        """Read the lines of metrics.jsonl: points within epochs ("point"), or epochs ("epoch"), or both."""
         lines = run_folder.read_lines(self.folder / "metrics.jsonl")
         return [line for line in lines if kind is None or line["kind"] == kind]
 
@@ -129,7 +129,7 @@ class Run:
         raise UserError(f"{self.folder}: holds no weights yet; carry on with `alexlab train --resume {self.folder}`.")
 
     def network(self, device: torch.device | None = None) -> nn.Module:
-        """The trained network, in evaluation mode."""
+        """Build the trained network, in evaluation mode."""
         if self._network is None:
             classes, input = self.recipe.classes, self.recipe.input
             assert isinstance(classes, int) and isinstance(input, tuple)
@@ -168,7 +168,7 @@ class Run:
         )
 
     def dataset(self, data_dir: str | Path | None = None) -> Dataset:
-        """The dataset that the run was trained on."""
+        """Open the dataset that the run was trained on."""
         directory = Path(data_dir) if data_dir else None
         at = None if data_dir else Path(self.facts["found"])
         return open_dataset(self.recipe.dataset, directory, self.recipe.seed, at=at)
@@ -176,7 +176,7 @@ class Run:
     def predict(
         self, image: Picture | list[Picture], top: int = 5, device: str = "auto", precision: str = "float32"
     ) -> Any:
-        """The most probable classes of an image (a path, a picture, or uint8 pixels of shape (H, W) or (H, W, 3)).
+        """Return the most probable classes of an image (a path, a picture, or uint8 pixels of shape (H, W) or (H, W, 3)).
 
         Args:
             precision: "float32", or faster "bfloat16" or "int8", with the same answers within what docs/precision-and-cache.md says.
@@ -212,14 +212,14 @@ class Run:
         return predict(network, sources, self.transform, self.classes, top, chosen)
 
     def answering(self, device: torch.device, precision: str = "float32") -> nn.Module:
-        """The trained network as it answers on `device`: images to float32 logits. See `speed.door.answering`."""
+        """Build the trained network as it answers on `device`: images to float32 logits. See `speed.door.answering`."""
         network = self.network(device)
         if not is_made_of(self._answering.get(precision), network):
             self._answering[precision] = answering(network, device, precision)
         return self._answering[precision]
 
     def held_out_images(self, data_dir: str | Path | None = None) -> Split:
-        """The images that the run is tested on, those it watched where there are no test images. Raises UserError without any."""
+        """Return the images that the run is tested on, those it watched where there are no test images. Raises UserError without any."""
         return self._own_images(Path(data_dir) if data_dir else None)[1]
 
     def _own_images(self, data_dir: Path | None) -> tuple[str, Split]:
@@ -253,7 +253,7 @@ class Run:
         return f"Run({str(self.folder)!r}: {self.recipe.network} on {self.recipe.dataset}, {result['state']}{best})"
 
     def _repr_html_(self) -> str:
-        """A table of epochs and the curves, for a notebook."""
+        """Draw a table of epochs and the curves, for a notebook."""
         from alexlab.report.page import run_html
 
         return run_html(self)
@@ -293,7 +293,7 @@ def _name(image: Picture) -> str:
 
 
 def read_picture(image: Picture) -> Image.Image:
-    """The picture that `image` is or names. Raises UserError where it cannot be read."""
+    """Open the picture that `image` is or names. Raises UserError where it cannot be read."""
     if isinstance(image, Image.Image):
         import io
 

@@ -42,7 +42,7 @@ def _different(names: list[str]) -> list[str]:
 
 @with_config(_STRICT)
 class RunFacts(TypedDict):
-    """run.json"""
+    """What run.json holds."""
 
     format: int
     started: Text
@@ -59,7 +59,7 @@ class RunFacts(TypedDict):
 
 @with_config(_STRICT)
 class Result(TypedDict):
-    """result.json"""
+    """What result.json holds."""
 
     state: Literal["finished", "interrupted", "unfinished", "stopped", "failed"]
     steps: NotRequired[Count]
@@ -114,7 +114,7 @@ def _square(facts: Any) -> Any:
 
 @with_config(_STRICT)
 class FinalFigures(TypedDict):
-    """evaluation.json"""
+    """What evaluation.json holds."""
 
     on: Text
     images: Count
