@@ -18,8 +18,8 @@ from alexlab.data.input.decode import decode, decode_rgb
 from alexlab.data.shards.index import FORMAT, KIND, Index, Shard, index_bytes, read_index
 from alexlab.data.sources import cifar
 from alexlab.data.sources.files import open_files
-from alexlab.data.sources.folder import read_list
 from alexlab.data.sources.idx import read_idx
+from alexlab.data.sources.list import read_list
 from alexlab.recipes.reading import parse_setting, preset_text, read_recipe
 from alexlab.weights.caffe import read_caffemodel, read_mean
 from alexlab.weights.pretrained import read_weights

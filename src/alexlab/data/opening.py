@@ -14,9 +14,10 @@ from alexlab.data.shards.index import INDEX
 from alexlab.data.shards.reading import is_address, read_shards
 from alexlab.data.sources.cifar import CIFAR10
 from alexlab.data.sources.files import ARCHIVES
-from alexlab.data.sources.folder import read_folder, read_list
+from alexlab.data.sources.folder import read_folder
 from alexlab.data.sources.idx import IDX
 from alexlab.data.sources.ilsvrc import read_ilsvrc
+from alexlab.data.sources.list import read_list
 from alexlab.data.split import divide, held_out
 from alexlab.errors import UserError
 from alexlab.shape import Shape
