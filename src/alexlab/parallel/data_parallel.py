@@ -25,7 +25,7 @@ BUCKET_MB = 25  # the choice of PyTorch
 
 
 def in_parallel(network: nn.Module, device: torch.device) -> nn.Module:
-    """What gives the logits of `network` for this process's part of a batch, and leaves in it the gradient of the whole batch.
+    """Return what gives the logits of `network` for this process's part of a batch, and leaves in it the gradient of the whole.
 
     Its batch normalisation is synchronised from now on, in evaluation it is what it was. The loss to start from is this process's part of
     the sum over the batch, divided by the batch and multiplied by the number of processes: DistributedDataParallel takes the mean.
@@ -88,6 +88,7 @@ class SynchronisedBatchNorm(_BatchNorm):
         pass  # 1, 2 and 3 dimensions beside images and channels
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Normalise `input` (N, C, ...) by the statistics of all processes' images."""
         if not self.training and self.running_mean is not None:
             return super().forward(input)
         over = [dimension for dimension in range(input.dim()) if dimension != 1]
@@ -140,7 +141,7 @@ def _summed(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def share_of_loss(images: int, whole: int, processes: Processes) -> float:
-    """What the mean loss over this process's `images` of a batch of `whole` is multiplied by, as `in_parallel` wants it."""
+    """Return what the mean loss over this process's `images` of a batch of `whole` is multiplied by, as `in_parallel` wants it."""
     return processes.count * images / whole
 
 
@@ -208,7 +209,7 @@ def evaluated_in_parts(
 
 
 def _gathered(rows: torch.Tensor, columns: int, of: list[int], processes: Processes) -> torch.Tensor | None:
-    """The rows of all processes in the order of the whole, in the first process; None in the others.
+    """Return the rows of all processes in the order of the whole, in the first process; None in the others.
 
     Args:
         rows: this process's part of each of several batches, one after another, of shape (n, columns) on the CPU, perhaps of none.

@@ -48,11 +48,11 @@ class Divided:
         return len(self._parameters)
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """The tensors of the whole network, in the first process; every process calls it."""
+        """Return the tensors of the whole network, in the first process; every process calls it."""
         return self._division.put_together(self.network.state_dict())
 
     def state(self, optimiser: torch.optim.Optimizer) -> dict[int, dict[str, torch.Tensor]]:
-        """The optimiser's state as the whole network's would hold it, in the first process; every process calls it."""
+        """Return the optimiser's state as the whole network's would hold it, in the first process; every process calls it."""
         names = _names(self.network, optimiser)
         held = optimiser.state_dict()["state"]
         own = {
@@ -84,7 +84,7 @@ class Divided:
         optimiser.load_state_dict({"state": taken, "param_groups": optimiser.state_dict()["param_groups"]})
 
     def not_finite(self) -> str | None:
-        """The name of a weight that is not finite any more, in any process; all get the same answer."""
+        """Return the name of a weight that is not finite any more, in any process; all get the same answer."""
         found = first_not_finite({name: local(tensor) for name, tensor in self.network.state_dict().items()})
         bad = [float(found is not None and rank == self._processes.rank) for rank in range(self._processes.count)]
         if not any(self._processes.sums(*bad)):
@@ -104,13 +104,13 @@ class Divided:
 
 
 def _names(network: nn.Module, optimiser: torch.optim.Optimizer) -> list[str]:
-    """The names of the parameters of `network`, in the order of the optimiser."""
+    """Return the names of the parameters of `network`, in the order of the optimiser."""
     names = {parameter: name for name, parameter in network.named_parameters()}
     return [names[parameter] for group in optimiser.param_groups for parameter in group["params"]]
 
 
 def _laid_out(value: torch.Tensor, parameter: nn.Parameter) -> torch.Tensor:
-    """A tensor of the state, in memory and over the processes as its parameter is."""
+    """Lay out a tensor of the state, in memory and over the processes as its parameter is."""
     own = local(parameter.detach())
     if value.shape != own.shape:
         return value

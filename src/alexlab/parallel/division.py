@@ -17,7 +17,7 @@ class Share:
     stop: int = 0
 
     def of(self, whole: torch.Tensor) -> torch.Tensor:
-        """The part of `whole`, as a view."""
+        """Return the part of `whole`, as a view."""
         return whole if self.dim is None else whole.narrow(self.dim, self.start, self.stop - self.start)
 
 
@@ -47,7 +47,7 @@ class Division:
         return rank in holders and (self.shares[rank][name].dim is not None or rank == holders[0])
 
     def put_together(self, own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The tensors of the whole network, in its order, in process 0; nothing elsewhere. Every process calls it.
+        """Return the tensors of the whole network, in its order, in process 0; nothing elsewhere. Every process calls it.
 
         Args:
             own: this process's shares, by name. Where names end in a space and a word (the state of an optimiser), they are
@@ -59,7 +59,7 @@ class Division:
         return {key: self._joined(key, parts) for key in self._order(parts)}
 
     def hand_out(self, whole: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """This process's shares of the tensors that process 0 has: the way back from `put_together`. Every process calls it.
+        """Return this process's shares of the tensors that process 0 has: the way back from `put_together`. Every process calls it.
 
         Args:
             whole: in process 0 the tensors of the whole network, on the CPU; it is not looked at elsewhere.
@@ -94,7 +94,7 @@ class Division:
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
-    """What this process holds of a tensor: itself, or the local part of a distributed one."""
+    """Return what this process holds of a tensor: itself, or the local part of a distributed one."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 

@@ -67,7 +67,7 @@ class Processes:
         return slice(rank * images // self.count, (rank + 1) * images // self.count)
 
     def sums(self, *values: float) -> list[float]:
-        """The sum of each value over all processes, in float64."""
+        """Return the sum of each value over all processes, in float64."""
         if self.count == 1:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.float64)
@@ -76,7 +76,7 @@ class Processes:
         return found
 
     def from_first(self, value: Told) -> Told:
-        """What the first process has as `value`, which must be something that pickle takes."""
+        """Return what the first process has as `value`, which must be something that pickle takes."""
         if self.count == 1:
             return value
         told = [value]
@@ -176,7 +176,7 @@ def _job() -> str | None:
 
 
 def _store(rank: int, count: int, limit: timedelta) -> "Store":
-    """The store at MASTER_ADDR:MASTER_PORT: torchrun's, or else one that the first process opens."""
+    """Open the store at MASTER_ADDR:MASTER_PORT: torchrun's, or else one that the first process opens."""
     address, port = os.environ.get("MASTER_ADDR"), _number("MASTER_PORT")
     if not address:
         raise UserError("MASTER_ADDR is not set; expected the name or address of the first process's machine.")
@@ -217,7 +217,7 @@ def _all_here(whole: "Store", rank: int, count: int, device: str, wait: float) -
 
 
 def _about_me(rank: int, count: int, device: str) -> dict[str, Any]:
-    """What the first process wants to know of each."""
+    """Return what the first process wants to know of each."""
     facts: dict[str, Any] = {"host": socket.gethostname(), "versions": {name: version(name) for name in VERSIONS}}
     try:
         kind = choose_device(device).type
@@ -232,7 +232,7 @@ def _about_me(rank: int, count: int, device: str) -> dict[str, Any]:
 
 
 def _welcome(whole: "Store", count: int, mine: dict[str, Any], wait: float) -> tuple["Store", str, bool]:
-    """The first process's half of the greeting: the store of this start, what is wrong with those that came, and `own_gpu`."""
+    """Do the first process's half of the greeting. Returns the store of this start, what is wrong with those that came, and `own_gpu`."""
     name = token_hex(8)
     store = dist.PrefixStore(name, whole)  # type: ignore[attr-defined]
     present = {0: mine}
@@ -250,7 +250,7 @@ def _welcome(whole: "Store", count: int, mine: dict[str, Any], wait: float) -> t
 
 
 def _greet(whole: "Store", rank: int, count: int, wait: float) -> str:
-    """Another process's half: the name of this start."""
+    """Do another process's half. Returns the name of this start."""
     greeting = token_hex(8)
     whole.set(f"hello/{rank}", greeting)
     end = time.monotonic() + wait
@@ -264,7 +264,7 @@ def _greet(whole: "Store", rank: int, count: int, wait: float) -> str:
 
 
 def _verdict(present: dict[int, dict[str, Any]], count: int, wait: float) -> str:
-    """What is wrong with those that came; "" where nothing is."""
+    """Say what is wrong with those that came; "" where nothing is."""
     if missing := [rank for rank in range(count) if rank not in present]:
         return _missing(missing, count, wait)
     for rank, facts in sorted(present.items()):
@@ -294,7 +294,7 @@ def _missing(ranks: list[int], count: int, wait: float) -> str:
 
 
 def _heard(store: "Store", key: str, rank: int, wait: float) -> str:
-    """What process `rank` tells as `key`. Raises UserError where it does not within `wait` seconds."""
+    """Return what process `rank` tells as `key`. Raises UserError where it does not within `wait` seconds."""
     end = time.monotonic() + wait
     while not store.check([key]):  # and not `wait`, which prints its own lines where it gives up
         if store.check(["said"]):  # one has ended with an error meanwhile

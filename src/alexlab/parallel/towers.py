@@ -24,7 +24,7 @@ class OneTower(nn.Module):
     """
 
     def __init__(self, whole: TwoTowers, rank: int) -> None:
-        """Takes the tower out of `whole`. `rank` is 0 for a, which also holds fc8's bias, and 1 for b."""
+        """Take the tower out of `whole`. `rank` is 0 for a, which also holds fc8's bias, and 1 for b."""
         super().__init__()
         self.rank = rank
         self.name = "ab"[rank]  # its weights are called as in the whole network
@@ -46,6 +46,7 @@ class OneTower(nn.Module):
         return tower
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        """Return the logits (N, classes) of both towers together."""
         read = images_NCHW
         for number in range(len(self.tower.stages)):
             own = self.tower.stage(number, read)
@@ -96,7 +97,7 @@ class _Sum(torch.autograd.Function):
 
 
 def swapped(own: torch.Tensor) -> torch.Tensor:
-    """What the other process gives for `own`: a tensor of the same shape and dtype. Both call it at the same time."""
+    """Return what the other process gives for `own`: a tensor of the same shape and dtype. Both call it at the same time."""
     own = own.contiguous()
     both = [torch.empty_like(own) for _ in range(2)]
     dist.all_gather(both, own)
@@ -104,7 +105,7 @@ def swapped(own: torch.Tensor) -> torch.Tensor:
 
 
 def divide_towers(whole: TwoTowers) -> tuple[OneTower, Division]:
-    """This process's part of a network, of which every process has made the same one, and what the others hold."""
+    """Return this process's part of a network, of which every process has made the same one, and what the others hold."""
     shares: list[dict[str, Share]] = [{}, {}]
     for name in whole.state_dict():
         owners = {"a": [0], "b": [1], "fc8": [0, 1]}[name.partition(".")[0]]

@@ -7,11 +7,20 @@ from typing import Any, Protocol
 class Watcher(Protocol):
     """Who is told how a training goes. Facts are those of metrics.jsonl, with `images_per_second` and `seconds`."""
 
-    def preparing(self, what: str, done: int, total: int) -> None: ...
-    def started(self, facts: dict[str, Any]) -> None: ...
-    def stepped(self, facts: dict[str, Any]) -> None: ...
-    def recorded(self, facts: dict[str, Any]) -> None: ...
-    def noted(self, text: str) -> None: ...
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Say that `done` of `total` are prepared."""
+
+    def started(self, facts: dict[str, Any]) -> None:
+        """Say that the training begins, of what."""
+
+    def stepped(self, facts: dict[str, Any]) -> None:
+        """Say that an update is done."""
+
+    def recorded(self, facts: dict[str, Any]) -> None:
+        """Say which figures were recorded."""
+
+    def noted(self, text: str) -> None:
+        """Say something that is worth knowing."""
 
 
 @dataclass(frozen=True)
@@ -19,16 +28,16 @@ class Quiet:
     """A watcher that says nothing."""
 
     def preparing(self, what: str, done: int, total: int) -> None:
-        pass
+        """Do nothing."""
 
     def started(self, facts: dict[str, Any]) -> None:
-        pass
+        """Do nothing."""
 
     def stepped(self, facts: dict[str, Any]) -> None:
-        pass
+        """Do nothing."""
 
     def recorded(self, facts: dict[str, Any]) -> None:
-        pass
+        """Do nothing."""
 
     def noted(self, text: str) -> None:
-        pass
+        """Do nothing."""

@@ -84,11 +84,11 @@ class Kept:
         return checkpoint.restore(self.network, self.optimiser, path)
 
     def _weights(self) -> Weights:
-        """Those of the whole network, in the first process."""
+        """Return those of the whole network, in the first process."""
         return self.divided.weights() if self.divided else self.network.state_dict()
 
     def _state(self) -> State:
-        """The optimiser's, of the whole network, in the first process."""
+        """Return the optimiser's, of the whole network, in the first process."""
         if self.divided:
             return self.divided.state(self.optimiser)
         state: State = self.optimiser.state_dict()["state"]

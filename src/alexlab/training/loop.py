@@ -140,7 +140,7 @@ class Loop:
         return "finished"
 
     def _epoch(self) -> str | None:
-        """The updates of one epoch that are still to be made; "stopped" or "interrupted" where not all are."""
+        """Make the updates of one epoch that are still to be made; "stopped" or "interrupted" where not all are."""
         standing, recipe = self.standing, self.recipe
         shards = self.train.shards
         if standing.batch == 0:  # an epoch that was begun keeps its order
@@ -194,7 +194,7 @@ class Loop:
         return min(self.recipe.batch, len(self.train) - batch * self.recipe.batch)
 
     def _input_of(self, first: int) -> Finish:
-        """What makes the network's input of batch number i, that of update `first` + i, of stored images."""
+        """Return what makes the network's input of batch number i, that of update `first` + i, of stored images."""
         seed, kind = self.recipe.seed, layout(self.recipe.network)
         large, side = self._transform_now(), self.recipe.small_side
         small = replace(large, input=(large.input[0], side, side)) if side else large
@@ -233,7 +233,7 @@ class Loop:
         self._unseen.append((loss.detach(), right, len(labels)))
 
     def _transform_now(self) -> Transform:
-        """The path to the input in this epoch: in 2012 the colour noise was switched off towards the end."""
+        """Return the path to the input in this epoch: in 2012 the colour noise was switched off towards the end."""
         if self.recipe.schedule != "as-it-ran" or self.standing.epoch < EPOCH_WITHOUT_NOISE:
             return self.transform
         return replace(self.transform, augment=tuple(w for w in self.transform.augment if w != "colour"))
@@ -359,12 +359,12 @@ class Loop:
         return facts
 
     def _epochs_done(self) -> float:
-        """A whole number, but at the end of a training that ends within an epoch."""
+        """Return a whole number, but at the end of a training that ends within an epoch."""
         standing = self.standing
         return standing.epoch + 1 if standing.batch == self.batches else standing.epoch + standing.batch / self.batches
 
     def _evaluate(self) -> Evaluation | None:
-        """The figures on the watched images, which the processes share out; None in those that are not the first."""
+        """Return the figures on the watched images, which the processes share out; None in those that are not the first."""
 
         def progress(done: int, total: int) -> None:
             (asked,) = self.processes.sums(self.stop.asked)

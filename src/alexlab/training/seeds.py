@@ -13,7 +13,7 @@ from alexlab.data.shards.order import shard_order
 
 
 def seed_for(seed: int, *what: str | int) -> int:
-    """A seed for one use, independent of those for other uses: 63 bits."""
+    """Return a seed for one use, independent of those for other uses: 63 bits."""
     text = " ".join(map(str, (seed, *what)))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
@@ -21,7 +21,7 @@ def seed_for(seed: int, *what: str | int) -> int:
 def epoch_order(
     seed: int, epoch: int, count: int, shards: NDArray[np.int64] | None = None, batch: int = 1, processes: int = 1
 ) -> NDArray[np.int64]:
-    """The order of the training images in an epoch.
+    """Return the order of the training images in an epoch.
 
     Where images are fetched in `shards` (see `data.store.Store`), it depends on the batch and the number of processes too: each process
     reads shards of its own.
@@ -33,7 +33,7 @@ def epoch_order(
 
 
 def generator_for(seed: int, *what: str | int) -> torch.Generator:
-    """A generator on the CPU for one use."""
+    """Return a generator on the CPU for one use."""
     return torch.Generator().manual_seed(seed_for(seed, *what))
 
 

@@ -71,6 +71,3 @@ def _is_run(folder: Path) -> bool:
 
 def _is_published(file: Path) -> bool:
     return file.is_file() and any(file.name == each.name and is_right(each, file) for each in PUBLISHED.values())
-
-
-# FIXIMPORT

@@ -17,15 +17,19 @@ class Events:
     watcher: Watcher
 
     def preparing(self, what: str, done: int, total: int) -> None:
+        """Pass it on."""
         self.watcher.preparing(what, done, total)
 
     def started(self, facts: dict[str, Any]) -> None:
+        """Pass it on."""
         self.watcher.started(facts)
 
     def stepped(self, facts: dict[str, Any]) -> None:
+        """Pass it on."""
         self.watcher.stepped(facts)
 
     def recorded(self, facts: dict[str, Any]) -> None:
+        """Write the figures as events, and pass them on."""
         kind = facts["kind"]
         for key, value in facts.items():
             if key not in ("kind", "epoch", "step") and isinstance(value, int | float):
@@ -34,6 +38,7 @@ class Events:
         self.watcher.recorded(facts)
 
     def noted(self, text: str) -> None:
+        """Pass it on."""
         self.watcher.noted(text)
 
 
@@ -44,7 +49,7 @@ def check_installed() -> None:
 
 
 def with_events(watcher: Watcher, folder: Path) -> Events:
-    """`watcher`, with events written into `folder`/tensorboard as well."""
+    """Return `watcher`, with events written into `folder`/tensorboard as well."""
     from torch.utils.tensorboard import SummaryWriter
 
     return Events(SummaryWriter(str(folder / "tensorboard")), watcher)

@@ -124,7 +124,7 @@ def train(
 
 
 def _chosen(network: str | None, dataset: str | None, recipe: str, values: dict[str, Any], watcher: Watcher) -> Recipe:
-    """The recipe with everything that was named beside it."""
+    """Return the recipe with everything that was named beside it."""
     named = {key: value for key, value in (("network", network), ("dataset", dataset)) if value}
     chosen = overridden(read_recipe(recipe), {**named, **values}, "setting")
     for key in ("network", "dataset"):
@@ -279,7 +279,7 @@ def _train(
 
 
 def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Module:
-    """The network with its initial weights, after one look whether it fits input and classes."""
+    """Return the network with its initial weights, after one look whether it fits input and classes."""
     classes, input = recipe.classes, recipe.input
     assert isinstance(classes, int) and isinstance(input, tuple)
     torch.manual_seed(seed_for(recipe.seed, "initialisation"))
@@ -300,7 +300,7 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
 def _stores(
     recipe: Recipe, parts: Parts, memory: int | None, watcher: Watcher, before: Run | None
 ) -> tuple[Recipe, Transform, Store, Store]:
-    """The stored images, and the recipe with the statistics that it wants measured on them."""
+    """Return the stored images, and the recipe with the statistics that it wants measured on them."""
     unmeasured = {key: () for key in ("mean", "std") if getattr(recipe, key) == "dataset"}
     ready = transform(overridden(recipe, unmeasured))
     train = Store(parts.train, ready, memory, partial(watcher.preparing, "decoding training images"))
@@ -414,7 +414,7 @@ def _result(loop: Loop, state: str, seconds: float) -> dict[str, Any]:
 
 
 def _finish(loop: Loop, folder: Path, data_dir: Path | None, device: str, watcher: Watcher) -> None:
-    """The final figures. The test set is looked at once; where the recipe watches it, its last look is the final one."""
+    """Write the final figures. The test set is looked at once; where the recipe watches it, its last look is the final one."""
     run = Run(folder)
     evaluation = loop.last_evaluation
     if evaluation is None or loop.recipe.watch == "validation" or loop.recipe.select == "best":

@@ -16,7 +16,7 @@ MOST_PLATEAUS = 3
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """PyTorch's optimiser for `network`. Weight decay spares biases and the parameters of normalisation layers."""
+    """Return PyTorch's optimiser for `network`. Weight decay spares biases and the parameters of normalisation layers."""
     if recipe.optimiser == "sgd-2012":
         return Update2012(groups_2012(network, rates_as_it_ran(0), recipe.weight_decay), recipe.rate, recipe.momentum)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -53,7 +53,7 @@ def _is_divided(parameter: nn.Parameter) -> bool:
 
 
 def rate_at(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate of update number `step` (from 0) of `steps`: a linear rise during the warm-up, then the schedule."""
+    """Return the learning rate of update number `step` (from 0) of `steps`: a linear rise during the warm-up, then the schedule."""
     rising = round(recipe.warmup * steps)
     if step < rising:
         return recipe.rate * (step + 1) / rising

@@ -20,7 +20,7 @@ LARGEST = 512  # inputs, and outputs, of a linear layer: the work grows with the
 
 
 def orthogonal(matrix_MN: torch.Tensor) -> torch.Tensor:
-    """The matrix with all singular values brought near 1 (0.7 to 1.2), by Newton-Schulz; shape and dtype stay."""
+    """Return the matrix with all singular values brought near 1 (0.7 to 1.2), by Newton-Schulz; shape and dtype stay."""
     a, b, c = NEWTON_SCHULZ
     x: torch.Tensor
     tall = matrix_MN.shape[0] > matrix_MN.shape[1]
@@ -51,6 +51,7 @@ class Muon(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """Make one update, from the gradients that the parameters hold."""
         every = self.param_groups
         self.param_groups = [group for group in every if not group["orthogonal"]]
         try:
@@ -80,7 +81,7 @@ class Muon(torch.optim.AdamW):
 
 
 def hidden_weights(network: nn.Module) -> list[nn.Parameter]:
-    """What Muon is for: weights that map features to features, where their Newton-Schulz is affordable.
+    """Return what Muon is for: weights that map features to features, where their Newton-Schulz is affordable.
 
     The first layer reads pixels (one in each tower), the last one answers, and AlexNet's linear layers are too large.
     """

@@ -23,6 +23,7 @@ class Update2012(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Make one update, from the gradients that the parameters hold."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -53,7 +54,7 @@ class Rates(NamedTuple):
 
 
 def rates_as_it_ran(epoch: int) -> Rates:
-    """The rates of one epoch, counted from 0, of the run that ended at epoch 91.
+    """Return the rates of one epoch, counted from 0, of the run that ended at epoch 91.
 
     Weights: 0.01; 0.001 from epoch 25; 0.0001 from 51; 0.00001 from 79. Biases: 0.02 throughout. conv1's weights are slowed
     to 0.00001 at 67; from 72 conv1 is frozen, its biases too.
@@ -65,13 +66,13 @@ def rates_as_it_ran(epoch: int) -> Rates:
 
 
 def first_convolutions(network: nn.Module) -> set[str]:
-    """The names of the layers that read pixels: those called conv1, one in each tower, else the first convolution."""
+    """Return the names of the layers that read pixels: those called conv1, one in each tower, else the first convolution."""
     convolutions = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
     return {name for name in convolutions if name.rpartition(".")[2] == "conv1"} or set(convolutions[:1])
 
 
 def groups_2012(network: nn.Module, rates: Rates, weight_decay: float = 0.0005) -> list[dict[str, Any]]:
-    """Groups for `Update2012`, one for each field of `Rates` and named after it; only weights decay.
+    """Return the groups for `Update2012`, one for each field of `Rates` and named after it; only weights decay.
 
     conv1 is the layer of that name, in each tower; in a network that names none, the first convolution.
     """
