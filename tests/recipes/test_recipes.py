@@ -95,7 +95,7 @@ def test_files_of_the_users(tmp_path: Path) -> None:
     for name, says in (
         ("bad", "not TOML"),
         ("key", "unknown key 'rat'"),
-        ("binary", "cannot be read"),
+        ("binary", "not TOML"),
         ("no", "cannot be"),
     ):
         with pytest.raises(UserError, match=says):

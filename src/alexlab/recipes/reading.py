@@ -39,8 +39,8 @@ def read_recipe(name: str) -> Recipe:
     try:
         with Path(name).open(encoding="utf-8", errors="surrogateescape") as file:
             text = file.read(LONGEST + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"recipe {name}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    except OSError as error:
+        raise UserError(f"recipe {name}: cannot be read ({error.strerror or error}).") from error
     if len(text) > LONGEST:
         raise UserError(f"recipe {name}: longer than {LONGEST:,} characters; that is no recipe.")
     return _parsed(text, name)
