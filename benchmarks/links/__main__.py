@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.links import network as links
-from benchmarks.links.worker import Setting
+from . import network as links
+from .worker import Setting
 
 FOUND = Path(__file__).parent.parent / "links.json"
 NETWORKS = (("data", "alexnet-paper"), ("towers", "alexnet-paper"), ("hybrid", "alexnet-caffe"))

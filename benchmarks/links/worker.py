@@ -21,7 +21,8 @@ from alexlab.parallel.towers import divide_towers
 from alexlab.parallel.traffic import counted
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.training.optimisers.making import make_optimiser
-from benchmarks.links import network as links
+
+from . import network as links
 
 RECIPE = overridden(read_recipe("quick"), {"optimiser": "sgd", "momentum": 0.9, "rate": 0.001, "weight_decay": 0.0005})
 

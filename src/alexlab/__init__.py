@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alexlab.api import Run, dataset, network, resume, train
+    from alexlab.check import CallableModule
+
+    check: CallableModule  # the package, which can be called
 
 __version__ = "0.1.0"
 __all__ = ["Run", "dataset", "network", "resume", "train"]

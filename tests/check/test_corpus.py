@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "check"))
 from programs import programs
 
 
-def test_recall_and_silence():
+def test_recall_and_silence() -> None:
     found, missed, alarms = 0, [], []
     for program in programs():
         path = Path("program.py")
@@ -27,6 +27,6 @@ def test_recall_and_silence():
     assert alarms == []
 
 
-def test_every_program_has_a_thread():
+def test_every_program_has_a_thread() -> None:
     assert all(program.link.startswith("https://github.com/") for program in programs())
     assert all(program.mistaken != program.mended for program in programs())

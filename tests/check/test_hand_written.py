@@ -235,11 +235,11 @@ def rules_of(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "rule, index", [(rule, index) for rule, cases in GUISES.items() for index in range(len(cases))]
 )
-def test_guises(rule, index):
+def test_guises(rule: str, index: int) -> None:
     mistaken, mended = GUISES[rule][index]
     assert rule in rules_of(mistaken)
     assert rules_of(mended) == []
 
 
-def test_five_guises_each():
+def test_five_guises_each() -> None:
     assert all(len(cases) >= 5 for cases in GUISES.values())

@@ -28,7 +28,7 @@ def applied(text: str, name: str = "program.py") -> str:
 
 
 @pytest.mark.parametrize("name", MENDED)
-def test_the_mended_example_is_right(name):
+def test_the_mended_example_is_right(name: str) -> None:
     rule = next(rule for rule in RULES if rule.name == name)
     applied(rule.bad)
     assert check_script(Path("program.py")).findings == ()
@@ -60,7 +60,7 @@ def net(made: str, used: str) -> str:
         ("pass", "return (\n            x\n            .softmax(dim=1)\n        )", None),
     ],
 )
-def test_softmax_in_several_forms(made, used, line):
+def test_softmax_in_several_forms(made: str, used: str, line: str | None) -> None:
     text = net(made, used)
     if line is None:
         Path("program.py").write_text(text, encoding="utf-8")
@@ -70,7 +70,7 @@ def test_softmax_in_several_forms(made, used, line):
         assert line in applied(text)
 
 
-def test_text_and_json_show_the_diff():
+def test_text_and_json_show_the_diff() -> None:
     rule = next(rule for rule in RULES if rule.name == "no-zero-grad")
     Path("train.py").write_text(rule.bad, encoding="utf-8")
     text = CliRunner().invoke(check, ["train.py"]).output
@@ -79,7 +79,7 @@ def test_text_and_json_show_the_diff():
     assert isinstance(finding["fix"], str) and re.search(r"^\+ +optimizer.zero_grad\(\)$", finding["diff"], re.M)
 
 
-def test_no_diff_where_a_change_would_not_mend_it():
+def test_no_diff_where_a_change_would_not_mend_it() -> None:
     rule = next(rule for rule in RULES if rule.name == "no-eval")
     Path("train.py").write_text(rule.bad.replace("    network.train()\n", ""), encoding="utf-8")
     (finding,) = check_script(Path("train.py")).findings  # with eval() alone, training would go on in evaluation mode

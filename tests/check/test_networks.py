@@ -1,6 +1,8 @@
 """Networks that exist: what is found, what must stay silent, and that nothing of the caller's is changed."""
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -10,19 +12,23 @@ from torch.nn import functional as F
 import alexlab
 from alexlab.check import check_network
 from alexlab.networks.building import build
-from alexlab.networks.catalogue import NETWORKS
+from alexlab.networks.catalogue import NETWORKS, Network
+from alexlab.shape import Shape
+from tests.typed import as_a, gradient
 
 IMAGE = (1, 28, 28)
 RIGHT_BY_DESIGN = {"alexnet-227": {"second-head"}}
 """The tutorial's extra head is what the tutorial prints; the rule is right about it."""
 
+Part = Callable[[torch.Tensor], torch.Tensor]
 
-def rules_of(network: nn.Module, input=IMAGE, **more) -> list[str]:
+
+def rules_of(network: nn.Module, input: Shape = IMAGE, **more: Any) -> list[str]:
     return [finding.rule for finding in check_network(network, input, **more).findings]
 
 
 @pytest.mark.parametrize("entry", NETWORKS, ids=lambda entry: entry.name)
-def test_silent_on_the_catalogue(entry):
+def test_silent_on_the_catalogue(entry: Network) -> None:
     with torch.device("meta") if entry.parameters > 10**7 else torch.device("cpu"):
         network = build(entry.name)
     checked = check_network(network, entry.input, entry.classes, "cross_entropy", seconds=0)
@@ -37,12 +43,12 @@ def chain(*layers: nn.Module) -> nn.Module:
 class Functional(nn.Module):
     """784-64-10, with what comes last given as a function."""
 
-    def __init__(self, last=lambda x: x, middle=F.relu) -> None:
+    def __init__(self, last: Part = lambda x: x, middle: Part = F.relu) -> None:
         super().__init__()
         self.a, self.b = nn.Linear(784, 64), nn.Linear(64, 10)
         self.last, self.middle = last, middle
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.last(self.b(self.middle(self.a(x.flatten(1)))))
 
 
@@ -51,8 +57,9 @@ class Outer(nn.Module):
         super().__init__()
         self.inner = inner
 
-    def forward(self, images):
-        return {"logits": self.inner(images)}["logits"].unsqueeze(-1).squeeze(-1)
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        named: dict[str, torch.Tensor] = {"logits": self.inner(images)}
+        return named["logits"].unsqueeze(-1).squeeze(-1)
 
 
 def made(*middle: nn.Module, last: nn.Module | None = None, out: int = 10) -> nn.Module:
@@ -88,7 +95,7 @@ def made(*middle: nn.Module, last: nn.Module | None = None, out: int = 10) -> nn
         ("dead-start", lambda: _biased(made(nn.ReLU()), -1e4), None),
     ],
 )
-def test_mistakes(rule, network, loss, outer):
+def test_mistakes(rule: str, network: Callable[[], nn.Module], loss: str | None, outer: bool) -> None:
     built = network()
     found = check_network(Outer(built) if outer else built, IMAGE, 10, loss).findings
     assert rule in {finding.rule for finding in found}
@@ -101,7 +108,7 @@ def _filled(network: nn.Module, value: float) -> nn.Module:
 
 
 def _biased(network: nn.Module, value: float) -> nn.Module:
-    nn.init.constant_(network[1].bias, value)
+    nn.init.constant_(as_a(nn.Linear, as_a(nn.Sequential, network)[1]).bias, value)
     return network
 
 
@@ -122,22 +129,22 @@ def _biased(network: nn.Module, value: float) -> nn.Module:
         lambda: nn.Sequential(nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(784, 10))),
     ],
 )
-def test_silent(network):
+def test_silent(network: Callable[[], nn.Module]) -> None:
     assert rules_of(network(), classes=10, loss="cross_entropy") == []
 
 
-def test_the_module_can_be_called():
+def test_the_module_can_be_called() -> None:
     (finding,) = alexlab.check(made(), IMAGE)
     assert (finding.rule, finding.severity, finding.layer) == ("nothing-between", "warning", "2")
     assert alexlab.check(made(nn.ReLU())) == []  # a common shape is found
 
 
-def test_places_are_the_network_s_own_lines():
+def test_places_are_the_network_s_own_lines() -> None:
     (finding,) = check_network(Functional(middle=lambda x: F.dropout(F.relu(x))), IMAGE).findings
     assert finding.place is not None and finding.place.file == __file__
 
 
-def test_nothing_is_changed():
+def test_nothing_is_changed() -> None:
     network = nn.Sequential(
         nn.Conv2d(1, 4, 3, bias=False),
         nn.BatchNorm2d(4),
@@ -156,7 +163,7 @@ def test_nothing_is_changed():
     calls.clear()
     torch.manual_seed(7)
     weights = copy.deepcopy(network.state_dict())
-    gradients = [parameter.grad.clone() for parameter in network.parameters()]
+    gradients = [gradient(parameter).clone() for parameter in network.parameters()]
     objects = [id(parameter) for parameter in network.parameters()]
     momentum = copy.deepcopy(optimizer.state_dict())
     modes = [module.training for module in network.modules()]
@@ -166,7 +173,7 @@ def test_nothing_is_changed():
     assert rules_of(network) == ["nothing-between"]
 
     assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
-    assert all(torch.equal(p.grad, g) for p, g in zip(network.parameters(), gradients, strict=True))
+    assert all(torch.equal(gradient(p), g) for p, g in zip(network.parameters(), gradients, strict=True))
     assert objects == [id(parameter) for parameter in network.parameters()]
     assert modes == [module.training for module in network.modules()]
     assert torch.equal(random, torch.get_rng_state())
@@ -177,13 +184,13 @@ def test_nothing_is_changed():
     )
 
 
-def test_a_network_that_fails_is_said_not_to_have_been_seen():
+def test_a_network_that_fails_is_said_not_to_have_been_seen() -> None:
     class Odd(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.f = nn.Linear(784, 10)
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             raise KeyError("no such thing")
 
     checked = check_network(Odd(), IMAGE)

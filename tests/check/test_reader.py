@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from alexlab.check import check_script
 from alexlab.check.checking import Checked
+from alexlab.check.rule import Rule
 from alexlab.check.rules import RULES
 
 PATH = Path("program.py")
@@ -31,18 +32,18 @@ def checked(text: str) -> Checked:
         ("x = [1 for i in [1, 2][::0]]\n", 1, "ValueError"),
     ],
 )
-def test_what_cannot_be_followed_is_told_with_its_line(text, line, why):
+def test_what_cannot_be_followed_is_told_with_its_line(text: str, line: int, why: str) -> None:
     unseen = checked(text).unseen
     assert len(unseen) == 1 and f"program.py:{line}: could not be followed here ({why}" in unseen[0]
 
 
-def test_the_rest_is_still_followed():
+def test_the_rest_is_still_followed() -> None:
     rule = next(rule for rule in RULES if rule.name == "softmax-before-cross-entropy")
     found = checked("import math\nsize = math.floor(math.inf)\nrows = [0][::0]\n" + rule.bad.replace("math", "m"))
     assert [finding.rule for finding in found.findings] == [rule.name]
 
 
-def test_what_is_named_in_a_lost_line_may_have_changed_there():
+def test_what_is_named_in_a_lost_line_may_have_changed_there() -> None:
     rule = next(rule for rule in RULES if rule.name == "no-zero-grad")
     step = next(line for line in rule.bad.splitlines() if ".step()" in line)
     indent, optimiser = step[: len(step) - len(step.lstrip())], step.strip().partition(".")[0]
@@ -53,11 +54,11 @@ def test_what_is_named_in_a_lost_line_may_have_changed_there():
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_all_of_the_examples_can_be_followed(rule):
+def test_all_of_the_examples_can_be_followed(rule: Rule) -> None:
     assert checked(rule.bad).unseen == () and checked(rule.good).unseen == ()
 
 
-def test_an_expression_that_is_nested_deeper_than_python_calls():
+def test_an_expression_that_is_nested_deeper_than_python_calls() -> None:
     assert isinstance(checked("x = " + "+".join(["1"] * 1500) + "\n"), Checked)
 
 
@@ -103,7 +104,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_values_are_bounded_and_time_is_held(name):
+def test_values_are_bounded_and_time_is_held(name: str) -> None:
     start = time.process_time()
     assert checked(LARGE[name]).findings == ()
     assert time.process_time() - start < 12
@@ -255,7 +256,7 @@ class Program:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(st.integers(0, 2**64))
-def test_no_program_crashes_the_reader(seed):
+def test_no_program_crashes_the_reader(seed: int) -> None:
     text = Program(random.Random(seed)).text()
     ast.parse(text)
     assert all(line.startswith("program.py") for line in checked(text).unseen)

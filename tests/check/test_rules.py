@@ -6,10 +6,23 @@ from pathlib import Path
 import pytest
 
 from alexlab.check import check_script
+from alexlab.check.rule import Rule
 from alexlab.check.rules import RULES
 
 sys.path.insert(0, str(Path(__file__).parent))
-from guises import FLATTEN, LINEAR1, LINEAR2, NETWORKS, PLAIN, RELU, TRAININGS, Layer, program, scheduled, training
+from tests.check.guises import (
+    FLATTEN,
+    LINEAR1,
+    LINEAR2,
+    NETWORKS,
+    PLAIN,
+    RELU,
+    TRAININGS,
+    Layer,
+    program,
+    scheduled,
+    training,
+)
 
 
 def rules_of(text: str, name: str = "program.py") -> list[str]:
@@ -27,12 +40,12 @@ ON_SCRIPTS = [rule for rule in RULES if rule.name not in OF_ONE_BATCH]
 
 
 @pytest.mark.parametrize("rule", ON_SCRIPTS, ids=lambda rule: rule.name)
-def test_own_examples(rule):
+def test_own_examples(rule: Rule) -> None:
     assert set(rules_of(rule.bad)) == {rule.name}
     assert rules_of(rule.good) == []
 
 
-def test_names_are_unique_and_texts_complete():
+def test_names_are_unique_and_texts_complete() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
     for rule in RULES:
         for text in (rule.title, rule.why, rule.mend):
@@ -100,7 +113,7 @@ OF_NETWORKS: list[tuple[str, str, list[Layer], list[Layer]]] = [
 
 @pytest.mark.parametrize("guise", NETWORKS)
 @pytest.mark.parametrize("case", OF_NETWORKS, ids=[f"{i}-{case[0]}" for i, case in enumerate(OF_NETWORKS)])
-def test_mistakes_of_networks(case, guise):
+def test_mistakes_of_networks(case: tuple[str, str, list[Layer], list[Layer]], guise: str) -> None:
     rule, loss, mistaken, mended = case
     assert rule in rules_of(program(guise, mistaken, loss))
     assert rules_of(program(guise, mended, loss)) == []
@@ -131,7 +144,9 @@ OF_PROGRAMS: list[tuple[str, list[Layer], list[Layer], tuple[str, str], tuple[st
 
 @pytest.mark.parametrize("guise", NETWORKS)
 @pytest.mark.parametrize("case", OF_PROGRAMS, ids=[f"{i}-{case[0]}" for i, case in enumerate(OF_PROGRAMS)])
-def test_mistakes_of_programs(case, guise):
+def test_mistakes_of_programs(
+    case: tuple[str, list[Layer], list[Layer], tuple[str, str], tuple[str, str]], guise: str
+) -> None:
     rule, mistaken, mended, bad, good = case
     with_it, without = program(guise, mistaken), program(guise, mended)
     assert bad[0] in with_it and good[0] in without
@@ -171,13 +186,13 @@ MENDED: list[dict[str, str]] = [
 
 @pytest.mark.parametrize("guise", TRAININGS)
 @pytest.mark.parametrize("rule, changed", OF_TRAININGS, ids=[f"{i}-{rule}" for i, (rule, _) in enumerate(OF_TRAININGS)])
-def test_mistakes_of_trainings(rule, changed, guise):
+def test_mistakes_of_trainings(rule: str, changed: dict[str, str], guise: str) -> None:
     assert rule in rules_of(training(guise, **changed))
 
 
 @pytest.mark.parametrize("guise", TRAININGS)
 @pytest.mark.parametrize("changed", MENDED, ids=str)
-def test_mended_trainings(changed, guise):
+def test_mended_trainings(changed: dict[str, str], guise: str) -> None:
     assert rules_of(training(guise, **changed)) == []
 
 
@@ -197,19 +212,19 @@ PER_BATCH = [
 
 @pytest.mark.parametrize("guise", TRAININGS)
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_schedulers_for_epochs(scheduler, guise):
+def test_schedulers_for_epochs(scheduler: str, guise: str) -> None:
     assert rules_of(scheduled(guise, scheduler, per_batch=True)) == ["schedule-per-batch"]
     assert rules_of(scheduled(guise, scheduler, per_batch=False)) == []
 
 
 @pytest.mark.parametrize("guise", TRAININGS)
 @pytest.mark.parametrize("scheduler", PER_BATCH)
-def test_schedulers_for_batches(scheduler, guise):
+def test_schedulers_for_batches(scheduler: str, guise: str) -> None:
     assert rules_of(scheduled(guise, scheduler, per_batch=True)) == []
 
 
 @pytest.mark.parametrize("guise", TRAININGS)
 @pytest.mark.parametrize("which", ["False", "True"])
-def test_one_part_of_the_data_for_both(which, guise):
+def test_one_part_of_the_data_for_both(which: str, guise: str) -> None:
     text = training(guise).replace("train=train", f"train={which}")
     assert "test-data-in-training" in rules_of(text)

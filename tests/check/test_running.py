@@ -37,12 +37,12 @@ for images, labels in torch.utils.data.DataLoader(data, 16, shuffle=True, num_wo
 RIGHT = {"rows": "maps.flatten(1)", "parameters": "net.parameters()", "before": "pass"}
 
 
-def rules_of(name="train.py", **changed) -> list[str]:
+def rules_of(name: str = "train.py", **changed: str) -> list[str]:
     Path("train.py").write_text(SCRIPT.format(**{**RIGHT, **changed}), encoding="utf-8")
     return [finding.rule for finding in check_target(name, run=True).findings]
 
 
-def test_a_right_script_is_silent_and_ends_at_its_first_step():
+def test_a_right_script_is_silent_and_ends_at_its_first_step() -> None:
     assert rules_of() == [] and not Path("made").exists()
 
 
@@ -59,11 +59,11 @@ def test_a_right_script_is_silent_and_ends_at_its_first_step():
         ),
     ],
 )
-def test_what_only_running_shows(rule, changed):
+def test_what_only_running_shows(rule: str, changed: dict[str, str]) -> None:
     assert rule in rules_of(**changed)
 
 
-def test_a_notebook_s_places_are_cells():
+def test_a_notebook_s_places_are_cells() -> None:
     lines = SCRIPT.format(**{**RIGHT, "rows": "nn.functional.dropout(eval('maps').flatten(1))"}).splitlines(
         keepends=True
     )
@@ -80,7 +80,7 @@ def test_a_notebook_s_places_are_cells():
         "nn.Module.double(net); torch.set_default_dtype(torch.float64)",
     ],
 )
-def test_what_a_script_changes_of_its_process_changes_no_finding(before):
+def test_what_a_script_changes_of_its_process_changes_no_finding(before: str) -> None:
     rows = "(maps - 0.5 * maps.mean(0)).flatten(1)"
     assert "images-mixed" in rules_of(rows=rows)
     text = SCRIPT.format(**{**RIGHT, "rows": rows}).replace("net = Net()\n", f"net = Net()\n{before}\n")
@@ -91,7 +91,7 @@ def test_what_a_script_changes_of_its_process_changes_no_finding(before):
     assert [finding.rule for finding in checked.findings] == ["images-mixed"] and checked.unseen == ()
 
 
-def test_a_network_takes_longer_with_run():
+def test_a_network_takes_longer_with_run() -> None:
     Path("net.py").write_text(SCRIPT.partition("data =")[0].format(rows="maps.flatten(1)"), encoding="utf-8")
     assert check_target("net.py:Net", (1, 28, 28), 10, run=True).findings == ()
 
@@ -108,7 +108,7 @@ def test_a_network_takes_longer_with_run():
         ("import argparse; p = argparse.ArgumentParser(); p.add_argument('x'); p.parse_args()", "exit code 2"),
     ],
 )
-def test_limits(text, words, monkeypatch):
+def test_limits(text: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "LONGEST", 8 if "while" in text else 40)
     Path("bad.py").write_text(text + "\n", encoding="utf-8")
     start = time.monotonic()
@@ -117,14 +117,14 @@ def test_limits(text, words, monkeypatch):
     assert not Path("made").exists() and time.monotonic() - start < 45
 
 
-def test_what_reading_shows_is_said_where_running_fails():
+def test_what_reading_shows_is_said_where_running_fails() -> None:
     text = SCRIPT.format(**{**RIGHT, "rows": "nn.functional.dropout(maps.flatten(1))"})
     Path("train.py").write_text("import nothing_of_that_name\n" + text, encoding="utf-8")
     result = CliRunner().invoke(check, ["train.py", "--run"])
     assert result.exit_code == 1 and "dropout-always-on" in result.output and "nothing_of_that_name" in result.output
 
 
-def test_a_script_without_training_is_said_to_have_shown_nothing():
+def test_a_script_without_training_is_said_to_have_shown_nothing() -> None:
     Path("train.py").write_text("print(1)\n", encoding="utf-8")
     checked = check_target("train.py", run=True)
     assert checked.findings == () and "without a training step" in checked.unseen[0]

@@ -47,7 +47,7 @@ logits = Net()(torch.randn(4, 1, 28, 28))
         ("self.drop = lambda t: F.dropout(t, p=0.2)", "return self.fc(self.drop(x.flatten(1)))"),
     ],
 )
-def test_dropout_that_stays_on(init, forward):
+def test_dropout_that_stays_on(init: str, forward: str) -> None:
     text = NETWORK.format(init=init, forward=forward)
     if "torch.dropout" in forward:
         assert rules_of(text) == ["dropout-always-on"]  # a note: it is written out
@@ -68,7 +68,7 @@ def test_dropout_that_stays_on(init, forward):
         ("pass", "return self.fc(F.dropout(x.flatten(1), p=0.0))"),
     ],
 )
-def test_dropout_that_knows_the_mode(init, forward):
+def test_dropout_that_knows_the_mode(init: str, forward: str) -> None:
     assert rules_of(NETWORK.format(init=init, forward=forward)) == []
 
 
@@ -82,7 +82,7 @@ def test_dropout_that_knows_the_mode(init, forward):
         "return self.fc(F.relu(x).contiguous().view(-1, 3136))",
     ],
 )
-def test_view_of_another_size(forward):
+def test_view_of_another_size(forward: str) -> None:
     assert "view-mixes-images" in rules_of(NETWORK.format(init="pass", forward=forward))
 
 
@@ -97,7 +97,7 @@ def test_view_of_another_size(forward):
         "rows = x.reshape(-1, 14)\n        return self.fc(rows.view(x.size(0), -1))",
     ],
 )
-def test_view_of_images(forward):
+def test_view_of_images(forward: str) -> None:
     assert rules_of(NETWORK.format(init="pass", forward=forward)) == []
 
 
@@ -111,7 +111,7 @@ def test_view_of_images(forward):
         "with torch.no_grad():\n            self.conv.weight.zero_()\n            self.fc.weight.fill_(0.5)",
     ],
 )
-def test_constant_weights(init):
+def test_constant_weights(init: str) -> None:
     assert rules_of(NETWORK.format(init=init, forward="return self.fc(x.flatten(1))")) == ["constant-weights"]
 
 
@@ -124,7 +124,7 @@ def test_constant_weights(init):
         "for m in self.children():\n            nn.init.kaiming_normal_(m.weight)",
     ],
 )
-def test_weights_that_differ(init):
+def test_weights_that_differ(init: str) -> None:
     assert rules_of(NETWORK.format(init=init, forward="return self.fc(x.flatten(1))")) == []
 
 
@@ -149,7 +149,7 @@ from torchvision import datasets, transforms as T
         "b = datasets.MNIST('d', train=False, transform=T.ToTensor())",
     ],
 )
-def test_other_normalisation(text):
+def test_other_normalisation(text: str) -> None:
     assert rules_of(DATA.format(text=text)) == ["other-normalisation"]
 
 
@@ -163,11 +163,11 @@ def test_other_normalisation(text):
         "d = datasets.CIFAR10('d', transform=T.Compose([T.ToTensor(), T.Normalize((0.491, 0.482, 0.447), (0.202, 0.199, 0.201))]))",
     ],
 )
-def test_own_normalisation(text):
+def test_own_normalisation(text: str) -> None:
     assert rules_of(DATA.format(text=text)) == []
 
 
-def test_notebook_places_are_cells_and_lines():
+def test_notebook_places_are_cells_and_lines() -> None:
     rule = next(rule for rule in RULES if rule.name == "no-zero-grad")
     lines = rule.bad.splitlines(keepends=True)
     half = next(i for i, line in enumerate(lines) if line.startswith("for epoch"))
@@ -183,7 +183,7 @@ def test_notebook_places_are_cells_and_lines():
     assert finding.place is not None and (finding.place.cell, finding.place.line) == (3, step)
 
 
-def test_a_comment_with_a_reason_silences_a_rule():
+def test_a_comment_with_a_reason_silences_a_rule() -> None:
     rule = next(rule for rule in RULES if rule.name == "no-shuffling")
     told = rule.bad.replace(
         "batch_size=64)\ntest", "batch_size=64)  # alexlab: ignore[no-shuffling] the order is wanted\ntest"
@@ -198,7 +198,7 @@ def test_a_comment_with_a_reason_silences_a_rule():
     assert "did you mean 'no-shuffling'?" in check_script(Path("program.py")).unseen[0]
 
 
-def test_modules_beside_the_script_are_read():
+def test_modules_beside_the_script_are_read() -> None:
     Path("model.py").write_text(
         "from torch import nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         "        self.f = nn.Linear(784, 10)\n    def forward(self, x):\n        return self.f(x.flatten(1)).softmax(-1)\n"
@@ -219,7 +219,7 @@ def test_modules_beside_the_script_are_read():
         ("missing.py", None, "no such file"),
     ],
 )
-def test_files_that_cannot_be_read(name, content, words):
+def test_files_that_cannot_be_read(name: str, content: str | None, words: str) -> None:
     if content is not None:
         Path(name).write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=words):
@@ -239,5 +239,5 @@ def test_files_that_cannot_be_read(name, content, words):
         "x: int\nlambda: (yield)\n[*a, *b] = c\n(d := 5)\nglobal q\n",
     ],
 )
-def test_odd_scripts_are_followed_to_an_end(text):
+def test_odd_scripts_are_followed_to_an_end(text: str) -> None:
     assert rules_of(text) == []

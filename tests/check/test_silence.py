@@ -181,5 +181,5 @@ for real in range(100):
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_silent_where_nothing_is_wrong(name):
+def test_silent_where_nothing_is_wrong(name: str) -> None:
     assert rules_of(RIGHT[name]) == []

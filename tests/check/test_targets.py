@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from contextlib import nullcontext
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alexlab.check import check_target, isolated, targets
+from alexlab.check.rule import Rule
 from alexlab.check.rules import RULES
 from alexlab.cli.check import check
 from alexlab.errors import UserError
@@ -50,7 +52,7 @@ def script() -> str:
     return "train.py"
 
 
-def test_exit_code_and_text(script):
+def test_exit_code_and_text(script: str) -> None:
     result = run(script)
     assert result.exit_code == 1
     assert "train.py:6: error[softmax-before-cross-entropy]" in result.output and "1 error, 0 warnings" in result.output
@@ -58,14 +60,14 @@ def test_exit_code_and_text(script):
     assert good.exit_code == 0 and good.output.strip() == "no mistakes found"
 
 
-def test_json(script):
+def test_json(script: str) -> None:
     (finding,) = json.loads(run(script, "--json").output)
     assert {"rule", "severity", "file", "line", "layer", "message", "fix"} <= finding.keys()
     assert (finding["rule"], finding["severity"], finding["line"]) == ("softmax-before-cross-entropy", "error", 6)
     assert json.loads(run("good.py", "--json").output) == []
 
 
-def test_sarif(script):
+def test_sarif(script: str) -> None:
     log = json.loads(run(script, "--sarif").output)
     (result,) = log["runs"][0]["results"]
     assert (
@@ -75,29 +77,27 @@ def test_sarif(script):
     assert result["ruleId"] in {rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]}
 
 
-def test_chinese(script):
+def test_chinese(script: str) -> None:
     result = run(script, "--lang", "zh")
     assert "错误[softmax-before-cross-entropy]" in result.output and "交叉熵" in result.output
 
 
-def test_a_script_is_never_run():
+def test_a_script_is_never_run() -> None:
     Path("danger.py").write_text("open('made', 'w').write('x')\nraise SystemExit(3)\n", encoding="utf-8")
     assert run("danger.py").exit_code == 0 and not Path("made").exists()
 
 
-def test_reading_a_script_imports_no_torch(script, alexlab):
+def test_reading_a_script_imports_no_torch(script: str) -> None:
     code = (
         "import sys; from alexlab.check import check_script; from pathlib import Path; check_script(Path('train.py'))"
     )
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, "-c", code + "; print('torch' in sys.modules)"], capture_output=True, text=True
     )
     assert done.stdout.strip() == "False", done.stderr
 
 
-def test_own_network():
+def test_own_network() -> None:
     Path("net.py").write_text(NETWORK, encoding="utf-8")
     checked = check_target("net.py:Net", (1, 28, 28), 10)
     assert [(f.rule, f.severity, f.layer) for f in checked.findings] == [("nothing-between", "warning", "f.2")]
@@ -105,14 +105,14 @@ def test_own_network():
     assert {f.rule for f in counted.findings} == {"nothing-between", "class-count"}
 
 
-def test_a_dataset_says_shape_and_classes():
+def test_a_dataset_says_shape_and_classes() -> None:
     Path("net.py").write_text(NETWORK, encoding="utf-8")
     rules = {f.rule for f in check_target("net.py:make", dataset="fashion-mnist").findings}
     assert rules == {"nothing-between", "class-count"}
     assert check_target("lenet-relu", dataset="mnist").findings == ()
 
 
-def test_a_run(alexlab):
+def test_a_run() -> None:
     Path("net.py").write_text(NETWORK, encoding="utf-8")
     Path("run").mkdir()
     Path("run/recipe.toml").write_text('network = "net.py:Net"\nclasses = 10\ninput = [1, 28, 28]\n', encoding="utf-8")
@@ -141,7 +141,7 @@ def test_a_run(alexlab):
         ("raise KeyboardInterrupt", "ended with KeyboardInterrupt"),
     ],
 )
-def test_limits(top, words, monkeypatch):
+def test_limits(top: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "LONGEST", 20 if "while" not in top else 6)
     Path("net.py").write_text(top + "\n" + NETWORK, encoding="utf-8")
     start = time.monotonic()
@@ -160,13 +160,13 @@ def test_limits(top, words, monkeypatch):
         "import torch; torch.set_default_dtype(torch.float64)",
     ],
 )
-def test_what_a_module_changes_at_import_is_set_back(top):
+def test_what_a_module_changes_at_import_is_set_back(top: str) -> None:
     Path("net.py").write_text(top + "\n" + NETWORK, encoding="utf-8")
     checked = check_target("net.py:Net", (1, 28, 28), 10)
     assert [finding.rule for finding in checked.findings] == ["nothing-between"] and checked.unseen == ()
 
 
-def test_more_findings_than_a_pipe_holds():
+def test_more_findings_than_a_pipe_holds() -> None:
     Path("net.py").write_text(
         "from torch import nn\n"
         "class Net(nn.Sequential):\n"
@@ -193,7 +193,7 @@ def test_more_findings_than_a_pipe_holds():
         ("/dev/shm/../x", False),
     ],
 )
-def test_writing_is_held_to_real_places(place, allowed, tmp_path):
+def test_writing_is_held_to_real_places(place: str, allowed: bool, tmp_path: Path) -> None:
     scratch = tmp_path / "abc"
     scratch.mkdir()
     (scratch / "out").symlink_to(tmp_path)
@@ -205,7 +205,7 @@ def test_writing_is_held_to_real_places(place, allowed, tmp_path):
             guard(*event)
 
 
-def test_a_link_out_may_be_removed_and_not_written_through(tmp_path):
+def test_a_link_out_may_be_removed_and_not_written_through(tmp_path: Path) -> None:
     scratch = tmp_path / "abc"
     scratch.mkdir()
     (scratch / "link").symlink_to(tmp_path / "outside")
@@ -227,7 +227,7 @@ def test_a_link_out_may_be_removed_and_not_written_through(tmp_path):
         ("notes.txt", "expected a script"),
     ],
 )
-def test_targets_that_are_none(target, words):
+def test_targets_that_are_none(target: str, words: str) -> None:
     Path("net.py").write_text(NETWORK, encoding="utf-8")
     Path("empty").mkdir()
     Path("notes.txt").write_text("x")
@@ -235,13 +235,13 @@ def test_targets_that_are_none(target, words):
         check_target(target)
 
 
-def test_a_shape_with_a_sign_of_multiplication():
+def test_a_shape_with_a_sign_of_multiplication() -> None:
     assert run("lenet-relu", "--input", "1×28×28").exit_code == 0
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_rule_is_explained_as_its_page_in_the_docs_does(rule, language):
+def test_a_rule_is_explained_as_its_page_in_the_docs_does(rule: Rule, language: str) -> None:
     explained = run("--explain", rule.name, "--lang", language)
     page = DOCS.joinpath(*(["zh"] if language == "zh" else []), f"{rule.name}.md").read_text(encoding="utf-8")
     assert explained.exit_code == 0
@@ -250,7 +250,7 @@ def test_a_rule_is_explained_as_its_page_in_the_docs_does(rule, language):
     assert rule.bad in explained.output and rule.good in explained.output
 
 
-def test_a_finding_names_its_page(script):
+def test_a_finding_names_its_page(script: str) -> None:
     output = run(script).output
     assert "`alexlab check --explain softmax-before-cross-entropy`, https://" in output and "docs/check" not in output
     (rule,) = [r for r in json.loads(run(script, "--sarif").output)["runs"][0]["tool"]["driver"]["rules"]
@@ -258,22 +258,22 @@ def test_a_finding_names_its_page(script):
     assert rule["helpUri"].endswith("/check/softmax-before-cross-entropy") and "## Mended" in rule["help"]["markdown"]
 
 
-def test_an_unknown_rule_and_no_target():
+def test_an_unknown_rule_and_no_target() -> None:
     with pytest.raises(UserError, match="did you mean 'softmax-before-cross-entropy'"):
         CliRunner().invoke(check, ["--explain", "softmax-before-crossentropy"], catch_exceptions=False)
     assert run().exit_code == 2 and "TARGET" in run().output
 
 
-def test_a_shape_with_the_sign_of_multiplication():
+def test_a_shape_with_the_sign_of_multiplication() -> None:
     result = run("lenet-relu", "--input", "1×28×28")
     assert result.exit_code == 0 and "no mistakes" in result.output
 
 
-def test_a_bad_shape_is_one_error():
+def test_a_bad_shape_is_one_error() -> None:
     result = run("lenet-relu", "--input", "28x28")
     assert result.exit_code == 2 and "1x28x28" in result.output
 
 
-def test_a_network_of_another_floating_type():
+def test_a_network_of_another_floating_type() -> None:
     Path("net.py").write_text(NETWORK + "\ndef double():\n    return Net().double()\n", encoding="utf-8")
     assert [finding.rule for finding in check_target("net.py:double", (1, 28, 28), 10).findings] == ["nothing-between"]

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Checked", "Finding", "Place", "Severity", "Text", "check_network", "check_script", "check_target"]
 
 
-class _Check(ModuleType):
+class CallableModule(ModuleType):
+    """A module that can be called."""
+
     def __call__(
         self,
         network: "nn.Module",
@@ -36,4 +38,4 @@ class _Check(ModuleType):
         return list(check_network(network, input, classes, loss, LONG if run else SHORT).findings)
 
 
-sys.modules[__name__].__class__ = _Check
+sys.modules[__name__].__class__ = CallableModule

@@ -1,0 +1,23 @@
+"""What a test knows of a value, and the libraries' types do not say."""
+
+from collections.abc import Callable
+from subprocess import CompletedProcess
+from typing import TypeVar
+
+import torch
+
+Kind = TypeVar("Kind")
+Command = Callable[..., CompletedProcess[str]]
+"""The command line, run in a process of its own: the fixture `alexlab`."""
+
+
+def as_a(kind: type[Kind], value: object) -> Kind:
+    """The value, which is of this kind: a layer of a network, say, which PyTorch's types call a tensor or a module."""
+    assert isinstance(value, kind), f"expected a {kind.__name__}, found a {type(value).__name__}"
+    return value
+
+
+def gradient(parameter: torch.Tensor) -> torch.Tensor:
+    """The gradient of a parameter that has one."""
+    assert parameter.grad is not None
+    return parameter.grad
