@@ -1,5 +1,6 @@
 """A finished run: evaluated, used, repeated from its folder, and shown."""
 
+import io
 import json
 from pathlib import Path
 
@@ -78,8 +79,13 @@ def test_what_a_run_says_of_a_picture_is_what_evaluation_says(run: alexlab.Run) 
 def test_pictures_of_any_kind(colours: alexlab.Run) -> None:
     red = Image.new("RGB", (40, 30), (200, 30, 30))
     red.save("red.png")
-    for image in ("red.png", Path("red.png"), red, np.asarray(red), red.convert("RGBA"), red.convert("P")):
-        assert colours.predict(image, device="cpu").top[0][0] == "red"
+    for image in ("red.png", Path("red.png"), red, np.asarray(red), red.convert("RGBA"), red.quantize(2)):
+        assert colours.predict(image, device="cpu").top == colours.predict("red.png", device="cpu").top
+    data, pixels = Path("red.png").read_bytes(), np.asarray(red)
+    for given in (data, io.BytesIO(data), pixels / 255, torch.from_numpy(pixels.copy()).permute(2, 0, 1)):
+        assert colours.predict(given, device="cpu").top == colours.predict("red.png", device="cpu").top
+    with pytest.raises(UserError, match="values from -1 to -1; understood are"):
+        colours.predict(torch.full((3, 8, 8), -1.0))
     many = colours.predict([red, np.asarray(red)], device="cpu")
     assert [p.top[0][0] for p in many] == ["red", "red"]
     with pytest.raises(UserError, match="gone.png: cannot be read"):

@@ -12,6 +12,8 @@ import torch
 from PIL import Image
 
 from alexlab.data.images import Split
+from alexlab.data.input.decode import decode
+from alexlab.data.input.given import read_content
 from alexlab.data.input.store import Store
 from alexlab.data.input.transform import batch_of
 from alexlab.data.sources.ilsvrc import readable
@@ -20,7 +22,7 @@ from alexlab.report import drawings
 from alexlab.report.figures import png
 from alexlab.report.inside import answers, convolutions, first_filters, last_hidden, nearest
 from alexlab.report.page import inline
-from alexlab.runs.run import Run, read_picture
+from alexlab.runs.run import Run
 from alexlab.speed.device import choose_device, exact
 from alexlab.templates import fill
 from alexlab.writing import write_file
@@ -61,7 +63,10 @@ def look(
     network, ready = run.network(chosen), run.transform
     names = readable(run.classes)
     if images:
-        pictures, truths = [read_picture(path) for path in images], [None] * len(images)
+        pictures, truths = (
+            [decode(read_content(path), str(path), ready.levels) for path in images],
+            [None] * len(images),
+        )
     else:
         if not run.was_trained:
             raise UserError(

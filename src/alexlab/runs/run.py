@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
 
 from alexlab.data.images import Dataset, Split
-from alexlab.data.input.decode import ImageError, decode
+from alexlab.data.input.decode import ImageError
+from alexlab.data.input.given import Given, name_of, picture_of
 from alexlab.data.input.store import Store
 from alexlab.data.input.transform import Transform
 from alexlab.data.opening import is_shards, open_dataset
@@ -31,8 +30,6 @@ from alexlab.runs.schema import Division, Final, Result, RunFacts, checked, pars
 from alexlab.speed.device import choose_device, exact
 from alexlab.speed.door import answering, check_precision, is_made_of
 from alexlab.weights.tensors import load_into, load_statistics
-
-Picture = str | Path | Image.Image | NDArray[np.uint8]
 
 
 class Run:
@@ -174,21 +171,24 @@ class Run:
         return open_dataset(self.recipe.dataset, directory, self.recipe.seed, at=at)
 
     def predict(
-        self, image: Picture | list[Picture], top: int = 5, device: str = "auto", precision: str = "float32"
+        self, image: Given | list[Given], top: int = 5, device: str = "auto", precision: str = "float32"
     ) -> Any:
-        """Return the most probable classes of an image (a path, a picture, or uint8 pixels of shape (H, W) or (H, W, 3)).
+        """Return the most probable classes of an image: the same for a file and for what is in it.
 
         Args:
+            image: a path, a file's bytes, an open file, a picture of Pillow, an array or a tensor (see `data.input.given`); or a list.
             precision: "float32", or faster "bfloat16" or "int8", with the same answers within what docs/precision-and-cache.md says.
 
         Returns:
             A Prediction; for a list, a list of them.
 
         Raises:
-            UserError: an image cannot be read.
+            UserError: an image cannot be read, or holds values whose range is not known.
         """
         images = image if isinstance(image, list) else [image]
-        found = list(self.predictions(((_name(each), _source(each)) for each in images), top, device, precision))
+        levels = self.transform.levels
+        sources = ((name_of(each), picture_of(each, name_of(each), levels)) for each in images)
+        found = list(self.predictions(sources, top, device, precision))
         if problems := [each.error for each in found if each.error]:
             raise ImageError(problems[0])
         return found if isinstance(image, list) else found[0]
@@ -286,34 +286,3 @@ def evaluate_together(
     return from_logits(
         together(found), torch.from_numpy(split.labels), name + seen, first.classes, tuple(split.images.names)
     )
-
-
-def _name(image: Picture) -> str:
-    return str(image) if isinstance(image, str | Path) else "image"
-
-
-def read_picture(image: Picture) -> Image.Image:
-    """Open the picture that `image` is or names. Raises UserError where it cannot be read."""
-    if isinstance(image, Image.Image):
-        import io
-
-        buffer = io.BytesIO()  # through the decoder, so that modes and orientation are handled in one place
-        image.save(buffer, "PNG")
-        return decode(buffer.getvalue(), "image")
-    if isinstance(image, np.ndarray):
-        try:
-            return Image.fromarray(image)
-        except (TypeError, ValueError) as error:
-            raise ImageError(f"an array of {image.dtype} and shape {image.shape} is no picture ({error}).") from error
-    return decode(_content(image), str(image))
-
-
-def _source(image: Picture) -> Source:
-    return _content(image) if isinstance(image, str | Path) else read_picture(image)
-
-
-def _content(path: str | Path) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error}).") from error

@@ -1,12 +1,14 @@
 """Any image becomes upright 8-bit grey or RGB; what cannot is named."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin, features
 
 from alexlab.data.input import decode as decoding
 from alexlab.data.input.decode import ImageError, decode, fit
@@ -53,6 +55,100 @@ def test_palette_bilevel_and_cmyk() -> None:
     assert decode(data(Image.new("1", (3, 3), 1)), "x").getpixel((0, 0)) == 255
     transparent = red.convert("P")
     assert decode(data(transparent, transparency=transparent.getpixel((0, 0))), "x").getpixel((1, 1)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
+def test_a_transparent_colour_lies_over_white(mode: str) -> None:
+    image = Image.new("L", (2, 1), 255).convert(mode)
+    image.putpixel((1, 0), 0 if mode != "RGB" else (0, 0, 0))
+    black = {"RGB": (0, 0, 0), "P": image.getpixel((1, 0))}.get(mode, 0)
+    assert np.asarray(decode(data(image, transparency=black), "x")).min() == 255
+
+
+def png(width: int, bits: int, colour: int, transparent: bytes, rows: bytes) -> bytes:
+    """A PNG of one row of pixels, which Pillow does not write in 2, 4 or 16 bits."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", width, 1, bits, colour, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(b"\0" + rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"tRNS", transparent) + body + chunk(b"IEND", b"")
+
+
+def test_a_transparent_colour_of_any_depth() -> None:
+    assert np.asarray(decode(png(2, 4, 0, b"\0\x05", b"\x53"), "x")).tolist() == [[255, 51]]
+    assert np.asarray(decode(png(4, 2, 0, b"\0\x01", b"\x1b"), "x")).tolist() == [[0, 255, 170, 255]]
+    assert np.asarray(decode(png(2, 16, 0, b"\x12\x34", b"\x12\x34\x12\x35"), "x")).tolist() == [[255, 18]]
+    wide = struct.pack(">6H", 0x1234, 0, 0, 0x2234, 0, 0)
+    assert decode(png(2, 16, 2, struct.pack(">3H", 0x1234, 0, 0), wide), "x").getpixel((0, 0)) == (255, 255, 255)
+    assert decode(png(2, 16, 2, struct.pack(">3H", 0x1234, 0, 0), wide), "x").getpixel((1, 0)) == (0x22, 0, 0)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_large_text_is_no_damage(packed: bool) -> None:
+    """A packed one is beyond what Pillow takes at once; many are, together."""
+    info = PngImagePlugin.PngInfo()
+    for number in range(1 if packed else 70):
+        info.add_text(f"workflow {number}", "x" * 1_048_570 * (2 if packed else 1), zip=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.effect_noise((8, 4), 50)
+    written = data(image, pnginfo=info, exif=exif)
+    assert np.array_equal(np.asarray(decode(written, "x")), np.rot90(np.asarray(image), -1))
+    with pytest.raises(ImageError, match="damaged or cut off"):
+        decode(written[:-40], "x")
+
+
+@pytest.mark.parametrize(
+    ("start", "says"),
+    [
+        (b"\0\0\0\x20ftypheic\0\0\0\0mif1heic", "it is HEIC; pillow-heif reads it"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0mif1", "it is AVIF; Pillow reads it from version 11.3 on"),
+        (b"\0\0\0\x20ftypmif1\0\0\0\0avif", "it is AVIF"),
+        (b"\0\0\0\x20ftypisom", "it is a video"),
+        (b"\xff\x0a\0\0", "it is JPEG XL; convert it"),
+        (b'<?xml version="1.0"?>\n<!-- drawn --> <svg>', "it is SVG; convert it"),
+        (b"\n<!DOCTYPE html><html>404", "it is a web page; fetch the picture itself"),
+        (b"%PDF-1.7", "it is a PDF document"),
+        (b"version https://git-lfs.github.com/spec/v1", "run `git lfs pull`"),
+        (b"\0" * 128 + b"DICM", "it is DICOM"),
+        (b"no idea what", "it starts with b'no idea what'"),
+    ],
+)
+def test_a_format_that_is_not_read_is_named(monkeypatch: pytest.MonkeyPatch, start: bytes, says: str) -> None:
+    monkeypatch.setattr(decoding, "FORMATS", ("JPEG", "PNG"))
+    monkeypatch.setattr(decoding, "_reads_heif", lambda: False)
+    with pytest.raises(ImageError, match=f"photo.jpg: not an image that can be read.*{says}"):
+        decode(start + bytes(64), "photo.jpg")
+
+
+@pytest.mark.parametrize("format", ["AVIF", "HEIF"])
+def test_newer_formats_are_read_where_they_can_be(format: str) -> None:
+    if format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    elif not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    found = decode(data(Image.new("RGB", (64, 48), (200, 10, 10)), format), "x")
+    assert found.size == (64, 48) and np.abs(np.array(found.getpixel((9, 9))) - (200, 10, 10)).max() < 4
+
+
+def test_of_several_pages_it_is_the_first() -> None:
+    pages = [Image.new("L", (4, 4), value) for value in (10, 200)]
+    assert decode(data(pages[0], "TIFF", save_all=True, append_images=pages[1:]), "x").getpixel((0, 0)) == 10
+
+
+def test_levels_say_what_becomes_black_and_white() -> None:
+    wide = data(Image.fromarray(np.array([[0, 100, 2148, 4196, 9000]], dtype=np.uint16)))
+    assert np.asarray(decode(wide, "x", (100, 4196))).tolist() == [[0, 0, 128, 255, 255]]
+    floats = data(Image.fromarray(np.array([[-1, 0, 1, np.nan]], dtype=np.float32)), "TIFF")
+    assert np.asarray(decode(floats, "x", (-1, 1))).tolist() == [[0, 128, 255, 0]]
+    whole = data(Image.fromarray(np.array([[0, 70_000]], dtype=np.int32)), "TIFF")
+    with pytest.raises(ImageError, match="pixels of 32 bits, 0 to 70000 here"):
+        decode(whole, "x")
+    assert np.asarray(decode(whole, "x", (0, 70_000))).tolist() == [[0, 255]]
+    eight = data(Image.new("L", (2, 2), 77))
+    assert decode(eight, "x", (0, 4095)).getpixel((0, 0)) == 77
 
 
 @pytest.mark.parametrize(

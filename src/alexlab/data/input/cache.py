@@ -30,7 +30,7 @@ from alexlab.data.input.decode import Pixels
 from alexlab.data.input.transform import Transform
 from alexlab.errors import UserError
 
-FORMAT = 1
+FORMAT = 2  # one more whenever `decode` gives other pixels
 MOST_BYTES = 20_000_000_000
 SHARE_OF_FREE = 4  # of what is free on the disk, a quarter at most
 DECODERS = ("pillow", "simplejpeg", "torch")
@@ -69,7 +69,13 @@ def key_of(images: FileImages, transform: Transform) -> str:
     packed = root.is_file()
     digest = hashlib.sha256()
     made_by = {library: _version(library) for library in DECODERS}
-    facts = {"format": FORMAT, "store": transform.store, "fit": transform.fit, "by": made_by}
+    facts = {
+        "format": FORMAT,
+        "store": transform.store,
+        "fit": transform.fit,
+        "levels": transform.levels,
+        "by": made_by,
+    }
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for name in (root.name, *images.names) if packed else images.names:
         if version:

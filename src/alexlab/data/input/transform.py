@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from alexlab.data.input.buffers import buffer
 from alexlab.data.input.colour import PixelStatistics, noise_as_it_ran, noise_as_written
-from alexlab.data.input.decode import Pixels, decode_rgb, decoded, fit
+from alexlab.data.input.decode import Levels, Pixels, decode_rgb, decoded, fit
 from alexlab.data.input.draws import Draws, Part
 from alexlab.data.input.to_input import compiled, to_input
 from alexlab.data.input.views import views
@@ -49,6 +49,7 @@ class Transform:
         subtract_mean_image: whether the mean image is subtracted.
         mean, std: subtracted from and divided into pixels at 0 to 1, by channel; none where empty.
         augment: names of AUGMENTATIONS, used in training.
+        levels: which values become 0 and 255 in images of more than 8 bits; None for those of 16 bits.
     """
 
     store: Shape
@@ -61,6 +62,7 @@ class Transform:
     pixels: str = "0-1"
     statistics: PixelStatistics | None = None
     subtract_mean_image: bool = False
+    levels: Levels | None = None
 
     def stored(self, picture: Image.Image | Pixels | bytes, name: str = "", into: Pixels | None = None) -> Pixels:
         """Return what is stored of an image, uint8 of shape (height, width, channels).
@@ -76,7 +78,8 @@ class Transform:
         channels, height, width = self.store
         row = np.empty((height, width, channels), np.uint8) if into is None else into
         if isinstance(picture, bytes):
-            picture = decode_rgb(picture, name, row) if channels == 3 else decoded(picture, name)
+            rgb = channels == 3
+            picture = decode_rgb(picture, name, row, self.levels) if rgb else decoded(picture, name, None, self.levels)
         if picture is not row:
             fit(picture, row, self.fit)
         return row
