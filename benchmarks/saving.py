@@ -17,7 +17,7 @@ import torch
 
 from alexlab.networks.building import build
 from alexlab.recipes.reading import overridden, read_recipe
-from alexlab.runs.checkpoint import Standing, checkpoint_bytes, path_of
+from alexlab.runs.checkpoint import TrainingState, checkpoint_bytes, path_of
 from alexlab.runs.saving import SHARE, Saver
 from alexlab.training.divergence import not_finite
 from alexlab.training.optimisers.making import make_optimiser
@@ -45,7 +45,7 @@ def measure(name: str, repetitions: int, folder: Path) -> dict[str, object]:
         began, worked = time.perf_counter(), time.process_time()
         saver.checkpoint(
             path_of(folder, i),
-            lambda: checkpoint_bytes(network.state_dict(), optimiser.state_dict()["state"], Standing(), []),
+            lambda: checkpoint_bytes(network.state_dict(), optimiser.state_dict()["state"], TrainingState(), []),
             lambda: None,
         )
         stops.append(time.perf_counter() - began)

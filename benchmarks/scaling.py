@@ -25,7 +25,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from alexlab.data.opening import open_dataset
-from alexlab.training.train import Quiet, train
+from alexlab.training.train import Silent, train
 from measuring import heading, spread, table
 
 HERE = Path(__file__).resolve().parent
@@ -45,7 +45,7 @@ class Point:
     opening: list[float]  # seconds until the first update ended
 
 
-class Clock(Quiet):
+class Clock(Silent):
     """Notes when each update ended."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ def one(network: str, dataset: str, batch: int, steps: int, **values: Any) -> No
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         how = {"out": Path(folder) / "run", "device": "cpu", "augment": [], "watch": "validation", **values}
-        train(network, dataset, steps=steps, watcher=clock, batch=batch, **how)
+        train(network, dataset, steps=steps, callback=clock, batch=batch, **how)
     half = steps // 2
     each = np.diff(clock.ends[half - 1 :]) / batch
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

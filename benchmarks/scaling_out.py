@@ -33,16 +33,16 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 TIMED = """
 import json, sys, time
 from alexlab.training.train import train
-from alexlab.training.callbacks import Quiet
+from alexlab.training.callbacks import Silent
 
-class Timed(Quiet):
+class Timed(Silent):
     times = []  # when each update ended, in the first process
     def stepped(self, facts):
         self.times.append(time.perf_counter())
 
 recipe, batch, updates, out = sys.argv[1:]
 try:
-    train(recipe=recipe, batch=int(batch), steps=int(updates), out=out, device="cpu", watcher=Timed(), checkpoint_every=600.0)
+    train(recipe=recipe, batch=int(batch), steps=int(updates), out=out, device="cpu", callback=Timed(), checkpoint_every=600.0)
 finally:
     if Timed.times:
         print(json.dumps(Timed.times))

@@ -27,7 +27,7 @@ from measuring import machine
 LOG = Path(__file__).resolve().with_suffix(".jsonl")
 
 
-class Timer(training.Quiet):
+class Timer(training.Silent):
     """Keeps what the training says of its speed."""
 
     seconds = 0.0
@@ -53,7 +53,7 @@ def main() -> None:
 
         loop.evaluate = evaluate
     with tempfile.TemporaryDirectory() as folder:
-        run = training.train(recipe=name, out=Path(folder) / "run", device="cpu", watcher=timer, **changes)
+        run = training.train(recipe=name, out=Path(folder) / "run", device="cpu", callback=timer, **changes)
         last = run.metrics("epoch")[-1]
         split = hashlib.sha256((run.folder / "split.json").read_bytes()).hexdigest()
     recipe = overridden(read_recipe(name), changes).model_dump(mode="json", exclude_defaults=True)

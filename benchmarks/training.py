@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from alexlab.speed.bfloat16 import multiplies_bfloat16
-from alexlab.training.callbacks import Quiet
+from alexlab.training.callbacks import Silent
 from alexlab.training.train import train
 from measuring import heading, in_turn, matrix_rate, ratios, spread, table
 from references.loops import textbook_alexnet, tutorial_lenet
@@ -32,7 +32,7 @@ KERAS = HERE.parent / ".bench" / "keras" / "bin" / "python"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
-class Clock(Quiet):
+class Clock(Silent):
     """Notes when each update ended, and how many images it saw."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ def ours(recipe: str, batch: int, steps: int, skip: int, **values: Any) -> float
     """Images per second of `alexlab train --recipe RECIPE` with this batch, of the updates after `skip`."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        how = {"out": Path(folder) / "run", "device": DEVICE, "watcher": clock, "batch": batch, **values}
+        how = {"out": Path(folder) / "run", "device": DEVICE, "callback": clock, "batch": batch, **values}
         train(recipe=recipe, steps=steps, **how)
     return batch * (steps - skip) / (clock.ends[-1] - clock.ends[skip - 1])
 

@@ -16,8 +16,8 @@ FOUND = Path(__file__).parent.parent / "links.json"
 NETWORKS = (("data", "alexnet-paper"), ("towers", "alexnet-paper"), ("hybrid", "alexnet-caffe"))
 """alexnet-caffe has the layers, parameters and multiplications of alexnet-paper, in one tower."""
 ALONE = [Setting("alone", "alexnet-paper", batch) for batch in (16, 32, 64)]
-DELAYED = [Setting(way, network, 32, 1, delay) for way, network in NETWORKS for delay in (0.0001, 0.001)]
-DIRECT = [*ALONE, *(Setting(way, network, 32, gbit) for way, network in NETWORKS for gbit in (1, 10, None))]
+DELAYED = [Setting(strategy, network, 32, 1, delay) for strategy, network in NETWORKS for delay in (0.0001, 0.001)]
+DIRECT = [*ALONE, *(Setting(strategy, network, 32, gbit) for strategy, network in NETWORKS for gbit in (1, 10, None))]
 OTHERS = [
     Setting("data", "alexnet-paper", 64, 1, steps=2),
     Setting("towers", "alexnet-paper", 64, 10, steps=2),

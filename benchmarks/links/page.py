@@ -49,8 +49,8 @@ def predicted(row: Row, device: Device) -> float:
 
 
 def _share(row: Row) -> Share:
-    way = "data" if row["way"] == "alone" else row["way"]
-    return share(_described(row["network"]), way, row["processes"], row["batch"])
+    strategy = "data" if row["strategy"] == "alone" else row["strategy"]
+    return share(_described(row["network"]), strategy, row["processes"], row["batch"])
 
 
 @cache
@@ -65,14 +65,15 @@ def _error(row: Row, device: Device) -> float:
 def table(rows: Iterable[Row], device: Device) -> str:
     """Measured and predicted, a line a setting."""
     lines = [
-        "| way | network | processes | batch | link, Gbit/s | delay, ms | round trip, ms | step, s (lowest to highest) | model, s | off |"
+        "| strategy | network | processes | batch | link, Gbit/s | delay, ms | round trip, ms | "
+        "step, s (lowest to highest) | model, s | off |"
         " sent, MB | on the wire, MB |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         sent = sum(row["sent"].values()) / 1e6
         lines.append(
-            f"| {row['way']} | {row['network']} | {row['processes']} | {row['batch']} | {row['gbit'] or 'no limit'} | "
+            f"| {row['strategy']} | {row['network']} | {row['processes']} | {row['batch']} | {row['gbit'] or 'no limit'} | "
             f"{_delay(row)} | {row['round_trip'] * 1e3:.2f} | "
             f"{row['seconds']:.2f} ({row['lowest']:.2f} to "
             f"{row['highest']:.2f}) | {predicted(row, device):.2f} | {_error(row, device):+.0%} | "
@@ -94,9 +95,9 @@ def summary(rows: list[Row], device: Device) -> str:
 def main() -> None:
     """Write the page."""
     found = json.loads(FOUND.read_text())
-    alone = [row for row in found["direct"] if row["way"] == "alone"]
-    direct = [row for row in found["direct"] if row["way"] != "alone"]
-    new = [row for name in ("delayed", "others", "four") for row in found[name] if row["way"] != "alone"]
+    alone = [row for row in found["direct"] if row["strategy"] == "alone"]
+    direct = [row for row in found["direct"] if row["strategy"] != "alone"]
+    new = [row for name in ("delayed", "others", "four") for row in found[name] if row["strategy"] != "alone"]
     device = fitted(alone, direct)
     head = (
         "# Links\n\n`python -m benchmarks.links` (as root) and then `python -m benchmarks.links.page`; 2 cores of an AMD EPYC, one thread "

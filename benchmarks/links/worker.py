@@ -1,4 +1,4 @@
-"""One process of the benchmark, in its namespace: each way under each link. Prints a line of JSON for each, from process 0."""
+"""One process of the benchmark, in its namespace: each strategy under each link. Prints a line of JSON for each, from process 0."""
 
 import json
 import sys
@@ -31,7 +31,7 @@ RECIPE = overridden(read_recipe("quick"), {"optimiser": "sgd", "momentum": 0.9, 
 class Setting:
     """One row of the table. `gbit` is the links' rate, None without a limit; `delay` is in seconds, None for that of the machine."""
 
-    way: str  # or "alone": each process by itself on its part of the images
+    strategy: str  # or "alone": each process by itself on its part of the images
     network: str
     batch: int  # images of an update, of all processes
     gbit: float | None = None
@@ -63,19 +63,19 @@ def main() -> None:
 
 
 def _built(setting: Setting) -> tuple[str, str, int]:
-    return setting.way, setting.network, setting.batch
+    return setting.strategy, setting.network, setting.batch
 
 
 def _make(setting: Setting) -> tuple[nn.Module, Any]:
     torch.manual_seed(0)
     network = build(setting.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if setting.way == "towers":
+    if setting.strategy == "towers":
         assert isinstance(network, TwoTowers)
         network, _ = divide_towers(network)
-    elif setting.way == "hybrid":
+    elif setting.strategy == "hybrid":
         divide_hybrid(network, setting.batch // dist.get_world_size())
     optimiser = make_optimiser(network, RECIPE)
-    return DistributedDataParallel(network) if setting.way in ("data", "hybrid") else network, optimiser
+    return DistributedDataParallel(network) if setting.strategy in ("data", "hybrid") else network, optimiser
 
 
 def _measure(setting: Setting, network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _measure(setting: Setting, network: nn.Module, optimiser: torch.optim.Optimi
         began, before = time.perf_counter(), links.bytes_sent()
         with counted() as traffic:
             _step(setting, network, optimiser)
-        if setting.way != "alone":
+        if setting.strategy != "alone":
             dist.barrier()
         seconds.append(time.perf_counter() - began)
         sent.append(links.bytes_sent() - before)
@@ -100,7 +100,7 @@ def _measure(setting: Setting, network: nn.Module, optimiser: torch.optim.Optimi
 
 
 def _step(setting: Setting, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    own = setting.batch if setting.way == "towers" else setting.batch // dist.get_world_size()
+    own = setting.batch if setting.strategy == "towers" else setting.batch // dist.get_world_size()
     channels, side, _ = find(setting.network).input
     images = torch.ones(own, channels, side, side).contiguous(memory_format=torch.channels_last)
     loss = nn.functional.cross_entropy(network(images), torch.zeros(own, dtype=torch.int64))

@@ -69,7 +69,7 @@ def die() -> None:
 
 
 class Dying:
-    """A watcher that is killed in the n-th look at an evaluation."""
+    """A callback that is killed in the n-th look at an evaluation."""
 
     def __init__(self, after: int | None) -> None:
         self.after = after
@@ -154,9 +154,9 @@ def start(recipe: str, out: str, moment: str | None, n: int) -> int:
         os.environ["XDG_CACHE_HOME"] = str(
             Path(f"{out}-cache").resolve()
         )  # its own: one that is whole is not written to
-        watcher = arm(moment or "", n)
+        callback = arm(moment or "", n)
         how = {**TRAINED[recipe], "out": out, "device": "cpu", "checkpoint_every": 1e-9}
-        training.train(recipe="quick", carry_on=True, watcher=watcher, **how)
+        training.train(recipe="quick", carry_on=True, callback=callback, **how)
         os._exit(0)
     except BaseException:
         import traceback

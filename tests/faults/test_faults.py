@@ -20,7 +20,7 @@ from alexlab.runs import lock, saving
 from alexlab.runs.checkpoint import checkpoints
 from alexlab.runs.run import Run
 from alexlab.training import train as training
-from alexlab.training.callbacks import Quiet
+from alexlab.training.callbacks import Silent
 from alexlab.writing import CHECKSUMS, check_digest, noted_digests, write_file
 from tests.conftest import write_photographs
 from tests.faults.campaign import TINY, differences
@@ -49,8 +49,8 @@ def train(out: str, **more: Any) -> Run:
     return training.train(recipe="quick", out=out, checkpoint_every=1e-9, **{**HOW, **more})
 
 
-class At(Quiet):
-    """A watcher that does something after an update, and keeps what is noted."""
+class At(Silent):
+    """A callback that does something after an update, and keeps what is noted."""
 
     def __init__(self, step: int = 0, act: Callable[[], object] = lambda: None) -> None:
         object.__setattr__(self, "step", step)
@@ -67,9 +67,9 @@ class At(Quiet):
 
 def resumed(run: str, **more: Any) -> list[str]:
     """Go on to the end; what was noted on the way."""
-    watcher = At()
-    training.resume(run, device="cpu", watcher=watcher, checkpoint_every=1e-9, **more)
-    notes: list[str] = watcher.notes  # type: ignore[attr-defined]
+    callback = At()
+    training.resume(run, device="cpu", callback=callback, checkpoint_every=1e-9, **more)
+    notes: list[str] = callback.notes  # type: ignore[attr-defined]
     return notes
 
 
@@ -168,7 +168,7 @@ def test_two_processes_in_one_run_folder() -> None:
 
 def test_a_new_run_is_locked_while_it_trains() -> None:
     seen: list[bool] = []
-    train("part", steps=3, watcher=At(2, lambda: seen.append(lock.is_held(Path("part")))))
+    train("part", steps=3, callback=At(2, lambda: seen.append(lock.is_held(Path("part")))))
     assert seen == [True]
 
 
@@ -214,7 +214,7 @@ def test_a_full_disk(whole: Path, small_disk: Path, monkeypatch: pytest.MonkeyPa
 
     run = small_disk / "run"
     with pytest.raises(UserError, match="no room on the disk"):
-        train(str(run), watcher=At(17, fill))
+        train(str(run), callback=At(17, fill))
     for path in checkpoints(run):
         check_digest(path)
     (small_disk / "other").unlink()
@@ -245,7 +245,7 @@ def test_a_folder_that_cannot_be_written_to(whole: Path, immutable: Callable[[Pa
     with pytest.raises(UserError, match=r"fixed/run: cannot make the run's folder"):
         train("fixed/run")
     with pytest.raises(UserError, match=r"part.*: cannot be written"):
-        train("part", watcher=At(17, lambda: immutable(Path("part"), True)))
+        train("part", callback=At(17, lambda: immutable(Path("part"), True)))
     for path in checkpoints(Path("part")):
         check_digest(path)
     immutable(Path("part"), False)
@@ -270,7 +270,7 @@ def test_a_data_file_that_goes_or_changes_midway(monkeypatch: pytest.MonkeyPatch
         (change, "red/4.png: has changed since"),
     ):
         with pytest.raises(UserError, match=says):
-            train(act.__name__, watcher=At(6, act), **how)
+            train(act.__name__, callback=At(6, act), **how)
         assert json.loads(Path(act.__name__, "result.json").read_text())["state"] == "failed"
         file.write_bytes(data)
         os.utime(file, ns=times)

@@ -44,7 +44,7 @@ class Seen:
         update = Loop._update
 
         def watched(loop: Loop, inputs: torch.Tensor, labels: torch.Tensor, whole: int) -> None:
-            step = loop.standing.step
+            step = loop.state.step
             update(loop, inputs, labels, whole)
             self.updates.append((step, labels.tolist(), inputs.numpy().tobytes(), torch.rand(()).item()))
 
@@ -88,7 +88,7 @@ def test_the_global_random_state_is_ignored(monkeypatch: pytest.MonkeyPatch) -> 
     training.train(recipe="quick", out="whole", **HOW)
     whole, seen.updates = seen.updates, []
 
-    class Meddling(training.Quiet):
+    class Meddling(training.Silent):
         def stepped(self, facts: dict[str, Any]) -> None:
             torch.manual_seed(facts["step"])
             random.seed(0)
@@ -96,9 +96,9 @@ def test_the_global_random_state_is_ignored(monkeypatch: pytest.MonkeyPatch) -> 
             torch.rand(7)
 
     torch.manual_seed(99)
-    training.train(recipe="quick", out="other", steps=4, watcher=Meddling(), **HOW)
+    training.train(recipe="quick", out="other", steps=4, callback=Meddling(), **HOW)
     torch.manual_seed(98)
-    training.resume("other", device="cpu", watcher=Meddling())
+    training.resume("other", device="cpu", callback=Meddling())
     assert seen.updates == whole and not differences(Path("whole"), Path("other"))
 
 

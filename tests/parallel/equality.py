@@ -47,7 +47,7 @@ def made(name: str) -> tuple[nn.Module, tuple[int, int, int], int]:
     return build(name, 5, image), image, 5
 
 
-def distances(case: str, way: str, optimiser: str, dropout: bool, images: int = 8) -> dict[str, Any]:
+def distances(case: str, strategy: str, optimiser: str, dropout: bool, images: int = 8) -> dict[str, Any]:
     """How far logits, gradients and, after some updates, weights and the optimiser's state are from those of one process."""
     recipe = overridden(
         read_recipe("quick"), {"optimiser": optimiser, "momentum": 0.9, "rate": 0.01, "weight_decay": 0.01}
@@ -59,7 +59,7 @@ def distances(case: str, way: str, optimiser: str, dropout: bool, images: int = 
             layer.p = 0.0
     whole, own = network, deepcopy(network)
     rank, count = dist.get_rank(), dist.get_world_size()
-    if way == "towers":
+    if strategy == "towers":
         assert isinstance(own, TwoTowers)
         own, division = divide_towers(own)
         trained: nn.Module = own
@@ -73,7 +73,7 @@ def distances(case: str, way: str, optimiser: str, dropout: bool, images: int = 
         (torch.randn(images, *image, dtype=torch.float64), torch.randint(classes, (images,))) for _ in range(UPDATES)
     ]
     weight = (
-        len(data[0][1][rows]) * count / images if way == "hybrid" else 1.0
+        len(data[0][1][rows]) * count / images if strategy == "hybrid" else 1.0
     )  # of this process's mean in the whole one
     found: dict[str, Any] = {}
     alone, divided = make_optimiser(whole, recipe), make_optimiser(own, recipe)

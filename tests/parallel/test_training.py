@@ -1,4 +1,4 @@
-"""`alexlab train --parallel towers` and `hybrid`: the run of one process, and runs that change the way in their midst."""
+"""`alexlab train --parallel towers` and `hybrid`: the run of one process, and runs that change the strategy in their midst."""
 
 import subprocess
 from collections.abc import Callable
@@ -42,11 +42,11 @@ def is_the_same_run(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "way"),
+    ("network", "strategy"),
     [("alexnet-2012", "towers"), pytest.param("alexnet-torchvision", "hybrid", marks=pytest.mark.long)],
 )
-def test_a_run_goes_on_in_another_way(alexlab: Alexlab, network: str, way: str) -> None:
-    divided = ("--parallel", way, "--processes", "2")
+def test_a_run_goes_on_by_another_strategy(alexlab: Alexlab, network: str, strategy: str) -> None:
+    divided = ("--parallel", strategy, "--processes", "2")
     run(alexlab, network, "digits", *TOGETHER, "--out", "one")
     run(alexlab, network, "digits", *TOGETHER, "--out", "first", "--steps", "2", *divided)
     run(alexlab, "--resume", "first")
@@ -57,7 +57,7 @@ def test_a_run_goes_on_in_another_way(alexlab: Alexlab, network: str, way: str) 
 
 
 @pytest.mark.parametrize(
-    ("way", "network", "processes", "said"),
+    ("strategy", "network", "processes", "said"),
     [
         ("towers", "lenet-relu", 2, "networks that have: alexnet-paper, alexnet-2012"),
         ("towers", "alexnet-2012", 3, "expected 2 (--processes 2"),
@@ -75,9 +75,9 @@ def test_a_run_goes_on_in_another_way(alexlab: Alexlab, network: str, way: str) 
         ("towers", "alexnet-2021", 2, "did you mean 'alexnet-2012'"),
     ],
 )
-def test_a_way_that_does_not_fit(way: str, network: str, processes: int, said: str) -> None:
+def test_a_strategy_that_does_not_fit(strategy: str, network: str, processes: int, said: str) -> None:
     with pytest.raises(UserError) as error:
-        check_fits(way, network, processes)  # type: ignore[arg-type]
+        check_fits(strategy, network, processes)  # type: ignore[arg-type]
     assert said in str(error.value)
 
 

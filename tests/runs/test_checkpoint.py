@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from alexlab.recipes.schema import Recipe
-from alexlab.runs.checkpoint import Standing, checkpoint_bytes, restore
+from alexlab.runs.checkpoint import TrainingState, checkpoint_bytes, restore
 from alexlab.training.optimisers.making import make_optimiser
 
 
@@ -33,7 +33,7 @@ def test_a_checkpoint_gives_back_the_layout_with_the_numbers(tmp_path: Path, opt
         update(whole, its_optimiser, step)
         if step == 1:
             (tmp_path / "c.safetensors").write_bytes(
-                checkpoint_bytes(whole.state_dict(), its_optimiser.state_dict()["state"], Standing(), [])
+                checkpoint_bytes(whole.state_dict(), its_optimiser.state_dict()["state"], TrainingState(), [])
             )
     again, other_optimiser = start()
     restore(again, other_optimiser, tmp_path / "c.safetensors")

@@ -11,14 +11,14 @@ from alexlab.errors import UserError
 from alexlab.speed.bfloat16 import multiplies_bfloat16
 from alexlab.speed.device import choose_precision, enough_memory
 from alexlab.training import train as training
-from alexlab.training.callbacks import Quiet
+from alexlab.training.callbacks import Silent
 
 CPUINFO = Path("/proc/cpuinfo")
 CPU = torch.device("cpu")
 SHORT: dict[str, Any] = {"network": "lenet-relu", "dataset": "digits", "device": "cpu", "steps": 2, "out": "run"}
 
 
-class Notes(Quiet):
+class Notes(Silent):
     """Keeps what is noted."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ def test_the_processors_own_list_of_instructions_decides() -> None:
 def test_auto_is_resolved_in_the_run(monkeypatch: pytest.MonkeyPatch, here: bool, kept: str) -> None:
     monkeypatch.setattr(training, "multiplies_bfloat16", lambda device: here)
     notes = Notes()
-    run = training.train(**SHORT, precision="auto", watcher=notes)
+    run = training.train(**SHORT, precision="auto", callback=notes)
     assert run.recipe.precision == kept
     assert bool(notes.notes) == (not here)
     assert run.facts["asked"]["precision"] == "auto"  # by which --continue finds it, on any machine

@@ -11,7 +11,7 @@ from alexlab.data.input.transform import Transform
 from alexlab.networks.building import build
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import published
-from alexlab.runs.checkpoint import Standing
+from alexlab.runs.checkpoint import TrainingState
 from alexlab.training.loop import Loop
 
 
@@ -23,7 +23,7 @@ def statistics(mean_image_CHW: torch.Tensor) -> PixelStatistics:
 def test_the_colour_noise_ends_with_epoch_66_as_it_ran() -> None:
     loop = object.__new__(Loop)
     loop.transform = Transform((3, 8, 8), "crop", (3, 8, 8), augment=("crop", "colour", "mirror"))
-    loop.standing = Standing()
+    loop.state = TrainingState()
     for schedule, epoch, words in (
         ("as-it-ran", 66, ("crop", "colour", "mirror")),
         ("as-it-ran", 67, ("crop", "mirror")),
@@ -31,7 +31,7 @@ def test_the_colour_noise_ends_with_epoch_66_as_it_ran() -> None:
         ("constant", 90, ("crop", "colour", "mirror")),
     ):
         loop.recipe = Recipe(schedule=schedule, optimiser="sgd-2012")
-        loop.standing.epoch = epoch
+        loop.state.epoch = epoch
         assert loop._transform_now().augment == words
 
 

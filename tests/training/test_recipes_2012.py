@@ -1,5 +1,6 @@
 """The pieces of 2012 at work in a training: mean image, colour noise, update, schedules, views, several runs, old weights."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,7 @@ def test_the_mean_image_is_the_training_sets_and_is_cropped_with_its_window() ->
 
 
 def _watched(run: alexlab.Run) -> set[str]:
-    from alexlab.runs.folder import read_json
-
-    return set(read_json(run.folder / "split.json")["watched"]["names"])
+    return set(json.loads((run.folder / "split.json").read_text(encoding="utf-8"))["watched"]["names"])
 
 
 def test_rates_are_those_that_ran() -> None:

@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 from alexlab.networks.building import build
 from alexlab.runs.run import Run
 from alexlab.training import train as training
-from alexlab.training.callbacks import Quiet
+from alexlab.training.callbacks import Silent
 from alexlab.training.starting_weights import PATH
 
 
-class Notes(Quiet):
+class Notes(Silent):
     """Keeps what is noted."""
 
     def noted(self, text: str) -> None:
@@ -41,7 +41,7 @@ def path_of(run: Run) -> dict[str, Any]:
 def test_a_run_brings_its_path(first: Run, given: str) -> None:
     pretrained = str(first.folder if given == "folder" else first.weights)
     run = training.train(
-        "lenet-relu", "digits", steps=1, out="run", device="cpu", pretrained=pretrained, watcher=Notes()
+        "lenet-relu", "digits", steps=1, out="run", device="cpu", pretrained=pretrained, callback=Notes()
     )
     assert path_of(run) == path_of(first)
     assert run.recipe.pretrained == str(first.weights.resolve())
@@ -73,7 +73,7 @@ def test_of_a_bare_file_it_is_said_what_was_assumed(first: Run) -> None:
     torch.manual_seed(0)
     save_file(build("lenet-relu").state_dict(), "bare.safetensors")
     how: dict[str, Any] = {"steps": 1, "device": "cpu"}
-    run = training.train("lenet-relu", "digits", out="run", pretrained="bare.safetensors", watcher=Notes(), **how)
+    run = training.train("lenet-relu", "digits", out="run", pretrained="bare.safetensors", callback=Notes(), **how)
     assert path_of(run) == path_of(training.train("lenet-relu", "digits", out="plain", **how))
     (said,) = [note for note in notes if "shown images" in note]
     assert "bare.safetensors" in said and "assumed" in said and "\n" not in said

@@ -115,7 +115,7 @@ def check(name: str, images: bool, data_dir: Path | None) -> None:
 def _check_images(name: str, data_dir: Path | None) -> None:
     from functools import partial
 
-    from alexlab.cli.progress import Shown
+    from alexlab.cli.progress import TerminalCallback
     from alexlab.cli.tables import print_table
     from alexlab.data.input.store import unreadable
     from alexlab.data.inspection import inspect
@@ -124,8 +124,8 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     from alexlab.errors import UserError
 
     dataset = open_dataset(name, data_dir)
-    with Shown() as watcher:
-        found = inspect(dataset, partial(_decoding, watcher))
+    with TerminalCallback() as callback:
+        found = inspect(dataset, partial(_decoding, callback))
     rows = []
     for split, each in found.items():
         sizes = sorted(each.sizes, key=lambda size: size[0] * size[1])
@@ -151,5 +151,5 @@ def _check_images(name: str, data_dir: Path | None) -> None:
         raise UserError(unreadable(problems))
 
 
-def _decoding(watcher: Any, split: str, done: int, total: int) -> None:
-    watcher.preparing(f"decoding {split}", done, total)
+def _decoding(callback: Any, split: str, done: int, total: int) -> None:
+    callback.preparing(f"decoding {split}", done, total)

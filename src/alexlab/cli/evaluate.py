@@ -29,13 +29,13 @@ def evaluate(
     """
     from functools import partial
 
-    from alexlab.cli.progress import Shown
+    from alexlab.cli.progress import TerminalCallback
     from alexlab.runs.run import Run, evaluate_together
     from alexlab.valid_json import to_json
 
     opened = [Run(run) for run in runs]
-    with Shown() as watcher:
-        progress = partial(watcher.preparing, "evaluating")
+    with TerminalCallback() as callback:
+        progress = partial(callback.preparing, "evaluating")
         facts = evaluate_together(opened, on, device, data_dir, int(views) if views else None, progress).facts()
     if as_json:
         say(to_json(facts))

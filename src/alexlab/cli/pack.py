@@ -39,12 +39,12 @@ def pack(
 
     The same command goes on with a packing that stopped.
     """
-    from alexlab.cli.progress import Shown
+    from alexlab.cli.progress import TerminalCallback
     from alexlab.data.shards.packing import pack
     from alexlab.valid_json import to_json
 
-    with Shown() as watcher:
-        index = pack(dataset, out, data_dir, megabytes, images, processes, watcher.preparing)
+    with TerminalCallback() as callback:
+        index = pack(dataset, out, data_dir, megabytes, images, processes, callback.preparing)
     splits = {split: sum(s.images for s in index.of_split(split)) for split in {s.split for s in index.shards}}
     if as_json:
         facts = {"out": str(out), "images": index.images, "bytes": index.bytes, "shards": len(index.shards)}

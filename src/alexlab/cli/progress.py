@@ -13,8 +13,8 @@ LINES_AN_EPOCH = 10  # without a terminal, so many lines with the loss,
 FEWEST_BATCHES = 50  # but not for fewer batches than these
 
 
-class Shown:
-    """A watcher that prints to standard error, so that standard output holds the result alone."""
+class TerminalCallback:
+    """A callback that prints to standard error, so that standard output holds the result alone."""
 
     def __init__(self, live: bool = True) -> None:
         """`live`: whether a line may move in a terminal; of several processes one has it."""
@@ -24,7 +24,7 @@ class Shown:
         self._task: TaskID | None = None
         self._preparing = ""
 
-    def __enter__(self) -> "Shown":
+    def __enter__(self) -> "TerminalCallback":
         if self._console.is_terminal and self._may_move:
             self._live = Progress(
                 TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[figures]}"),

@@ -112,7 +112,7 @@ def train(
     from click.core import ParameterSource
 
     from alexlab import api
-    from alexlab.cli.progress import Shown
+    from alexlab.cli.progress import TerminalCallback
     from alexlab.errors import UserError
     from alexlab.parallel.launching import check_processes, launch
     from alexlab.recipes.reading import parse_setting
@@ -138,16 +138,16 @@ def train(
     how: dict[str, Any] = {"device": device, "data_dir": data_dir, "steps": steps, "tensorboard": tensorboard}
     how |= {"checkpoint_every": checkpoint_every, "wait": wait, "parallel": parallel}
     how["memory"] = None if memory is None else int(memory * 2**30)
-    with Shown(live=os.environ.get("RANK", "0") == "0") as watcher:
+    with TerminalCallback(live=os.environ.get("RANK", "0") == "0") as callback:
         if resume:
             given = click.get_current_context().get_parameter_source("recipe") is ParameterSource.COMMANDLINE
             if network or values or out or given or carry_on:
                 raise UserError("--resume carries on with a run as it is; it takes no network, recipe or values.")
-            run = api.resume(resume, **how, watcher=watcher)
+            run = api.resume(resume, **how, callback=callback)
         else:
             named = {"network": network, "dataset": dataset}
             values |= {key: value for key, value in named.items() if value}  # before what --set says of them
-            run = api.train(recipe=recipe, out=out, carry_on=carry_on, **how, **values, watcher=watcher)
+            run = api.train(recipe=recipe, out=out, carry_on=carry_on, **how, **values, callback=callback)
     result = run.result
     if as_json:
         say(to_json({"run": str(run.folder), **result}))

@@ -27,11 +27,11 @@ def open_weights(file: str, out: Path, mean: Path | None, classes: Path | None) 
 
     FILE is torchvision's .pth or Caffe's .caffemodel; the word torchvision fetches the published one.
     """
-    from alexlab.cli.progress import Shown
+    from alexlab.cli.progress import TerminalCallback
     from alexlab.runs.published import run_from_weights
 
-    with Shown() as watcher:
-        run = run_from_weights(file, out, mean, classes, watcher.preparing)
+    with TerminalCallback() as callback:
+        run = run_from_weights(file, out, mean, classes, callback.preparing)
     say(f"run: {run.folder} ({run.recipe.network}, {len(run.classes):,} classes)")
     say(f"next: alexlab predict {run.folder} IMAGE...")
 
@@ -50,9 +50,9 @@ def export_weights(run: Path, out: Path) -> None:
 @weights.command("fetch")
 def fetch_weights() -> None:
     """Fetch torchvision's published weights (244 MB), and print where they lie."""
-    from alexlab.cli.progress import Shown
+    from alexlab.cli.progress import TerminalCallback
     from alexlab.weights.published import published
 
-    with Shown() as watcher:
-        path = published("torchvision", watcher.preparing)
+    with TerminalCallback() as callback:
+        path = published("torchvision", callback.preparing)
     say(str(path))

@@ -1,6 +1,6 @@
 """A training whose network is divided over the processes: what it shares with others, and how it is saved, restored and looked at.
 
-A checkpoint and a file of weights are those of the whole network, so that a run goes on with any way and number of processes.
+A checkpoint and a file of weights are those of the whole network, so that a run goes on with any strategy and number of processes.
 """
 
 import math
@@ -16,7 +16,7 @@ from alexlab.parallel.processes import Processes
 from alexlab.parallel.strategies import StrategyName
 from alexlab.parallel.towers import divide_towers
 from alexlab.recipes.schema import Recipe
-from alexlab.runs.checkpoint import State, Weights
+from alexlab.runs.checkpoint import OptimiserState, Weights
 from alexlab.training.divergence import first_not_finite
 from alexlab.training.optimisers.making import make_optimiser
 
@@ -30,14 +30,14 @@ class Divided:
     """
 
     def __init__(
-        self, whole: nn.Module, way: StrategyName, recipe: Recipe, evaluated: int, processes: Processes
+        self, whole: nn.Module, strategy: StrategyName, recipe: Recipe, evaluated: int, processes: Processes
     ) -> None:
         """Divide `whole`, of which every process has made the same one; evaluation takes batches of `evaluated` images."""
         self.whole = {name: tensor.to("meta") for name, tensor in whole.state_dict().items()}
         self._parameters = _names(whole, make_optimiser(whole, recipe))
         self._processes = processes
         self.network = whole
-        if isinstance(whole, TwoTowers) and way == "towers":
+        if isinstance(whole, TwoTowers) and strategy == "towers":
             self.network, self._division = divide_towers(whole)
         else:
             self._division = divide_hybrid(whole, -(-recipe.batch // processes.count), -(-evaluated // processes.count))
@@ -68,7 +68,7 @@ class Divided:
             found.setdefault(number[name], {})[key] = tensor
         return dict(sorted(found.items()))
 
-    def take(self, optimiser: torch.optim.Optimizer, weights: Weights, state: State) -> None:
+    def take(self, optimiser: torch.optim.Optimizer, weights: Weights, state: OptimiserState) -> None:
         """Go on from what the first process has read: weights and state of the whole network. Every process calls it."""
         with torch.no_grad():
             mine = self._division.hand_out(weights)

@@ -26,7 +26,7 @@ KEPT = 2
 """How many checkpoints stay: if the newest is damaged, there is one before it."""
 
 Weights = Mapping[str, torch.Tensor]
-State = Mapping[int, Mapping[str, torch.Tensor]]
+OptimiserState = Mapping[int, Mapping[str, torch.Tensor]]
 """Of an optimiser, by the number of the parameter."""
 
 
@@ -50,7 +50,7 @@ class Sums:
 
 
 @dataclass
-class Standing:
+class TrainingState:
     """Where a training stands: `batch` batches of epoch `epoch` (both from 0) are done."""
 
     epoch: int = 0
@@ -69,7 +69,7 @@ class Standing:
     images: int = 0  # trained in that time
 
 
-_STANDING = TypeAdapter(Standing)
+_TRAINING_STATE = TypeAdapter(TrainingState)
 
 
 @dataclass(frozen=True)
@@ -80,20 +80,22 @@ class Restored:
     """
 
     path: Path
-    standing: Standing
+    state: TrainingState
     metrics: list[str] | None
     weights: Weights = field(default_factory=dict)
-    state: State = field(default_factory=dict)
+    optimiser_state: OptimiserState = field(default_factory=dict)
 
 
-def checkpoint_bytes(weights: Weights, state: State, standing: Standing, metrics: list[str]) -> bytes:
-    """Weights, the optimiser's state and standing as they are now: the content of one safetensors file."""
+def checkpoint_bytes(
+    weights: Weights, optimiser_state: OptimiserState, state: TrainingState, metrics: list[str]
+) -> bytes:
+    """Weights, the optimiser's state and the training's as they are now: the content of one safetensors file."""
     tensors = {f"network.{name}": tensor for name, tensor in weights.items()}
-    for index, of_parameter in state.items():
+    for index, of_parameter in optimiser_state.items():
         for name, value in of_parameter.items():
             if value is not None:
                 tensors[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
-    return to_bytes(tensors, {"format": FORMAT, "standing": asdict(standing), "metrics": metrics})
+    return to_bytes(tensors, {"format": FORMAT, "standing": asdict(state), "metrics": metrics})
 
 
 def path_of(folder: Path, step: int) -> Path:
@@ -172,16 +174,16 @@ def restore(network: nn.Module, optimiser: torch.optim.Optimizer, path: Path) ->
     """
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     found = read(network.state_dict(), len(parameters), path)
-    state = {
+    optimiser_state = {
         index: {key: _laid_out(tensor, parameters[index]) for key, tensor in of_parameter.items()}
-        for index, of_parameter in found.state.items()
+        for index, of_parameter in found.optimiser_state.items()
     }
     try:
-        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        optimiser.load_state_dict({"state": optimiser_state, "param_groups": optimiser.state_dict()["param_groups"]})
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: its facts are damaged ({error}).") from error
     network.load_state_dict(found.weights)
-    return replace(found, weights={}, state={})
+    return replace(found, weights={}, optimiser_state={})
 
 
 def read(expected: Weights, parameters: int, path: Path) -> Restored:
@@ -196,21 +198,21 @@ def read(expected: Weights, parameters: int, path: Path) -> Restored:
         raise UserError(f"{path}: a checkpoint of format {facts.get('format')}; this alexlab reads 1 and {FORMAT}.")
     weights = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
     check_tensors(expected, weights, str(path))
-    state: dict[int, dict[str, torch.Tensor]] = {}
+    optimiser_state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):
             index, _, key = name.removeprefix("optimiser.").partition(".")
             if not index.isdecimal() or int(index) >= parameters:
                 raise UserError(f"{path}: holds the state of more parameters than the network has.")
-            state.setdefault(int(index), {})[key] = tensor
+            optimiser_state.setdefault(int(index), {})[key] = tensor
     try:
-        standing = _STANDING.validate_json(json.dumps(facts["standing"]), strict=True)
+        state = _TRAINING_STATE.validate_json(json.dumps(facts["standing"]), strict=True)
         metrics = facts.get("metrics")
         if metrics is not None and not (
             isinstance(metrics, list) and all(is_line(json.loads(each)) for each in metrics)
         ):
             raise ValueError("its figures are no lines of metrics.jsonl")
-        return Restored(path, standing, metrics, weights, state)
+        return Restored(path, state, metrics, weights, optimiser_state)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: its facts are damaged ({error}).") from error
 

@@ -2,30 +2,30 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from alexlab.runs import folder as run_folder
-from alexlab.runs.checkpoint import Standing
-from alexlab.training.callbacks import Watcher
+from alexlab.runs.checkpoint import TrainingState
 
 
 class Figures:
-    """The lines of metrics.jsonl so far, as `lines`."""
+    """The lines of metrics.jsonl so far, as `lines`; `told` is called with each new one."""
 
-    def __init__(self, folder: Path, watcher: Watcher) -> None:
-        self.folder, self.watcher = folder, watcher
+    def __init__(self, folder: Path, told: Callable[[dict[str, Any]], None]) -> None:
+        self.folder, self._told = folder, told
         self.lines: list[str] = []
 
-    def record(self, facts: dict[str, Any], standing: Standing) -> None:
-        """Append a line to each file, and tell the watcher."""
-        seconds = standing.seconds
-        speed = {"images_per_second": standing.images / seconds if seconds else 0.0, "seconds": seconds}
+    def record(self, facts: dict[str, Any], state: TrainingState) -> None:
+        """Append a line to each file, and tell it, with the speed."""
+        seconds = state.seconds
+        speed = {"images_per_second": state.images / seconds if seconds else 0.0, "seconds": seconds}
         self.lines.append(json.dumps(facts))
         run_folder.append_line(self.folder / "metrics.jsonl", facts)
         timing = {"step": facts["step"], "kind": facts["kind"], "clock": time.time(), **speed}
         run_folder.append_line(self.folder / "timing.jsonl", timing)
-        self.watcher.recorded({**facts, **speed})
+        self._told({**facts, **speed})
 
     def go_back(self, lines: list[str] | None, step: int) -> None:
         """Go back to these lines; to those up to `step` where a checkpoint (of format 1) holds none."""

@@ -1,11 +1,11 @@
-"""Who is told how a training goes."""
+"""What is called as a training goes, and says it."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-class Watcher(Protocol):
-    """Who is told how a training goes. Facts are those of metrics.jsonl, with `images_per_second` and `seconds`."""
+class Callback(Protocol):
+    """What is called as a training goes. Facts are those of metrics.jsonl, with `images_per_second` and `seconds`."""
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Say that `done` of `total` are prepared."""
@@ -24,8 +24,8 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True)
-class Quiet:
-    """A watcher that says nothing."""
+class Silent:
+    """A callback that says nothing."""
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Do nothing."""

@@ -21,14 +21,14 @@ from alexlab.parallel.processes import Processes
 from alexlab.parallel.strategies import StrategyName
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import checkpoint
-from alexlab.runs.checkpoint import Standing, Sums
+from alexlab.runs.checkpoint import Sums, TrainingState
 from alexlab.runs.figures import Figures
 from alexlab.runs.saving import Saver
 from alexlab.speed.door import faster, layout
-from alexlab.training.callbacks import Watcher
+from alexlab.training.callbacks import Callback
+from alexlab.training.checkpointing import Checkpointer
 from alexlab.training.divergence import Diverged, not_finite
 from alexlab.training.interruption import Interrupted, Interruption
-from alexlab.training.keeping import Kept
 from alexlab.training.optimisers.making import MOST_PLATEAUS, make_optimiser, set_rates
 from alexlab.training.seeds import epoch_order, generator_for, seed_draws, seed_for
 
@@ -51,30 +51,32 @@ class Loop:
     classes: tuple[str, ...]
     device: torch.device
     folder: Path
-    watcher: Watcher
+    callback: Callback
     stop: Interruption
     steps_wanted: int | None = None
     checkpoint_every: float = 300.0  # seconds
     processes: Processes = field(default_factory=Processes)
-    way: StrategyName = "data"  # in which several processes divide the work
-    standing: Standing = field(default_factory=Standing)
+    strategy: StrategyName = "data"  # in which several processes divide the work
+    state: TrainingState = field(default_factory=TrainingState)
     last_evaluation: Evaluation | None = None
 
     def __post_init__(self) -> None:
         several = self.processes.count > 1
-        shares = several and self.way != "towers"
+        shares = several and self.strategy != "towers"
         self.rows = self.processes.part if shares else None  # which ones of a batch, where not all
         self.divided: Divided | None = None
-        if several and self.way != "data":
-            self.divided = Divided(self.network, self.way, self.recipe, BATCH, self.processes)
+        if several and self.strategy != "data":
+            self.divided = Divided(self.network, self.strategy, self.recipe, BATCH, self.processes)
             self.network = self.divided.network
         # What gives the logits in training.
         self.computing = (
             in_parallel(self.network, self.device) if self.rows else faster(self.network, self.device, training=True)
         )
         self.optimiser = make_optimiser(self.network, self.recipe)
-        self.kept = Kept(self.recipe, self.network, self.optimiser, self.folder, self.processes, self.divided)
-        self.figures = Figures(self.folder, self.watcher)
+        self.checkpointer = Checkpointer(
+            self.recipe, self.network, self.optimiser, self.folder, self.processes, self.divided
+        )
+        self.figures = Figures(self.folder, self.callback.recorded)
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
         self.batches = math.ceil(len(self.train) / self.recipe.batch)
         self.steps = max(1, round(self.batches * self.recipe.epochs))
@@ -99,15 +101,15 @@ class Loop:
                     self.saver.wait()
                     return ended
                 except Diverged as error:
-                    if not self._rolls_back or self.standing.rollbacks >= MOST_ROLLBACKS:
+                    if not self._rolls_back or self.state.rollbacks >= MOST_ROLLBACKS:
                         raise
                     self._roll_back(error)
         finally:
             self.saver.close()
 
     def _until_the_end(self) -> str:
-        standing = self.standing
-        while standing.epoch < self.epochs:
+        state = self.state
+        while state.epoch < self.epochs:
             ended = self._epoch()
             if ended:
                 self._save()
@@ -123,14 +125,14 @@ class Loop:
             if figures is None:
                 self._save()
                 return "interrupted"
-            early = bool(self.recipe.patience) and standing.stale >= self.recipe.patience
-            if early and self.recipe.schedule == "plateau" and standing.plateaus < MOST_PLATEAUS:
-                early, standing.stale, standing.plateaus = False, 0, standing.plateaus + 1
-            standing.epoch, standing.batch = standing.epoch + 1, 0
-            standing.since_epoch, standing.since_point = Sums(), Sums()
+            early = bool(self.recipe.patience) and state.stale >= self.recipe.patience
+            if early and self.recipe.schedule == "plateau" and state.plateaus < MOST_PLATEAUS:
+                early, state.stale, state.plateaus = False, 0, state.plateaus + 1
+            state.epoch, state.batch = state.epoch + 1, 0
+            state.since_epoch, state.since_point = Sums(), Sums()
             if early:
                 break
-            if standing.epoch < self.epochs:
+            if state.epoch < self.epochs:
                 if self._enough():
                     self._save()
                     return "stopped"
@@ -141,29 +143,29 @@ class Loop:
 
     def _epoch(self) -> str | None:
         """Make the updates of one epoch that are still to be made; "stopped" or "interrupted" where not all are."""
-        standing, recipe = self.standing, self.recipe
+        state, recipe = self.state, self.recipe
         shards = self.train.shards
-        if standing.batch == 0:  # an epoch that was begun keeps its order
-            standing.processes = self.processes.count if self.rows else 1
-        order = epoch_order(recipe.seed, standing.epoch, len(self.train), shards, recipe.batch, standing.processes)
-        order = order[standing.batch * recipe.batch :]
-        order = order[: (self.steps - standing.step) * recipe.batch]  # the last epoch may be a part of one
+        if state.batch == 0:  # an epoch that was begun keeps its order
+            state.processes = self.processes.count if self.rows else 1
+        order = epoch_order(recipe.seed, state.epoch, len(self.train), shards, recipe.batch, state.processes)
+        order = order[state.batch * recipe.batch :]
+        order = order[: (self.steps - state.step) * recipe.batch]  # the last epoch may be a part of one
         self.computing.train()
         began = time.perf_counter()
-        in_worker = self._input_of(standing.step) if self.device.type == "cpu" else None
+        in_worker = self._input_of(state.step) if self.device.type == "cpu" else None
         for images, labels in self.train.batches(order, recipe.batch, in_worker, self.rows):
-            whole = self._images_of(standing.batch)
+            whole = self._images_of(state.batch)
             if in_worker is None:
-                images = self._input_of(standing.step)(0, images.to(self.device))
+                images = self._input_of(state.step)(0, images.to(self.device))
             self._update(images, labels, whole)
-            standing.batch += 1
-            standing.step += 1
-            is_point = (standing.batch * POINTS) // self.batches > ((standing.batch - 1) * POINTS) // self.batches
+            state.batch += 1
+            state.step += 1
+            is_point = (state.batch * POINTS) // self.batches > ((state.batch - 1) * POINTS) // self.batches
             if is_point or self.device.type == "cpu" or len(self._unseen) == LATE_CHECK:
                 self._look()
             now = time.perf_counter()
-            standing.seconds += now - began
-            standing.images += whole
+            state.seconds += now - began
+            state.images += whole
             began = now
             if is_point:
                 self._point()
@@ -171,16 +173,16 @@ class Loop:
                 if self._unseen:
                     self._look()
                 self._save()
-            self.watcher.stepped(self._facts_of_step())
+            self.callback.stepped(self._facts_of_step())
             asked = self.stop.asked if self.processes.count == 1 else self._asked
             ended = "interrupted" if asked else "stopped" if self._enough() else None
-            if ended and standing.batch < self.batches and standing.step < self.steps:
+            if ended and state.batch < self.batches and state.step < self.steps:
                 self._look()
                 return ended
         return None
 
     def _enough(self) -> bool:
-        return self.steps_wanted is not None and self.standing.step >= self.steps_wanted
+        return self.steps_wanted is not None and self.state.step >= self.steps_wanted
 
     def _due(self, epoch_ended: bool = False) -> bool:
         """Whether to save now. One process can by itself once it has seen the figures of all; all give their parts of a divided network."""
@@ -198,7 +200,7 @@ class Loop:
         seed, kind = self.recipe.seed, layout(self.recipe.network)
         large, side = self._transform_now(), self.recipe.small_side
         small = replace(large, input=(large.input[0], side, side)) if side else large
-        batch = self.standing.batch
+        batch = self.state.batch
 
         def finish(number: int, images_NCHW: torch.Tensor) -> torch.Tensor:
             prepared = small if first + number < self.small_steps else large
@@ -210,7 +212,7 @@ class Loop:
 
     def _update(self, inputs_NCHW: torch.Tensor, labels: torch.Tensor, whole: int) -> None:
         """One update from these images, of which a batch has `whole` in all processes together."""
-        recipe, step, processes = self.recipe, self.standing.step, self.processes
+        recipe, step, processes = self.recipe, self.state.step, self.processes
         mine = (processes.rank,) if self.rows and not self.divided else ()
         seed_draws(self.device, seed_for(recipe.seed, "update", step, *mine))  # what dropout draws
         labels = labels.to(self.device)
@@ -226,29 +228,29 @@ class Loop:
             self.divided.clip(recipe.clip)
         elif recipe.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
-        standing = self.standing
-        set_rates(self.optimiser, recipe, step, self.steps, standing.epoch, standing.plateaus, standing.rollbacks)
+        state = self.state
+        set_rates(self.optimiser, recipe, step, self.steps, state.epoch, state.plateaus, state.rollbacks)
         self.optimiser.step()
         right = logits_NK.detach().argmax(dim=1).eq(labels).sum()
         self._unseen.append((loss.detach(), right, len(labels)))
 
     def _transform_now(self) -> Transform:
         """Return the path to the input in this epoch: in 2012 the colour noise was switched off towards the end."""
-        if self.recipe.schedule != "as-it-ran" or self.standing.epoch < EPOCH_WITHOUT_NOISE:
+        if self.recipe.schedule != "as-it-ran" or self.state.epoch < EPOCH_WITHOUT_NOISE:
             return self.transform
         return replace(self.transform, augment=tuple(w for w in self.transform.augment if w != "colour"))
 
     def _look(self) -> None:
         """Take the losses of the latest updates into the sums; stop where one, or a weight, is not finite."""
-        first = self.standing.step - len(self._unseen) + 1
+        first = self.state.step - len(self._unseen) + 1
         for step, (loss, right, images) in enumerate(self._seen_by_all(), start=first):
             if not math.isfinite(loss):
                 raise self._diverged(f"the loss became {loss}", step)
-            for sums in (self.standing.since_epoch, self.standing.since_point):
+            for sums in (self.state.since_epoch, self.state.since_point):
                 sums.add(loss, right, images)
         self._unseen.clear()
         if (name := self.divided.not_finite() if self.divided else not_finite(self.network)) is not None:
-            raise self._diverged(f"the weights {name} became infinite or nan", self.standing.step)
+            raise self._diverged(f"the weights {name} became infinite or nan", self.state.step)
 
     def _seen_by_all(self) -> list[tuple[float, int, int]]:
         """Mean loss, right answers and images of the latest updates, over all processes; they tell each other whether to stop too."""
@@ -261,7 +263,7 @@ class Loop:
 
     def _diverged(self, what: str, step: int) -> Diverged:
         self._unseen.clear()
-        return Diverged(what, step, self.standing.epoch, self.standing.rollbacks, self.recipe, self.folder)
+        return Diverged(what, step, self.state.epoch, self.state.rollbacks, self.recipe, self.folder)
 
     @property
     def _rolls_back(self) -> bool:
@@ -274,25 +276,25 @@ class Loop:
         interrupted is to do what it would have done.
         """
         self.saver.wait()
-        rollbacks = self.standing.rollbacks + 1
+        rollbacks = self.state.rollbacks + 1
         if not self.go_back(lambda step: step % self.batches == 0):
             raise error
-        self.standing.rollbacks = rollbacks
+        self.state.rollbacks = rollbacks
         if self.processes.is_first:
-            checkpoint.forget_after(self.folder, self.standing.step)  # before the new one, which counts the rollback
+            checkpoint.forget_after(self.folder, self.state.step)  # before the new one, which counts the rollback
         self.optimiser.zero_grad(set_to_none=True)
-        epoch = self.standing.epoch + self.standing.batch / self.batches
+        epoch = self.state.epoch + self.state.batch / self.batches
         facts = {
             "kind": "rollback",
             "epoch": epoch,
-            "step": self.standing.step,
+            "step": self.state.step,
             "from_step": error.step,
             "why": error.what,
         }
         self._record({**facts, "rate_divided_by": 10**rollbacks})
         self._save()
-        self.watcher.noted(
-            f"{error.what} at step {error.step}: back to step {self.standing.step} with a rate divided by {10**rollbacks:,} "
+        self.callback.noted(
+            f"{error.what} at step {error.step}: back to step {self.state.step} with a rate divided by {10**rollbacks:,} "
             f"({rollbacks} of at most {MOST_ROLLBACKS} times)."
         )
 
@@ -305,23 +307,23 @@ class Loop:
         Raises:
             UserError: none of them is good.
         """
-        restored = self.kept.restored(self.watcher.noted, wanted)
+        restored = self.checkpointer.restored(self.callback.noted, wanted)
         if restored is None:
             return False
-        self.standing = restored.standing
+        self.state = restored.state
         if self.processes.is_first:
-            self.figures.go_back(restored.metrics, self.standing.step)
+            self.figures.go_back(restored.metrics, self.state.step)
         return True
 
     def _point(self) -> None:
-        standing = self.standing
-        loss, accuracy = standing.since_point.means()
-        standing.since_point = Sums()
+        state = self.state
+        loss, accuracy = state.since_point.means()
+        state.since_point = Sums()
         self._record(
             {
                 "kind": "point",
-                "epoch": standing.epoch + standing.batch / self.batches,
-                "step": standing.step,
+                "epoch": state.epoch + state.batch / self.batches,
+                "step": state.step,
                 "loss": loss,
                 "accuracy": accuracy,
                 "rate": self.optimiser.param_groups[0]["lr"],
@@ -331,25 +333,25 @@ class Loop:
     def _figures_of_epoch(self) -> dict[str, Any] | None:
         """Evaluate and record; None where that was interrupted."""
         self._look()
-        standing, watch = self.standing, self.recipe.watch
+        state, watch = self.state, self.recipe.watch
         try:
             found = self._evaluate()
         except Interrupted:
             return None
         self.last_evaluation = found
         watched_top1, watched_loss = self.processes.from_first((found.top1, found.loss) if found else (0.0, 0.0))
-        loss, accuracy = standing.since_epoch.means()
-        better = standing.best is None or (watched_top1, -watched_loss) > (standing.best, -standing.best_loss)
-        more_accurate = standing.best is None or watched_top1 > standing.best
-        standing.stale = 0 if more_accurate else standing.stale + 1
+        loss, accuracy = state.since_epoch.means()
+        better = state.best is None or (watched_top1, -watched_loss) > (state.best, -state.best_loss)
+        more_accurate = state.best is None or watched_top1 > state.best
+        state.stale = 0 if more_accurate else state.stale + 1
         if better:
-            standing.best, standing.best_loss, standing.best_epoch = watched_top1, watched_loss, self._epochs_done()
+            state.best, state.best_loss, state.best_epoch = watched_top1, watched_loss, self._epochs_done()
             if self.recipe.select == "best":
                 self._save_weights("best")
         facts = {
             "kind": "epoch",
             "epoch": self._epochs_done(),
-            "step": standing.step,
+            "step": state.step,
             "loss": loss,
             "accuracy": accuracy,
             f"{watch}_loss": watched_loss,
@@ -360,8 +362,8 @@ class Loop:
 
     def _epochs_done(self) -> float:
         """Return a whole number, but at the end of a training that ends within an epoch."""
-        standing = self.standing
-        return standing.epoch + 1 if standing.batch == self.batches else standing.epoch + standing.batch / self.batches
+        state = self.state
+        return state.epoch + 1 if state.batch == self.batches else state.epoch + state.batch / self.batches
 
     def _evaluate(self) -> Evaluation | None:
         """Return the figures on the watched images, which the processes share out; None in those that are not the first."""
@@ -370,7 +372,7 @@ class Loop:
             (asked,) = self.processes.sums(self.stop.asked)
             if asked and done < total:
                 raise Interrupted
-            self.watcher.preparing(f"evaluating on {self.recipe.watch}", done, total)
+            self.callback.preparing(f"evaluating on {self.recipe.watch}", done, total)
 
         of, to = (self.watched, self.transform), (self.watched_name, self.classes)
         if self.rows:
@@ -380,28 +382,28 @@ class Loop:
         return found if self.processes.is_first else None
 
     def _facts_of_step(self) -> dict[str, Any]:
-        standing = self.standing
-        sums = standing.since_epoch
+        state = self.state
+        sums = state.since_epoch
         return {
-            "epoch": standing.epoch + 1,
-            "batch": standing.batch,
+            "epoch": state.epoch + 1,
+            "batch": state.batch,
             "batches": self.batches,
-            "step": standing.step,
+            "step": state.step,
             "steps": min(self.steps, self.steps_wanted or self.steps),
             "loss": sums.loss / max(1, sums.images),
             "accuracy": sums.right / max(1, sums.images),
-            "images_per_second": standing.images / standing.seconds,
+            "images_per_second": state.images / state.seconds,
         }
 
     def _record(self, facts: dict[str, Any]) -> None:
         if self.processes.is_first:
-            self.figures.record(facts, self.standing)
+            self.figures.record(facts, self.state)
 
     def _save(self) -> None:
         """Write a checkpoint beside the training. One that is to be the last is waited for by `run`."""
-        standing = self.standing
-        epoch_began = standing.step - standing.batch if self._rolls_back else None
-        self.kept.save(self.saver, standing, self.figures.lines, epoch_began)
+        state = self.state
+        epoch_began = state.step - state.batch if self._rolls_back else None
+        self.checkpointer.save(self.saver, state, self.figures.lines, epoch_began)
 
     def _save_weights(self, name: str) -> None:
-        self.kept.save_weights(self.saver, name, self.standing.step)
+        self.checkpointer.save_weights(self.saver, name, self.state.step)

@@ -6,27 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from alexlab.errors import UserError
-from alexlab.training.callbacks import Watcher
+from alexlab.training.callbacks import Callback
 
 
 @dataclass(frozen=True)
 class Events:
-    """A watcher that writes the recorded figures as events, and passes everything on to another watcher."""
+    """A callback that writes the recorded figures as events, and passes everything on to another callback."""
 
     writer: Any
-    watcher: Watcher
+    callback: Callback
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Pass it on."""
-        self.watcher.preparing(what, done, total)
+        self.callback.preparing(what, done, total)
 
     def started(self, facts: dict[str, Any]) -> None:
         """Pass it on."""
-        self.watcher.started(facts)
+        self.callback.started(facts)
 
     def stepped(self, facts: dict[str, Any]) -> None:
         """Pass it on."""
-        self.watcher.stepped(facts)
+        self.callback.stepped(facts)
 
     def recorded(self, facts: dict[str, Any]) -> None:
         """Write the figures as events, and pass them on."""
@@ -35,11 +35,11 @@ class Events:
             if key not in ("kind", "epoch", "step") and isinstance(value, int | float):
                 self.writer.add_scalar(f"{kind}/{key}", value, facts["step"])
         self.writer.flush()
-        self.watcher.recorded(facts)
+        self.callback.recorded(facts)
 
     def noted(self, text: str) -> None:
         """Pass it on."""
-        self.watcher.noted(text)
+        self.callback.noted(text)
 
 
 def check_installed() -> None:
@@ -48,8 +48,8 @@ def check_installed() -> None:
         raise UserError("TensorBoard is not installed; `pip install alexlab[tensorboard]` adds it.")
 
 
-def with_events(watcher: Watcher, folder: Path) -> Events:
-    """Return `watcher`, with events written into `folder`/tensorboard as well."""
+def with_events(callback: Callback, folder: Path) -> Events:
+    """Return `callback`, with events written into `folder`/tensorboard as well."""
     from torch.utils.tensorboard import SummaryWriter
 
-    return Events(SummaryWriter(str(folder / "tensorboard")), watcher)
+    return Events(SummaryWriter(str(folder / "tensorboard")), callback)

@@ -48,7 +48,7 @@ from alexlab.speed.device import (
 )
 from alexlab.speed.door import placed, threads_worth
 from alexlab.speed.process import settle
-from alexlab.training.callbacks import Quiet, Watcher
+from alexlab.training.callbacks import Callback, Silent
 from alexlab.training.interruption import interruption
 from alexlab.training.loop import Loop
 from alexlab.training.optimisers.making import make_optimiser
@@ -78,7 +78,7 @@ def train(
     carry_on: bool = False,
     wait: float = WAIT,
     parallel: StrategyName = "data",
-    watcher: Watcher | None = None,
+    callback: Callback | None = None,
     **values: Any,
 ) -> Run:
     """Train `network` on `dataset` by `recipe`, and return the run.
@@ -106,16 +106,16 @@ def train(
         UserError: whatever the user can mend. Nothing is left behind, except by a training that diverges: its figures.
     """
     with joined(device, wait) as processes, enough_memory():
-        watcher = watcher if watcher and processes.is_first else Quiet()
-        chosen = _chosen(network, dataset, recipe, values, watcher)
+        callback = callback if callback and processes.is_first else Silent()
+        chosen = _chosen(network, dataset, recipe, values, callback)
         place = Path(out) if out else None
         directory = Path(data_dir) if data_dir else None
         how = (device, steps, memory, tensorboard, checkpoint_every, parallel)
         before = run_before(chosen, place, carry_on, processes)
         if before is None:
-            return _train(chosen, directory, place, *how, watcher, None, processes)
+            return _train(chosen, directory, place, *how, callback, None, processes)
         if before.result["state"] != "finished":
-            return _resumed(before, directory, *how, watcher, processes)
+            return _resumed(before, directory, *how, callback, processes)
         if not processes.is_first:
             raise Ended(0)
         with held(before.folder):
@@ -123,7 +123,9 @@ def train(
         return before
 
 
-def _chosen(network: str | None, dataset: str | None, recipe: str, values: dict[str, Any], watcher: Watcher) -> Recipe:
+def _chosen(
+    network: str | None, dataset: str | None, recipe: str, values: dict[str, Any], callback: Callback
+) -> Recipe:
     """Return the recipe with everything that was named beside it."""
     named = {key: value for key, value in (("network", network), ("dataset", dataset)) if value}
     chosen = overridden(read_recipe(recipe), {**named, **values}, "setting")
@@ -132,7 +134,7 @@ def _chosen(network: str | None, dataset: str | None, recipe: str, values: dict[
             raise UserError(f"the recipe {recipe} names no {key}; say which: alexlab train NETWORK DATASET.")
     if chosen.pretrained:
         takes_path = recipe == "quick"
-        chosen = with_starting_weights(chosen, values, takes_path, watcher.preparing, watcher.noted)
+        chosen = with_starting_weights(chosen, values, takes_path, callback.preparing, callback.noted)
     return chosen
 
 
@@ -147,7 +149,7 @@ def resume(
     checkpoint_every: float = CHECKPOINT_EVERY,
     wait: float = WAIT,
     parallel: StrategyName = "data",
-    watcher: Watcher | None = None,
+    callback: Callback | None = None,
 ) -> Run:
     """Carry on with the training in `folder` from its newest good checkpoint, as if it had not stopped.
 
@@ -160,7 +162,7 @@ def resume(
             raise UserError(f"{folder}: this training is finished; start another with `alexlab train`.")
         directory = Path(data_dir) if data_dir else None
         how = (device, steps, memory, tensorboard, checkpoint_every, parallel)
-        return _resumed(run, directory, *how, watcher if watcher and processes.is_first else Quiet(), processes)
+        return _resumed(run, directory, *how, callback if callback and processes.is_first else Silent(), processes)
 
 
 def _resumed(
@@ -172,7 +174,7 @@ def _resumed(
     tensorboard: bool,
     checkpoint_every: float,
     parallel: StrategyName,
-    watcher: Watcher,
+    callback: Callback,
     processes: Processes,
 ) -> Run:
     """Go on with `run`."""
@@ -183,7 +185,7 @@ def _resumed(
             for left in run.folder.glob("*.part"):
                 left.unlink(missing_ok=True)
         how = (device, steps, memory, tensorboard, checkpoint_every, parallel)
-        return _train(run.recipe, data_dir, None, *how, watcher, run, processes)
+        return _train(run.recipe, data_dir, None, *how, callback, run, processes)
 
 
 def _train(
@@ -196,7 +198,7 @@ def _train(
     tensorboard: bool,
     checkpoint_every: float,
     parallel: StrategyName,
-    watcher: Watcher,
+    callback: Callback,
     before: Run | None,
     processes: Processes,
 ) -> Run:
@@ -206,7 +208,7 @@ def _train(
     if tensorboard:
         check_installed()
     at = Path(before.facts["found"]) if before and not data_dir else None
-    dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, at=at, progress=watcher.preparing)
+    dataset = open_dataset(recipe.dataset, data_dir, recipe.seed, at=at, progress=callback.preparing)
     recipe = resolved(recipe, dataset, processes.count)
     parts = parts_of(dataset, recipe)
     check_same(recipe, parts, processes, parallel)
@@ -222,7 +224,7 @@ def _train(
     with exact():
         network = _network(recipe, chosen, before.folder if before else None)
         room = (memory_budget() if memory is None else memory) // processes.local_count
-        recipe, ready, train_store, watched_store = _stores(recipe, parts, room, watcher, before)
+        recipe, ready, train_store, watched_store = _stores(recipe, parts, room, callback, before)
         one = torch.zeros(1, *ready.input, device=chosen)
         if processes.count > 1 and parallel != "towers":  # each tower sees all images
             check_parts(network, ready.input, len(parts.train), recipe.batch, processes)
@@ -244,23 +246,23 @@ def _train(
                 classes=dataset.classes,
                 device=chosen,
                 folder=folder,
-                watcher=with_events(watcher, folder) if tensorboard else watcher,
+                callback=with_events(callback, folder) if tensorboard else callback,
                 stop=stop,
                 steps_wanted=steps,
                 checkpoint_every=60 * checkpoint_every,
                 processes=processes,
-                way=parallel,
+                strategy=parallel,
             )
             if before:
                 _go_back(loop)
-            watcher.started(_facts(recipe, dataset, parts, folder, chosen, processes))
+            callback.started(_facts(recipe, dataset, parts, folder, chosen, processes))
             if about_precision:
-                watcher.noted(about_precision)
+                callback.noted(about_precision)
             if before and processes.job:
                 plural = "es" if processes.count > 1 else ""
-                watcher.noted(f"the job goes on at update {loop.standing.step:,} in {processes.count} process{plural}.")
+                callback.noted(f"the job goes on at update {loop.state.step:,} in {processes.count} process{plural}.")
             for doubt in doubts:
-                watcher.noted(doubt)
+                callback.noted(doubt)
             began = time.perf_counter()
             state = "failed"
             try:
@@ -268,7 +270,7 @@ def _train(
                 if not processes.is_first:
                     raise Ended(INTERRUPTED if ended == "interrupted" else 0)
                 if ended == "finished":
-                    _finish(loop, folder, data_dir, device, watcher)
+                    _finish(loop, folder, data_dir, device, callback)
                 state = ended
             finally:
                 if processes.is_first:
@@ -298,12 +300,12 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
 
 
 def _stores(
-    recipe: Recipe, parts: Parts, memory: int | None, watcher: Watcher, before: Run | None
+    recipe: Recipe, parts: Parts, memory: int | None, callback: Callback, before: Run | None
 ) -> tuple[Recipe, Transform, Store, Store]:
     """Return the stored images, and the recipe with the statistics that it wants measured on them."""
     unmeasured = {key: () for key in ("mean", "std") if getattr(recipe, key) == "dataset"}
     ready = transform(overridden(recipe, unmeasured))
-    train = Store(parts.train, ready, memory, partial(watcher.preparing, "decoding training images"))
+    train = Store(parts.train, ready, memory, partial(callback.preparing, "decoding training images"))
     if unmeasured:
         mean, std = channel_statistics(train)
         recipe = overridden(recipe, {key: {"mean": mean, "std": std}[key] for key in unmeasured})
@@ -313,7 +315,7 @@ def _stores(
         statistics = load_statistics(before.folder) if before else pixel_statistics(images)
     ready = transform(recipe, statistics)
     left = max(0, (memory_budget() if memory is None else memory) - train.held_bytes)
-    watched = Store(parts.watched, ready, left, partial(watcher.preparing, f"decoding {recipe.watch} images"))
+    watched = Store(parts.watched, ready, left, partial(callback.preparing, f"decoding {recipe.watch} images"))
     return recipe, ready, train, watched
 
 
@@ -399,25 +401,25 @@ def _facts(
 
 
 def _result(loop: Loop, state: str, seconds: float) -> dict[str, Any]:
-    standing = loop.standing
+    reached = loop.state
     return {
         "state": state,
-        "steps": standing.step,
-        "epochs": min(standing.epoch, loop.recipe.epochs),
-        "best": standing.best,
-        "best_epoch": standing.best_epoch if standing.best is not None else None,
+        "steps": reached.step,
+        "epochs": min(reached.epoch, loop.recipe.epochs),
+        "best": reached.best,
+        "best_epoch": reached.best_epoch if reached.best is not None else None,
         "watch": loop.recipe.watch,
-        "images_per_second": standing.images / standing.seconds if standing.seconds else None,
+        "images_per_second": reached.images / reached.seconds if reached.seconds else None,
         "seconds": seconds,
-        "rollbacks": standing.rollbacks,
+        "rollbacks": reached.rollbacks,
     }
 
 
-def _finish(loop: Loop, folder: Path, data_dir: Path | None, device: str, watcher: Watcher) -> None:
+def _finish(loop: Loop, folder: Path, data_dir: Path | None, device: str, callback: Callback) -> None:
     """Write the final figures. The test set is looked at once; where the recipe watches it, its last look is the final one."""
     run = Run(folder)
     evaluation = loop.last_evaluation
     if evaluation is None or loop.recipe.watch == "validation" or loop.recipe.select == "best":
-        evaluation = run.evaluate(device=device, data_dir=data_dir, progress=partial(watcher.preparing, "final test"))
+        evaluation = run.evaluate(device=device, data_dir=data_dir, progress=partial(callback.preparing, "final test"))
     run_folder.write_json(folder / "evaluation.json", evaluation.facts())
     write_file(folder / "predictions.csv", evaluation.table().encode())

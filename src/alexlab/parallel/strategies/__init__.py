@@ -14,4 +14,4 @@ def strategy_called(name: str) -> StrategyName:
     for strategy in STRATEGIES:
         if strategy == name:
             return strategy
-    raise unknown("way to divide the work", name, STRATEGIES)
+    raise unknown("strategy", name, STRATEGIES)

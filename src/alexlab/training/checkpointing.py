@@ -14,7 +14,7 @@ from alexlab.parallel.divided import Divided
 from alexlab.parallel.processes import Processes
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import checkpoint
-from alexlab.runs.checkpoint import Restored, Standing, State, Weights
+from alexlab.runs.checkpoint import OptimiserState, Restored, TrainingState, Weights
 from alexlab.runs.folder import FORMAT
 from alexlab.runs.saving import Saver
 from alexlab.training.divergence import Diverged
@@ -22,7 +22,7 @@ from alexlab.weights.tensors import NotFinite, to_bytes
 
 
 @dataclass(frozen=True)
-class Kept:
+class Checkpointer:
     """What of a training is kept in `folder`. Its files are those of the whole network, in however many parts it is trained."""
 
     recipe: Recipe
@@ -32,18 +32,18 @@ class Kept:
     processes: Processes
     divided: Divided | None
 
-    def save(self, saver: Saver, standing: Standing, metrics: list[str], also: int | None) -> None:
+    def save(self, saver: Saver, state: TrainingState, metrics: list[str], also: int | None) -> None:
         """Write where the training stands, beside it; keep the checkpoint of step `also` too.
 
         Raises:
             Diverged: a number is not finite.
         """
-        weights, state = self._weights(), self._state()
+        weights, optimiser_state = self._weights(), self._optimiser_state()
         if not self.processes.is_first:
             return
         saver.checkpoint(
-            checkpoint.path_of(self.folder, standing.step),
-            partial(self._content, weights, state, standing, metrics),
+            checkpoint.path_of(self.folder, state.step),
+            partial(self._content, weights, optimiser_state, state, metrics),
             partial(checkpoint.prune, self.folder, also),
         )
 
@@ -58,22 +58,22 @@ class Kept:
         """Bring network and optimiser of every process to the newest good checkpoint of a step that is `wanted`.
 
         Returns:
-            What it says of the standing and the figures; None where there is no checkpoint, and nothing is changed.
+            What it says of the training's state and of the figures; None where there is no checkpoint, and nothing is changed.
 
         Raises:
             UserError: none of them is good.
         """
         restored: Restored | None = None
         weights: Weights = {}
-        state: State = {}
+        optimiser_state: OptimiserState = {}
         if self.processes.is_first:
             restored = checkpoint.restore_newest(self.folder, self._restore, noted, wanted)
         if restored is not None:
-            weights, state = restored.weights, restored.state
-            restored = replace(restored, weights={}, state={})
+            weights, optimiser_state = restored.weights, restored.optimiser_state
+            restored = replace(restored, weights={}, optimiser_state={})
         restored = self.processes.from_first(restored)
         if restored is not None and self.divided:
-            self.divided.take(self.optimiser, weights, state)
+            self.divided.take(self.optimiser, weights, optimiser_state)
         elif restored is not None and self.processes.count > 1:
             spread(self.network, self.optimiser, self.processes)
         return restored
@@ -87,19 +87,21 @@ class Kept:
         """Return those of the whole network, in the first process."""
         return self.divided.weights() if self.divided else self.network.state_dict()
 
-    def _state(self) -> State:
+    def _optimiser_state(self) -> OptimiserState:
         """Return the optimiser's, of the whole network, in the first process."""
         if self.divided:
             return self.divided.state(self.optimiser)
-        state: State = self.optimiser.state_dict()["state"]
+        state: OptimiserState = self.optimiser.state_dict()["state"]
         return state
 
-    def _content(self, weights: Weights, state: State, standing: Standing, metrics: list[str]) -> bytes:
+    def _content(
+        self, weights: Weights, optimiser_state: OptimiserState, state: TrainingState, metrics: list[str]
+    ) -> bytes:
         try:
-            return checkpoint.checkpoint_bytes(weights, state, standing, metrics)
+            return checkpoint.checkpoint_bytes(weights, optimiser_state, state, metrics)
         except NotFinite as error:
             what = f"{error.name} became infinite or nan"
-            diverged = Diverged(what, standing.step, standing.epoch, standing.rollbacks, self.recipe, self.folder)
+            diverged = Diverged(what, state.step, state.epoch, state.rollbacks, self.recipe, self.folder)
             if self.processes.count > 1:
                 # The others do not see the optimiser's state, and could not roll back at this step.
                 raise UserError(str(diverged)) from None
