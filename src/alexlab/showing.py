@@ -2,6 +2,8 @@
 
 import re
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r].")  # what a spreadsheet would compute, or has been kept from computing
+_NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?", re.IGNORECASE)
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -18,3 +20,13 @@ def _escaped(code: int) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a name, as os.fsdecode keeps it
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def cell(text: str) -> str:
+    """Return `text` as the cell of a table that a spreadsheet may open: with an apostrophe before what would be a formula."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def from_cell(text: str) -> str:
+    """Return the text that `cell` made a cell of."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from alexlab.cli.saying import say
 from alexlab.inference.prediction import Prediction
-from alexlab.showing import shown
+from alexlab.showing import cell, shown
 from alexlab.valid_json import to_json
 
 
@@ -23,10 +23,11 @@ def _as_json(prediction: Prediction) -> None:
 
 def _as_csv(prediction: Prediction) -> None:
     writer = csv.writer(sys.stdout)
+    path = cell(shown(prediction.path))
     if prediction.error is not None:
-        writer.writerow((shown(prediction.path), "", "", "", shown(prediction.error)))
+        writer.writerow((path, "", "", "", cell(shown(prediction.error))))
     for rank, (name, probability) in enumerate(prediction.top, start=1):
-        writer.writerow((shown(prediction.path), rank, shown(name), f"{probability:.6f}", ""))
+        writer.writerow((path, rank, cell(shown(name)), f"{probability:.6f}", ""))
 
 
 def _as_text(prediction: Prediction) -> None:

@@ -1,9 +1,11 @@
 """From a name to a dataset: found in the data folders, or fetched, or one clear error."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files as package_files
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -24,7 +26,7 @@ from alexlab.shape import Shape
 
 FORMATS = {"idx": IDX, "cifar10": CIFAR10}
 """How the datasets of the catalogue are found and read, by what their entries name."""
-READERS = {"folder": read_folder, "ilsvrc": read_ilsvrc, "list": read_list}
+READERS: dict[str, Callable[[Path], tuple[Any, ...]]] = {"folder": read_folder, "ilsvrc": read_ilsvrc, "list": read_list}
 """What reads a dataset that the user names by its path, `KIND:PATH`."""
 KINDS = tuple(own.partition(":")[0] for own in OWN)
 
@@ -133,7 +135,7 @@ def _read(entry: Entry, found: Path) -> Dataset:
 
 
 def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
-    splits, classes = READERS[kind](path)
+    splits, classes = READERS[kind](path)[:2]
     dataset = Dataset(
         name=name,
         title=path.name,

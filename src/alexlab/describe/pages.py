@@ -16,6 +16,7 @@ from alexlab.describe.tables import (
     workings_table,
 )
 from alexlab.describe.words import LEGEND, failure_lines, sentences
+from alexlab.showing import cell
 from alexlab.templates import fill
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def table_csv(table: Table) -> str:
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows(table.rows)
+    writer.writerows([cell(each) for each in row] for row in table.rows)
     return out.getvalue()
 
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from alexlab.data.input.store import Store
 from alexlab.data.input.transform import Transform
 from alexlab.data.input.views import mean_probabilities
-from alexlab.showing import shown
+from alexlab.showing import cell, shown
 from alexlab.speed.door import faster
 
 BATCH = 256
@@ -84,8 +84,8 @@ class Evaluation:
         writer = csv.writer(text)
         writer.writerow(("image", "class", "predicted", "probability"))
         rows = zip(self.names, self.labels_N, self.predicted_N, self.confidence_N.tolist(), strict=True)
-        classes = [shown(name) for name in self.classes]
-        writer.writerows((shown(name), classes[i], classes[j], round(p, 6)) for name, i, j, p in rows)
+        classes = [cell(shown(name)) for name in self.classes]
+        writer.writerows((cell(shown(name)), classes[i], classes[j], round(p, 6)) for name, i, j, p in rows)
         return text.getvalue()
 
 

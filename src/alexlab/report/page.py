@@ -9,6 +9,7 @@ import numpy as np
 
 from alexlab.report import figures, sheets
 from alexlab.runs.parts import as_recorded
+from alexlab.showing import from_cell
 from alexlab.templates import fill
 from alexlab.writing import write_file
 
@@ -42,7 +43,7 @@ def _mistakes(run: "Run") -> bytes:
     with io.StringIO((run.folder / "predictions.csv").read_text(encoding="utf-8")) as text:
         rows = list(csv.DictReader(text))
     wrong = [
-        (i, row["class"], row["predicted"], float(row["probability"]))
+        (i, from_cell(row["class"]), from_cell(row["predicted"]), float(row["probability"]))
         for i, row in enumerate(rows)
         if row["class"] != row["predicted"]
     ]

@@ -74,7 +74,7 @@ def test_list_of_paths_and_labels(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("", "found the columns none"),
-        ("file,class\na,b\n", "expected `path` and `label`"),
+        ("names,kinds\na,b\n", "found the columns names, kinds; expected `path` and `label`"),
         ("path,label\nx.png,\n", "line 2 lacks"),
         ("path,label\ngone.png,a\n", "line 2 names 'gone.png'"),
         ("path,label,split\nhere.png,a,tomorrow\n", "has the split 'tomorrow'"),

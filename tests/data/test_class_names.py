@@ -1,0 +1,40 @@
+"""Doubts about names of classes: what is said, and what is not."""
+
+import pytest
+
+from alexlab.data.class_names import near_equal
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"Rose": 12, "rose": 3, "tulip": 9}, ["'Rose' (12), 'rose' (3)"]),
+        ({"ros e": 1, "rose": 30}, ["'ros e' (1), 'rose' (30)"]),
+        (
+            {"golden_retriever": 5, "golden retriever": 5, "Golden-Retriever": 1},
+            ["'golden_retriever' (5), 'golden retriever' (5)"],
+        ),
+        ({"rose\u200b": 2, "rose": 2}, ["(2)"]),
+        ({"1": 10, "01": 10}, ["'1' (10), '01' (10)"]),
+        ({"dandelion": 200, "dandelon": 2, "daisy": 90}, ["'dandelion' (200), 'dandelon' (2)"]),
+    ],
+)
+def test_names_that_are_nearly_the_same(counts: dict[str, int], said: list[str]) -> None:
+    found = near_equal(counts)
+    assert len(found) == len(said) and all(part in line for part, line in zip(said, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"rose": 3, "tulip": 9},
+        {str(i): 5 for i in range(20)},
+        {"cat1": 100, "cat2": 2, "cat11": 3},
+        {"maple": 100, "apple": 90},
+        {"$": 1, "$$": 1, "-": 1},
+        {"left": 500, "lift": 20},
+        {"猫": 5, "狗": 5},
+    ],
+)
+def test_names_that_are_not(counts: dict[str, int]) -> None:
+    assert near_equal(counts) == []
