@@ -26,7 +26,11 @@ from alexlab.shape import Shape
 
 FORMATS = {"idx": IDX, "cifar10": CIFAR10}
 """How the datasets of the catalogue are found and read, by what their entries name."""
-READERS: dict[str, Callable[[Path], tuple[Any, ...]]] = {"folder": read_folder, "ilsvrc": read_ilsvrc, "list": read_list}
+READERS: dict[str, Callable[[Path], tuple[Any, ...]]] = {
+    "folder": read_folder,
+    "ilsvrc": read_ilsvrc,
+    "list": read_list,
+}
 """What reads a dataset that the user names by its path, `KIND:PATH`."""
 KINDS = tuple(own.partition(":")[0] for own in OWN)
 
