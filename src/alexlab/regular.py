@@ -2,6 +2,9 @@
 
 import os
 import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from pathlib import Path
 
 from alexlab.errors import UserError
@@ -56,41 +59,85 @@ def not_regular(path: Path | str, mode: int | None) -> UserError:
     return UserError(f"{path}: found {kind}; expected a regular file. Remove or replace it.")
 
 
-def regular_files(root: Path) -> tuple[list[str], set[str]]:
-    """Return the files and the folders below the folder `root`, as relative POSIX paths. Links are followed, hidden names left out.
+@dataclass
+class Walk:
+    """What lies below a folder, as relative POSIX paths.
+
+    Attributes:
+        names: of the files.
+        identities: of each of `names`, a number that names of one and the same file have in common.
+        links: those of `names` that are symbolic links.
+        folders: those that were gone through.
+        skipped: files and folders that were not looked at.
+        again: links to folders that are there under another name; not gone through.
+    """
+
+    names: list[str] = field(default_factory=list)
+    identities: list[int] = field(default_factory=list)
+    links: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+    skipped: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+
+
+Identity = tuple[int, int]
+"""Device and number of a file or folder."""
+
+
+def regular_files(root: Path, skip: Callable[[str], object] = lambda name: name.startswith(".")) -> Walk:
+    """Return the files and the folders below the folder `root`. Links are followed, each folder is gone through once.
+
+    Args:
+        skip: which names of files and folders are not looked at; by default those that are hidden.
 
     Raises:
         UserError: something there is neither a file nor a folder, or a link leads back to a folder that it lies in, or a folder
             cannot be read.
     """
-    names: list[str] = []
-    folders: set[str] = set()
-    waiting: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]  # each with the folders that it lies in
+    walk, seen = Walk(), set[Identity]()
+    waiting: list[tuple[str, tuple[Identity, ...]]] = [("", ())]  # each with the folders that it lies in
+    linked: list[tuple[str, tuple[Identity, ...]]] = []  # after all others, so that a link is what is left out
     try:
-        while waiting:
-            below, above = waiting.pop()
+        while waiting or linked:
+            by_link = not waiting
+            below, above = heappop(linked) if by_link else waiting.pop()
             facts = os.stat(f"{root}{os.sep}{below}")  # noqa: PTH116  # a Path for each folder takes longer
             itself = (facts.st_dev, facts.st_ino)
             if itself in above:
                 raise UserError(f"{root}/{below}: found a link back to a folder that it lies in; remove it.")
+            if below:
+                if by_link and itself in seen:
+                    walk.again.append(below[:-1])
+                    continue
+                walk.folders.add(below[:-1])
+            seen.add(itself)
             with os.scandir(f"{root}{os.sep}{below}") as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
-                        continue
-                    if entry.is_dir():
-                        folders.add(below + entry.name)
-                        waiting.append((f"{below}{entry.name}/", (*above, itself)))
+                    if skip(entry.name):
+                        walk.skipped.append(below + entry.name)
+                    elif entry.is_dir():
+                        found = (f"{below}{entry.name}/", (*above, itself))
+                        heappush(linked, found) if entry.is_symlink() else waiting.append(found)
                     elif entry.is_file():
-                        names.append(below + entry.name)
+                        walk.names.append(below + entry.name)
+                        walk.identities.append(_identity(entry, facts.st_dev, walk.links, below))
                     else:
                         raise not_regular(f"{root}/{below}{entry.name}", _mode(entry))
-            if len(folders) > MOST_FOLDERS or len(names) > MOST_FILES:
+            if len(walk.folders) > MOST_FOLDERS or len(walk.names) > MOST_FILES:
                 raise UserError(
                     f"{root}: more than {MOST_FOLDERS:,} folders or {MOST_FILES:,} files; refused. Do links lead in circles there?"
                 )
     except OSError as error:
         raise UserError(f"{error.filename or root}: cannot be read ({error.strerror or error}).") from error
-    return names, folders
+    return walk
+
+
+def _identity(entry: os.DirEntry[str], device: int, links: set[str], below: str) -> int:
+    if not entry.is_symlink():
+        return hash((device, entry.inode()))  # known without asking the system again
+    links.add(below + entry.name)
+    facts = entry.stat()
+    return hash((facts.st_dev, facts.st_ino))
 
 
 def _mode(entry: os.DirEntry[str]) -> int | None:

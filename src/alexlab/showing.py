@@ -1,6 +1,7 @@
 """How a name is shown: bytes that are no UTF-8, and control characters, as escapes, so that no name can break or colour an output."""
 
 import re
+from collections.abc import Sequence
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r].")  # what a spreadsheet would compute, or has been kept from computing
 _NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?", re.IGNORECASE)
@@ -30,3 +31,10 @@ def cell(text: str) -> str:
 def from_cell(text: str) -> str:
     """Return the text that `cell` made a cell of."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Return names in a row, as a sentence has them: of many the first, and how many more there are."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most:,} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

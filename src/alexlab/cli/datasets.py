@@ -55,6 +55,7 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
     print_table(("name", "train + test", "classes", "size", "where"), rows, right=(1, 2))
     say(
         "Your own: folder:PATH (a folder or tar with a folder per class, and train/val/test above them if you like),\n"
+        "classes:PATH (the same, where folders are classes whatever they are called),\n"
         "list:FILE.csv (columns path, label and, if you like, split),\n"
         "shards that `alexlab pack` made (their folder, or its address: https://..., s3://...) or webdataset (shards:PATH),\n"
         "or ilsvrc:PATH (ImageNet's challenge as it is distributed; `alexlab datasets check ilsvrc:PATH` says what is missing)."
@@ -145,7 +146,7 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     if any(each.modes["L"] and each.modes["RGB"] for each in found.values()):
         say("Grey images among coloured ones are read as RGB with three equal channels.")
     held_out = {name: split for name, split in (("validation", dataset.validation), ("test", dataset.test)) if split}
-    for doubt in suspicions(dataset.train, held_out, dataset.classes):
+    for doubt in (*dataset.notes, *suspicions(dataset.train, held_out, dataset.classes)):
         say(f"note: {doubt}")
     if problems := [problem for each in found.values() for problem in each.unreadable]:
         raise UserError(unreadable(problems))

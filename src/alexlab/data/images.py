@@ -1,8 +1,8 @@
 """Images of a split with their labels, as their source holds them: an array, or files not yet decoded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 
 from alexlab.data.input.decode import Pixels, decode
 from alexlab.data.sources.files import Files
+from alexlab.data.sources.names import LeftOut
 from alexlab.shape import Shape
 
 
@@ -113,6 +114,9 @@ class Dataset:
         mean, std: of the training pixels at 0 to 1, by channel, where the catalogue knows them.
         augment: what may be done to an image without changing its label (words of data.input.transform).
         found: the folder, file or address it was read from.
+        division: what decided which images are the test and the validation images.
+        left_out: how many files of the source are no images of the dataset, by the reason.
+        notes: a sentence each for what is doubtful, with the way to change it.
         divided: False where `train` holds all images because nobody has said which of them are the test.
     """
 
@@ -128,3 +132,6 @@ class Dataset:
     augment: tuple[str, ...]
     found: str
     divided: bool = True
+    division: str = "as published"
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from alexlab.data.shards.reading import is_address, read_shards
 from alexlab.data.sources.cifar import CIFAR10
 from alexlab.data.sources.files import ARCHIVES
 from alexlab.data.sources.folder import read_folder
+from alexlab.data.sources.format import Read
 from alexlab.data.sources.idx import IDX
 from alexlab.data.sources.ilsvrc import read_ilsvrc
 from alexlab.data.sources.list import read_list
@@ -28,10 +30,13 @@ FORMATS = {"idx": IDX, "cifar10": CIFAR10}
 """How the datasets of the catalogue are found and read, by what their entries name."""
 READERS: dict[str, Callable[[Path], tuple[Any, ...]]] = {
     "folder": read_folder,
+    "classes": partial(read_folder, parts=False),
     "ilsvrc": read_ilsvrc,
     "list": read_list,
 }
-"""What reads a dataset that the user names by its path, `KIND:PATH`."""
+"""What reads a dataset that the user names by its path, `KIND:PATH`: to the fields of `Read`, or the first of them."""
+DIVISION = {"ilsvrc": "as published", "shards": "the shards"}
+"""What divides a dataset where its reader does not say it."""
 KINDS = tuple(own.partition(":")[0] for own in OWN)
 
 TEST_FRACTION = 0.2  # held out of a folder that does not say what is its test
@@ -58,7 +63,7 @@ def open_dataset(
     at: Path | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Return the dataset called `name`: of the catalogue, `folder:PATH`, `ilsvrc:PATH`, `list:FILE.csv` or `shards:PATH`.
+    """Return the dataset called `name`: of the catalogue, `folder:PATH`, `classes:PATH`, `ilsvrc:PATH`, `list:FILE.csv` or `shards:PATH`.
 
     A folder with an index of shards needs no word before it, and an address (https://..., s3://...) is one of shards.
 
@@ -139,7 +144,8 @@ def _read(entry: Entry, found: Path) -> Dataset:
 
 
 def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
-    splits, classes = READERS[kind](path)[:2]
+    read = Read(*READERS[kind](path))
+    splits, classes = read.splits, read.classes
     dataset = Dataset(
         name=name,
         title=path.name,
@@ -152,6 +158,9 @@ def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
         std=None,
         augment=("mirror",),
         found=str(path.resolve()),
+        division=read.division or DIVISION.get(kind, ""),
+        left_out=read.left_out,
+        notes=read.notes,
     )
     return _with_test(dataset, seed) if "all" in splits else dataset
 
@@ -159,9 +168,10 @@ def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
 def _with_test(dataset: Dataset, seed: int | None) -> Dataset:
     """Return a dataset that does not say what is its test, divided by a seed; whole where there is none."""
     if seed is None:
-        return replace(dataset, divided=False)
+        return replace(dataset, divided=False, division="not divided")
     train, test = divide(dataset.train, held_out(dataset.train, TEST_FRACTION, seed, "test", dataset.classes))
-    return replace(dataset, train=train, test=test)
+    division = f"a fifth of each class is the test, by the images' names and the seed {seed}"
+    return replace(dataset, train=train, test=test, division=division)
 
 
 def is_shards(path: Path) -> bool:
@@ -186,12 +196,13 @@ def _in_shards(name: str, where: str, seed: int | None) -> Dataset:
         std=index.std,
         augment=index.augment,
         found=where if is_address(where) else str(Path(where).resolve()),
+        division=DIVISION["shards"],
     )
     return _with_test(dataset, seed) if "all" in splits else dataset
 
 
 def own_path(name: str, data_dir: Path | None = None) -> Path:
-    """Where `folder:PATH`, `ilsvrc:PATH`, `list:FILE` or `shards:PATH` lies: as it stands, or below a data folder, there also packed."""
+    """Return where `KIND:PATH` lies: as it stands, or below a data folder, there also packed."""
     kind, colon, where = name.partition(":")
     kind, where = (kind, where) if colon else ("shards", name)
     places = [Path(where).expanduser()]

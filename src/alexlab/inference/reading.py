@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from alexlab.data.sources.files import open_files
-from alexlab.data.sources.folder import IMAGE_ENDINGS
+from alexlab.data.sources.names import IMAGE_ENDINGS, is_image
 from alexlab.errors import UserError
 
 
@@ -22,7 +22,7 @@ def image_files(paths: Iterable[str], standard_input: BinaryIO) -> Iterator[tupl
 def _each(paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
         if path != "-" and Path(path).is_dir():
-            inside = [name for name in open_files(Path(path)).names if name.lower().endswith(IMAGE_ENDINGS)]
+            inside = [name for name in open_files(Path(path)).names if is_image(name)]
             if not inside:
                 raise UserError(f"{path}: holds no images (looked for {', '.join(IMAGE_ENDINGS)}).")
             yield from (str(Path(path) / name) for name in inside)

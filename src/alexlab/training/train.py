@@ -220,7 +220,7 @@ def _train(
         check_unchanged(parts, before.division or {}, str(before.folder))
     elif processes.is_first:
         held_out = {recipe.watch: parts.watched, **({"test": parts.test} if parts.test else {})}
-        doubts = suspicions(parts.train, held_out, dataset.classes)
+        doubts = [*dataset.notes, *suspicions(parts.train, held_out, dataset.classes)]
     with exact():
         network = _network(recipe, chosen, before.folder if before else None)
         room = (memory_budget() if memory is None else memory) // processes.local_count

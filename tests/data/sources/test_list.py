@@ -31,7 +31,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 def understood(path: Path) -> tuple[tuple[str, ...], list[str], str]:
     """The classes, each image's name and class, and the notes as one text."""
-    splits, classes, notes = read_list(path)
+    splits, classes, _, _, notes = read_list(path)
     (split,) = splits.values()
     named = [f"{name} {classes[label]}" for name, label in zip(split.images.names, split.labels, strict=True)]
     for i in range(len(split)):

@@ -21,7 +21,9 @@ from alexlab.data.images import FileImages, Split
 from alexlab.data.shards.index import FORMAT, INDEX, KIND, SPLITS, Index, Shard, read_index
 from alexlab.data.shards.remote import Fetching, Opened
 from alexlab.data.sources.files import Files
-from alexlab.data.sources.folder import IMAGE_ENDINGS, SPLIT_FOLDERS, Splits
+from alexlab.data.sources.folder import SPLIT_FOLDERS
+from alexlab.data.sources.format import Splits
+from alexlab.data.sources.names import IMAGE_ENDINGS
 from alexlab.data.sources.tar import tar_members
 from alexlab.errors import UserError
 from alexlab.regular import READING, check_regular
@@ -232,7 +234,7 @@ def _samples(path: Path) -> list[tuple[str, str, int, int]]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
     try:
-        members, _ = tar_members(file, path)
+        members, _, _ = tar_members(file, path)
         parts: dict[str, dict[str, tuple[int, int]]] = {}
         for name, place in members.items():
             if (found := SAMPLE.fullmatch(name)) and not name.startswith("__"):  # facts about the shard

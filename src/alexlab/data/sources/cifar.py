@@ -171,7 +171,7 @@ def _read(entry: Entry, found: Path) -> tuple[dict[str, Split], str]:
     """As published, or as an image folder, as which CIFAR-10 is handed on too."""
     if _is_published(found):
         return read_cifar10(found), entry.title
-    splits, classes = read_folder(found, entry.shape)
+    splits, classes = read_folder(found, entry.shape)[:2]
     if set(splits) != {"train", "test"} or classes != entry.classes:
         raise UserError(
             f"{found}: is no {entry.title} image folder; expected train/CLASS and test/CLASS, {len(entry.classes)} classes."

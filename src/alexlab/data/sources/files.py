@@ -9,15 +9,17 @@ import stat
 import tempfile
 import weakref
 import zlib
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from alexlab.data.sources.names import FOLDER_AGAIN, HIDDEN, hidden
 from alexlab.data.sources.tar import damaged, tar_members
 from alexlab.errors import UserError
-from alexlab.regular import READING, check_regular, not_regular, regular_files
+from alexlab.regular import READING, Walk, check_regular, not_regular, regular_files
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 LARGEST_RATIO = 200  # of unpacked to packed bytes: images hardly compress; a bomb reaches thousands
@@ -42,6 +44,8 @@ class Files:
         root: the folder or archive, or the address of what is remote.
         names: relative POSIX paths, sorted.
         folders: those seen, empty ones included.
+        left_out: names that are not among `names`, by the reason.
+        same: names of one and the same file, the file itself before links to it; a tuple for each file that has several.
         read: the content of a file. Raises UserError where it cannot be read, or has changed since it was read before.
         size: the bytes of a file. Raises UserError where it is gone.
         version: what changes with a file's content, where that is not told by size and time of change of the file, or of the archive.
@@ -55,6 +59,8 @@ class Files:
     size: Callable[[str], int]
     version: Callable[[str], str] | None = None
     remote: Remote | None = None
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    same: tuple[tuple[str, ...], ...] = ()
 
 
 def is_archive(path: Path) -> bool:
@@ -75,8 +81,25 @@ def open_files(path: Path) -> Files:
 
 
 def _folder(root: Path) -> Files:
-    names, folders = regular_files(root)
-    return in_folder(root, tuple(sorted(names)), frozenset(folders))
+    walk = regular_files(root, hidden)
+    files = in_folder(root, tuple(sorted(walk.names)), frozenset(walk.folders))
+    left_out = {HIDDEN: walk.skipped, FOLDER_AGAIN: walk.again}
+    return replace(files, left_out=left_out, same=_same(root, walk))
+
+
+def _same(root: Path, walk: Walk) -> tuple[tuple[str, ...], ...]:
+    """Names of one and the same file, each time that there are several."""
+    if len(set(walk.identities)) == len(walk.names):
+        return ()
+    times = Counter(walk.identities)
+    names: dict[tuple[int, int], list[str]] = {}
+    for name, identity in zip(walk.names, walk.identities, strict=True):
+        if times[identity] > 1:
+            facts = (root / name).stat()  # what a folder says of its files is not what a file system must say of them
+            if facts.st_nlink > 1 or walk.links:
+                names.setdefault((facts.st_dev, facts.st_ino), []).append(name)
+    groups = (sorted(each, key=lambda name: (name in walk.links, name)) for each in names.values() if len(each) > 1)
+    return tuple(sorted(map(tuple, groups)))
 
 
 def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = frozenset()) -> Files:
@@ -119,7 +142,7 @@ def _archive(path: Path) -> Files:
     except (EOFError, zlib.error, OSError) as error:
         raise damaged(path, error) from error
     try:
-        members, folders = tar_members(plain, path)
+        members, folders, skipped = tar_members(plain, path)
     except BaseException:
         os.close(plain)
         raise
@@ -131,7 +154,10 @@ def _archive(path: Path) -> Files:
             raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
         return data
 
-    files = Files(path, tuple(sorted(members)), frozenset(folders - {""}), read, lambda name: members[name][1])
+    left_out = {HIDDEN: sorted(skipped)}
+    files = Files(
+        path, tuple(sorted(members)), frozenset(folders), read, lambda name: members[name][1], left_out=left_out
+    )
     weakref.finalize(files, os.close, plain)
     return files
 

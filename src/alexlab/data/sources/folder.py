@@ -1,15 +1,32 @@
-"""Image folders and tars of them: `folder:PATH`."""
+"""Image folders, and archives of them: `folder:PATH`, and `classes:PATH` where the folders are classes whatever they are called."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from alexlab.data.images import FileImages, Split
 from alexlab.data.sources.files import Files, open_files
+from alexlab.data.sources.format import Read
+from alexlab.data.sources.layout import WHAT, Layout, first, top_of, understood, without_copies
+from alexlab.data.sources.names import (
+    AGAIN,
+    BESIDE,
+    DOCUMENTS,
+    IMAGE_ENDINGS,
+    Names,
+    composed,
+    counted,
+    ending,
+    images_among,
+    is_image,
+    unread,
+)
 from alexlab.errors import UserError
 from alexlab.shape import Shape
+from alexlab.showing import listed
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -18,85 +35,133 @@ SPLIT_FOLDERS = {
     "validation": "val",
     "test": "test",
 }
-
-Splits = dict[str, Split]
-"""Some of "train", "val" and "test"; or "all" where the source does not divide its images."""
+"""What a list and the names of shards call a split."""
 
 
-def read_folder(path: Path, shape: Shape | None = None) -> tuple[Splits, tuple[str, ...]]:
-    """Return splits and class names of the image folder (or tar of one) at `path`.
+def read_folder(path: Path, shape: Shape | None = None, parts: bool = True) -> Read:
+    """Return what lies in the image folder (or archive of one) at `path`.
 
-    Two layouts: `SPLIT/CLASS/.../image` with SPLIT among train, val and test, or `CLASS/.../image`. Folders that hold nothing
-    but one folder are stepped into, as tars have them. Classes are sorted by name.
+    Two layouts: `PART/CLASS/.../image` with folders for training, validation and test (`layout.understood` tells them), or
+    `CLASS/.../image`. Folders that hold nothing but one folder are stepped into, as archives have them. Classes are sorted by name.
+
+    Args:
+        shape: of every image, where it is known.
+        parts: whether folders can be parts; else they are the classes.
 
     Raises:
-        UserError: no images, one class only, a class without images, a class that training lacks.
+        UserError: no images, one class only, a class without images, a class that training lacks, parts that cannot be told.
     """
     files = open_files(path)
-    images = [name for name in files.names if name.lower().endswith(IMAGE_ENDINGS)]
+    left_out: Names = {reason: list(names) for reason, names in files.left_out.items()}
+    images = images_among(files.names, left_out)
     if not images:
         raise UserError(
-            f"{path}: holds no images (looked for {', '.join(IMAGE_ENDINGS)}); expected a folder per class."
+            f"{path}: holds no images{_kinds(files.names)} (looked for {', '.join(IMAGE_ENDINGS)}); expected a folder per class."
         )
-    top = _top(files)
-    tops = {_first(name, top) for name in [*images, *files.folders] if name.startswith(top)}
-    divided = {folder: SPLIT_FOLDERS[folder.lower()] for folder in tops if folder.lower() in SPLIT_FOLDERS}
-    if "train" in divided.values() and len(divided) > 1:
-        roots = {split: f"{top}{folder}/" for folder, split in divided.items()}
-    else:
-        roots = {"all": top}
-    classes = _classes(files, images, roots.get("train", top), path)
-    return {split: _split(files, images, root, classes, path, shape) for split, root in roots.items()}, classes
+    top = top_of(files.folders, images)
+    images, kept = without_copies(images, top, left_out)
+    layout = understood(files.folders, images, top, path) if parts else Layout()
+    roots = {word: f"{top}{folder}/" for word, folder in layout.parts.items()} or {"all": top}
+    notes = [
+        f"the folder {folder} is called as programs call copies of images, and is read: remove it if they are copies."
+        for folder in kept
+    ]
+    notes += unread(left_out)
+    used, linked = _of_the_parts(files, images, roots, top, layout, left_out)
+    classes = _classes(files, used[next(iter(used))], roots.get("train", top), linked, left_out, path, notes)
+    splits = {word: _split(files, used[word], root, classes, path, shape) for word, root in roots.items()}
+    for word, split in splits.items():
+        missing = [classes[i] for i in np.flatnonzero(np.bincount(split.labels, minlength=len(classes)) == 0)]
+        if missing:
+            notes.append(
+                f"no {WHAT[word]} image has the label {listed(missing)}: nothing is said of {'it' if len(missing) == 1 else 'them'} there."
+            )
+    called = [f"{folder} ({WHAT[word]})" for word, folder in layout.parts.items()]
+    division = f"the folders {listed(called)}" if len(called) > 1 else ""
+    if len(called) == 1:
+        splits = {"all": splits["train"]}
+    return Read(splits, classes, division, counted(left_out), tuple(notes))
 
 
-def _first(name: str, root: str) -> str:
-    """Return the first part of `name` below `root`, which is empty or ends in a slash."""
-    return name[len(root) :].partition("/")[0]
+def _of_the_parts(
+    files: Files, images: list[str], roots: dict[str, str], top: str, layout: Layout, left_out: Names
+) -> tuple[dict[str, list[str]], set[str]]:
+    """Return the images of each part, each file once, and the classes' folders that held links to the others alone."""
+    used: dict[str, list[str]] = {}
+    word_of = {root[len(top) :].rstrip("/"): word for word, root in roots.items()}
+    for name in images:
+        folder = first(name, top)
+        word = "all" if "all" in roots else word_of.get(folder, "")
+        if word and "/" in name[len(roots[word]) :]:
+            used.setdefault(word, []).append(name)
+        else:
+            reason = layout.others.get(folder, BESIDE) if "/" in name[len(top) :] else BESIDE
+            left_out.setdefault(reason, []).append(name)
+    there = {name for names in used.values() for name in names} if files.same else set()
+    again = {name for group in files.same for name in [each for each in group if each in there][1:]}
+    if not again:
+        return {word: used.get(word, []) for word in roots}, set()
+    left_out.setdefault(AGAIN, []).extend(sorted(again))
+    before = {_class_folder(name, roots[word]) for word, names in used.items() for name in names}
+    used = {word: [name for name in used.get(word, []) if name not in again] for word in roots}
+    after = {_class_folder(name, roots[word]) for word, names in used.items() for name in names}
+    return used, before - after
 
 
-def _top(files: Files) -> str:
-    """Return the folder below which the classes or splits lie: one that holds more than one folder."""
-    top = ""
-    while True:
-        folders = {_first(name, top) for name in files.folders if name.startswith(top)}
-        beside = any("/" not in name[len(top) :] for name in files.names if name.startswith(top))
-        if len(folders) != 1 or beside:
-            return top
-        (only,) = folders
-        if not any(name.startswith(f"{top}{only}/") for name in files.folders):
-            return top
-        top = f"{top}{only}/"
+def _class_folder(name: str, root: str) -> str:
+    return f"{root}{first(name, root)}/"
 
 
-def _classes(files: Files, images: list[str], root: str, path: Path) -> tuple[str, ...]:
-    folders = {_first(folder, root) for folder in files.folders if folder.startswith(root)}
-    filled = {_first(name, root) for name in images if name.startswith(root) and "/" in name[len(root) :]}
-    if empty := sorted(folders - filled):
-        raise UserError(
-            f"{path}: the class{'es' * (len(empty) > 1)} {', '.join(empty[:5])} hold{'s' * (len(empty) == 1)} no images. "
-            "Add images or remove the folder."
+def _classes(
+    files: Files, images: list[str], root: str, linked: set[str], left_out: Names, path: Path, notes: list[str]
+) -> tuple[str, ...]:
+    filled = {first(name, root) for name in images}
+    for folder in sorted({first(each, root) for each in files.folders if each.startswith(root)} - filled):
+        where = f"{root}{folder}/"
+        if where in linked:
+            notes.append(f"{where} holds nothing but links to images that are there: it is no class.")
+            continue
+        held = [name for names in left_out.values() for name in names if name.startswith(where)]
+        if held and all(ending(name) in DOCUMENTS for name in held):
+            notes.append(f"{where} holds no images: it is no class.")
+        elif not any(map(is_image, held)):  # else they were left out for a reason that is said
+            raise UserError(
+                f"{path}: the class {folder} holds no images{_kinds(held)}. Add images or remove the folder."
+            )
+    classes = tuple(sorted({composed(each) for each in filled}))
+    if len(classes) < 2:
+        found = (
+            f"one class, {classes[0]!r}"
+            if classes
+            else f"images but no folders of classes{' in ' + root if root else ''}"
         )
-    if len(filled) < 2:
-        found = f"one class, {next(iter(filled))!r}" if filled else "images but no folders of classes"
         raise UserError(f"{path}: found {found}; expected a folder per class, at least two.")
-    return tuple(sorted(filled))
+    alike = Counter(each.strip().casefold() for each in classes)
+    if twice := [each for each in classes if alike[each.strip().casefold()] > 1]:
+        notes.append(
+            f"the classes {listed(twice)} differ by capital letters or spaces alone: rename the folders if they are one class."
+        )
+    return classes
+
+
+def _kinds(names: Sequence[str]) -> str:
+    """How many files there are of each ending, in brackets."""
+    kinds = Counter(ending(name) or "without an ending" for name in names)
+    return f" ({listed([f'{count:,} {kind}' for kind, count in kinds.most_common()])})" if names else ""
 
 
 def _split(
     files: Files, images: list[str], root: str, classes: tuple[str, ...], path: Path, shape: Shape | None
 ) -> Split:
     number = {name: label for label, name in enumerate(classes)}
-    names, labels = [], []
-    for name in images:
-        if not name.startswith(root) or "/" not in name[len(root) :]:
-            continue  # of another split, or beside the class folders
-        label = number.get(_first(name, root))
-        if label is None:
-            raise UserError(
-                f"{path}: {root} has a class {_first(name, root)!r} that the training images lack: {', '.join(classes)}."
-            )
-        names.append(name)
-        labels.append(label)
-    if not names:
-        raise UserError(f"{path}: {root or 'it'} holds no images.")
-    return Split(FileImages(files, names, shape), np.array(labels, dtype=np.int64))
+    labels = [number.get(composed(first(name, root)), -1) for name in images]
+    if -1 in labels:
+        found = first(images[labels.index(-1)], root)
+        near = [each for each in classes if each.casefold() == composed(found).casefold()]
+        raise UserError(
+            f"{path}: {root} has a class {found!r} that the training images lack: "
+            + (f"they have {near[0]!r}. Call both alike." if near else f"{listed(classes, 10)}.")
+        )
+    if not images:
+        raise UserError(f"{path}: {root or 'it'} holds no images of a class.")
+    return Split(FileImages(files, images, shape), np.array(labels, dtype=np.int64))

@@ -1,11 +1,33 @@
-"""What a format of published datasets is: how one is found, and how it is read."""
+"""What a format of published datasets is: how one is found, and how it is read; and what a reader gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from alexlab.data.catalogue import Entry
 from alexlab.data.images import Split
+from alexlab.data.sources.names import LeftOut
+
+Splits = dict[str, Split]
+"""Some of "train", "val" and "test"; or "all" where the source does not divide its images."""
+
+
+class Read(NamedTuple):
+    """What a reader found.
+
+    Attributes:
+        splits, classes: the images, and the names of their labels.
+        division: what decided which images are in which split; "" where nothing did, as all are in "all".
+        left_out: how many files are no images of the dataset, by the reason.
+        notes: a sentence each for what is doubtful, with the way to change it.
+    """
+
+    splits: Splits
+    classes: tuple[str, ...]
+    division: str = ""
+    left_out: Mapping[str, LeftOut] = {}
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

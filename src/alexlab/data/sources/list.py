@@ -14,7 +14,9 @@ import numpy as np
 
 from alexlab.data.images import FileImages, Split
 from alexlab.data.sources.files import in_folder
-from alexlab.data.sources.folder import IMAGE_ENDINGS, SPLIT_FOLDERS, Splits
+from alexlab.data.sources.folder import SPLIT_FOLDERS
+from alexlab.data.sources.format import Read
+from alexlab.data.sources.names import IMAGE_ENDINGS
 from alexlab.data.sources.text import read_text
 from alexlab.errors import UserError
 from alexlab.regular import check_regular
@@ -50,8 +52,8 @@ class Row:
     split: str | None
 
 
-def read_list(path: Path) -> tuple[Splits, tuple[str, ...], tuple[str, ...]]:
-    """Return splits, class names and notes of a CSV file with the columns `path`, `label` and, if wanted, `split` (train, val, test).
+def read_list(path: Path) -> Read:
+    """Return what lies in a CSV file with the columns `path`, `label` and, if wanted, `split` (train, val, test).
 
     Comma, semicolon, tab or `|` between the columns, any usual name of a column and any usual encoding will do. Paths are relative
     to the CSV file's folder, or absolute. Classes are sorted by name, numerically where all are whole numbers.
@@ -97,7 +99,7 @@ def read_list(path: Path) -> tuple[Splits, tuple[str, ...], tuple[str, ...]]:
     for split, own in splits_of.items():
         labels = np.array([number[row.label] for row in own.values()], dtype=np.int64)
         splits[split] = Split(FileImages(files, list(own)), labels)
-    return splits, classes, tuple(notes)
+    return Read(splits, classes, "" if "all" in splits else "the column of the split", notes=tuple(notes))
 
 
 def _rows(text: str, path: Path) -> tuple[list[Row], list[str]]:

@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from alexlab.data.sources.names import hidden
 from alexlab.errors import UserError
 from alexlab.regular import MOST_FILES
 
@@ -33,32 +34,34 @@ Place = tuple[int, int]
 """Where in the archive a file's content begins, and its bytes."""
 
 
-def tar_members(plain: int, path: Path) -> tuple[dict[str, Place], set[str]]:
-    """Return the place of each regular file in the tar that the file descriptor `plain` reads, by name, and its folders.
+def tar_members(plain: int, path: Path) -> tuple[dict[str, Place], set[str], set[str]]:
+    """Return the place of each regular file in the tar that the file descriptor `plain` reads, by name; its folders; and what is hidden.
 
     Raises:
         UserError: the tar is damaged, or holds what none should.
     """
     members: dict[str, Place] = {}
     folders: set[str] = set()
+    skipped: set[str] = set()
     try:
         for found, kind, place in _found(plain):
             if len(members) + len(folders) > MOST_FILES:
                 raise UserError(f"{path}: more than {MOST_FILES:,} files and folders; refused.")
             name = _safe(found, kind, path)
-            folder, _, last = name.rpartition("/")
-            if kind == "folder":
-                folders.add(name)
-            elif not last.startswith("."):
+            if unseen := hidden(name):
+                skipped.add(unseen)
+                continue
+            folder = name if kind == "folder" else name.rpartition("/")[0]
+            if kind == "file":
                 members[name] = place
-                while folder and folder not in folders:
-                    folders.add(folder)
-                    folder = folder.rpartition("/")[0]
+            while folder and folder not in folders:
+                folders.add(folder)
+                folder = folder.rpartition("/")[0]
     except UserError:
         raise
     except Exception as error:  # tarfile raises much on headers that lie
         raise damaged(path, error) from error
-    return members, folders
+    return members, folders, skipped
 
 
 def damaged(path: Path, error: Exception) -> UserError:
