@@ -13,6 +13,7 @@ from pathlib import Path
 
 from alexlab.errors import UserError
 from alexlab.regular import check_regular, read_regular
+from alexlab.system import sync_folder
 
 CHECKSUMS = "checksums.sha256"
 LARGEST = 64 << 20  # bytes of checksums
@@ -51,15 +52,6 @@ def not_written(path: Path, error: OSError, size: int = 0) -> UserError:
     if error.errno == errno.ENOENT and not path.parent.is_dir():
         return UserError(f"{path}: the folder {path.parent} does not exist; make it first.")
     return UserError(f"{path}: cannot be written ({error.strerror or error}).")
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in `folder` are on the disk."""
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
 
 
 def _note(path: Path, digest: str) -> None:

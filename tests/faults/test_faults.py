@@ -1,6 +1,5 @@
 """What else goes wrong in a training: each ends in one clear error, or in a noted fallback, and no good file is harmed."""
 
-import fcntl
 import json
 import os
 import random
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import portalocker
 import pytest
 import torch
 
@@ -322,5 +322,5 @@ def test_a_file_system_without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(portalocker.portalocker, "LOCKER", refuse)
     assert train("run", steps=2).result["steps"] == 2

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alexlab import system
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -40,7 +42,7 @@ def _limit() -> None:
         return
     for kind, wanted in (
         (resource.RLIMIT_CPU, SECONDS),
-        (resource.RLIMIT_AS, _address_space() + MEMORY),
+        (resource.RLIMIT_AS, system.mapped() + MEMORY),
         (resource.RLIMIT_FSIZE, LARGEST_WRITE),
         (resource.RLIMIT_CORE, 0),
     ):
@@ -52,18 +54,9 @@ def _limit() -> None:
             continue
 
 
-def _address_space() -> int:
-    """Bytes that this process has mapped already; a generous guess where the system does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return 8 * 2**30
-
-
 def _guard(scratch: Path) -> Callable[[str, tuple[Any, ...]], None]:
     """Return an audit hook that refuses to write outside of `scratch`, to start programs and to open connections."""
-    allowed = tuple(Path(os.path.realpath(each)) for each in (scratch, "/dev/null", "/dev/shm"))
+    allowed = tuple(Path(os.path.realpath(each)) for each in (scratch, os.devnull, "/dev/shm"))
 
     def guard(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":

@@ -147,7 +147,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
     """End the process and what it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, AttributeError):  # Windows has no groups of processes
+    except (OSError, AttributeError):  # it is gone, or macOS refuses for a dead one; Windows has no groups of processes
         process.kill()
     process.communicate()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from alexlab import system
 from alexlab.data.catalogue import DATASETS, Entry
 from alexlab.data.opening import cache_folder, data_folders, locate
 from alexlab.errors import UserError
@@ -68,37 +69,33 @@ def _machine() -> Iterator[Finding]:
     except RuntimeError as error:
         advice = f"it does not compute ({str(error).splitlines()[0]}); take --device cpu"
     yield Finding("device", describe_device(device), advice)
-    cores, threads, load = os.cpu_count() or 1, torch.get_num_threads(), os.getloadavg()[0]
+    cores, threads, load = os.cpu_count() or 1, torch.get_num_threads(), system.load()
     busy = f"the machine is busy: with OMP_NUM_THREADS=1 small networks do not wait for a core (load {load:.1f})"
     many = f"more threads than cores wait for each other; OMP_NUM_THREADS={cores}"
     advice = many if threads > cores else busy if threads > 1 and load > cores else None
     yield Finding("threads", f"{threads} on {cores} cores", advice)
-    free, memory = _memory()
+    free, memory = system.memory()
     advice = "stop other programs, or take small batches and --memory 0.5" if free < LEAST_MEMORY else None
     yield Finding("memory", f"{free / 2**30:.1f} of {memory / 2**30:.1f} GiB free", advice)
 
 
-def _memory() -> tuple[int, int]:
-    """Bytes of memory that are free, and in all."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    whole = page * os.sysconf("SC_PHYS_PAGES")
-    facts = Path("/proc/meminfo")
-    if facts.exists():
-        for line in facts.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024, whole
-    return page * os.sysconf("SC_AVPHYS_PAGES"), whole
-
-
 def _places() -> Iterator[Finding]:
-    for what, place in (("disk of runs/", run_folder.RUNS), ("disk of the cache", cache_folder())):
+    cache = cache_folder()
+    if sys.platform == "linux":
+        another = "name another folder in XDG_CACHE_HOME"
+    else:
+        another = f"make {cache.parent} a link to another folder"
+    for what, place, elsewhere, needs in (
+        ("disk of runs/", run_folder.RUNS, "name another folder with --out", "AlexNet's run takes 2 GB"),
+        ("disk of the cache", cache, another, "datasets and decoded images take gigabytes"),
+    ):
         there = place.resolve()
         while not there.exists():
             there = there.parent
         free = shutil.disk_usage(there).free
-        advice = None if free >= LEAST_DISK else "AlexNet's run takes 2 GB: make room, or name another folder (--out)"
+        advice = None if free >= LEAST_DISK else f"{needs}: make room, or {elsewhere}"
         if not os.access(there, os.W_OK):
-            advice = f"{there} cannot be written to; name another folder (--out, XDG_CACHE_HOME)"
+            advice = f"{there} cannot be written to; mend its rights, or {elsewhere}"
         yield Finding(what, f"{there}: {free / 2**30:.1f} GiB free", advice)
 
 

@@ -25,7 +25,8 @@ from alexlab.errors import UserError
 from alexlab.recipes.schema import Recipe
 from alexlab.regular import read_regular
 from alexlab.runs.schema import LARGEST, is_line
-from alexlab.writing import CHECKSUMS, not_written, sync_folder, write_file
+from alexlab.system import sync_folder
+from alexlab.writing import CHECKSUMS, not_written, write_file
 
 FORMAT = 1
 RUNS = Path("runs")

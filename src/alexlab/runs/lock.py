@@ -1,6 +1,5 @@
 """One training at a time in a run's folder."""
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from alexlab import system
 from alexlab.errors import UserError
 from alexlab.regular import check_regular
 from alexlab.writing import not_written
@@ -43,7 +43,7 @@ def held(folder: Path, wait: float = 0.0) -> Iterator[None]:
 
 def _locked(file: IO[str]) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # again where it is held already: nothing changes
+        system.lock(file)  # again where it is held already: nothing changes
     except BlockingIOError:
         return False
     except OSError:
@@ -56,7 +56,7 @@ def is_held(folder: Path) -> bool:
     check_regular(folder / LOCK)
     try:
         with (folder / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            system.lock(file, shared=True)
     except BlockingIOError:
         return True
     except OSError:
@@ -65,4 +65,7 @@ def is_held(folder: Path) -> bool:
 
 
 def _holder(folder: Path) -> str:
-    return (folder / LOCK).read_text(encoding="utf-8", errors="replace").strip() or "of another"
+    try:
+        return (folder / LOCK).read_text(encoding="utf-8", errors="replace").strip() or "of another"
+    except OSError:  # Windows lets nobody read what another has locked
+        return "of another"

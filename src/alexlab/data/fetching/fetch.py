@@ -1,6 +1,5 @@
 """Fetching published files: with progress, resumed where it broke off, checked, and renamed only when whole."""
 
-import fcntl
 import hashlib
 import os
 import time
@@ -12,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
+from alexlab import system
 from alexlab.data.catalogue import File
 from alexlab.data.fetching.answers import PASSING, Final
 from alexlab.data.fetching.objects import carry_on
@@ -55,7 +55,7 @@ def fetch(file: File, folder: Path, progress: Progress | None = None) -> Path:
                     f"{file.url}{file.name} sent a file whose {file.digest.partition(':')[0].upper()} is {found}, expected "
                     f"{file.digest.partition(':')[2]}; it was deleted. A proxy may have answered in the publisher's place."
                 )
-            with part.open("rb") as content:
+            with part.open("r+b") as content:  # Windows syncs what may be written
                 os.fsync(content.fileno())
             part.replace(whole)
     except OSError as error:
@@ -69,18 +69,19 @@ def _alone(lock: Path) -> Iterator[None]:
     while True:
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:
-            held = lock.open("w")
+            held = lock.open("a")
         except FileNotFoundError:  # another deleted the folder just now
             continue
         with held:
             with suppress(OSError):  # a file system without locks: two may fetch at once, and each renames a whole file
-                fcntl.flock(held, fcntl.LOCK_EX)
+                system.lock(held, wait=True)
             if not lock.exists() or os.fstat(held.fileno()).st_ino != lock.stat().st_ino:
                 continue  # whoever had it has taken it away since
             try:
                 yield
             finally:
-                lock.unlink(missing_ok=True)
+                with suppress(OSError):  # Windows deletes no open file; the next one locks it
+                    lock.unlink(missing_ok=True)
             return
 
 

@@ -8,7 +8,6 @@ store's shape, the fit, and the versions of what decodes. A row whose checksum i
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from alexlab import system
 from alexlab.data.images import FileImages
 from alexlab.data.input.decode import Pixels
 from alexlab.data.input.transform import Transform
@@ -33,6 +33,7 @@ from alexlab.errors import UserError
 FORMAT = 2  # one more whenever `decode` gives other pixels
 MOST_BYTES = 20_000_000_000
 SHARE_OF_FREE = 4  # of what is free on the disk, a quarter at most
+BINARY = getattr(os, "O_BINARY", 0)  # Windows would change the ends of lines
 DECODERS = ("pillow", "simplejpeg", "torch")
 
 
@@ -109,7 +110,7 @@ class DecodedCache:
         self._lock, self._missing = Lock(), self.rows
         self._file, self._whole = self._open()
         self._checked = np.zeros(self.rows, bool)
-        weakref.finalize(self, _close, self._file, None if self._whole else self._part)
+        weakref.finalize(self, _close, self._file, None if self._whole else self._part, self.path, self._have)
 
     @property
     def whole(self) -> bool:
@@ -120,7 +121,7 @@ class DecodedCache:
         """Read the row into `into` (C-contiguous, uint8, of `shape`), if it is there and undamaged."""
         if row >= self.rows or not self._have[row]:
             return False
-        if os.preadv(self._file, [into.data.cast("B")], row * self._bytes) != self._bytes:
+        if system.read_into(self._file, into.data.cast("B"), row * self._bytes) != self._bytes:
             return False
         if not self._checked[row]:
             if _sum(into) != self._sums[row]:
@@ -133,7 +134,7 @@ class DecodedCache:
         if row >= self.rows:
             return
         try:
-            os.pwrite(self._file, pixels.data.cast("B"), row * self._bytes)
+            system.write_at(self._file, pixels.data.cast("B"), row * self._bytes)
         except OSError:
             return
         with self._lock:
@@ -150,19 +151,17 @@ class DecodedCache:
     def _open(self) -> tuple[int, bool]:
         """Return the whole file if there is one, else a new one to be filled."""
         with contextlib.suppress(OSError):
-            file = os.open(self.path, os.O_RDWR)
+            file = os.open(self.path, os.O_RDWR | BINARY)
             tail = self._tail_bytes()
-            data = os.pread(file, tail, self.rows * self._bytes)
+            data = system.read_at(file, tail, self.rows * self._bytes)
             if os.fstat(file).st_size == self.rows * self._bytes + tail and data[-64:] == self.key.encode():
                 self._sums = np.frombuffer(data[:-64], np.uint64).copy()
                 self._have[:], self._missing = True, 0
                 os.utime(self.path)  # the least recently used go first
                 return file, True
             os.close(file)
-        file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-        fcntl.flock(
-            file, fcntl.LOCK_EX | fcntl.LOCK_NB
-        )  # held while this process lives: what is not locked is left over
+        file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | BINARY, 0o600)
+        system.lock(file)  # held while this process lives: what is not locked is left over
         return file, False
 
     def _tail_bytes(self) -> int:
@@ -171,7 +170,7 @@ class DecodedCache:
     def _finish(self) -> None:
         """Every row is in: write the checksums and the key, and give the file its name."""
         with contextlib.suppress(OSError):
-            os.pwrite(self._file, self._sums.tobytes() + self.key.encode(), self.rows * self._bytes)
+            system.write_at(self._file, self._sums.tobytes() + self.key.encode(), self.rows * self._bytes)
             if not self._whole:
                 os.fsync(self._file)
                 self._part.replace(self.path)
@@ -201,8 +200,9 @@ def open_cache(images: FileImages, transform: Transform, budget: int) -> Decoded
 def _make_room(folder: Path, keep: Path, allowed: int) -> None:
     """Delete what dead processes left, and then the oldest caches until the others take no more than `allowed` bytes."""
     for part in folder.glob("*.part-*"):
-        with contextlib.suppress(OSError), part.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(OSError):
+            with part.open("rb") as file:
+                system.lock(file)
             part.unlink()
     others = sorted((path for path in folder.glob("*.pixels") if path != keep), key=lambda path: path.stat().st_mtime)
     taken = sum(path.stat().st_size for path in others)
@@ -213,10 +213,14 @@ def _make_room(folder: Path, keep: Path, allowed: int) -> None:
         path.unlink(missing_ok=True)
 
 
-def _close(file: int, part: Path | None) -> None:
+def _close(file: int, part: Path | None, whole: Path, have: NDArray[np.bool_]) -> None:
     os.close(file)
-    if part is not None:
-        part.unlink(missing_ok=True)
+    if part is not None and part.exists():
+        with contextlib.suppress(OSError):
+            if have.all():  # Windows: an open file keeps its name
+                part.replace(whole)
+            else:
+                part.unlink(missing_ok=True)
 
 
 def _sum(pixels: NDArray[np.uint8]) -> np.uint64:

@@ -1,6 +1,5 @@
 """The stored images of a split: uint8, of one size. Held in memory where they fit, else kept on disk once they are decoded."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from alexlab import system
 from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.data.input.buffers import buffer
 from alexlab.data.input.cache import DecodedCache, default_budget, open_cache
@@ -32,7 +32,7 @@ Finish = Callable[[int, torch.Tensor], torch.Tensor]
 
 def memory_budget() -> int:
     """Bytes that stored images may take: half of the memory that the machine, or the container, has."""
-    machine = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    machine = system.memory()[1]
     try:
         container = int(CONTAINER.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # none, or "max"

@@ -5,7 +5,6 @@ shards that are whole, and halves of others. A shard is noted and then renamed; 
 leaves what the same command goes on with, and no half file under its final name.
 """
 
-import fcntl
 import hashlib
 import multiprocessing
 import os
@@ -20,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from alexlab import system
 from alexlab.data.input.workers import cores
 from alexlab.data.opening import open_dataset
 from alexlab.data.progress import Progress
@@ -106,9 +106,9 @@ def _alone(out: Path, plan: Plan) -> Iterator[None]:
     if new:
         _check_room(out, plan)
     state.mkdir(parents=True, exist_ok=True)
-    with (state / LOCK).open("w") as lock:
+    with (state / LOCK).open("a") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(lock)
         except BlockingIOError:
             raise UserError(f"{out}: another process packs there; wait for it, or name another folder.") from None
         if new:
@@ -232,9 +232,9 @@ def _finish(plan: Plan, out: Path, shards: list[Shard]) -> Index:
     data = index_bytes(index)
     digests = {shard.name: shard.sha256 for shard in shards} | {INDEX: hashlib.sha256(data).hexdigest()}
     _write(out / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode(), out / STATE)
-    _sync(out)
+    system.sync_folder(out)
     _write(out / INDEX, data, out / STATE)
-    _sync(out)
+    system.sync_folder(out)
     shutil.rmtree(out / STATE, ignore_errors=True)
     return index
 
@@ -247,11 +247,3 @@ def _write(path: Path, data: bytes, state: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)  # noqa: PTH105
-
-
-def _sync(folder: Path) -> None:
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alexlab import system
 from alexlab.data.catalogue import File
 from alexlab.data.images import FileImages, Split
 from alexlab.data.shards.index import FORMAT, INDEX, KIND, SPLITS, Index, Shard, read_index
@@ -118,7 +119,7 @@ def _files(root: Path | str, index: Index, opened: Callable[[int], Opened], remo
         number, row = place_of[name]
         shard = index.shards[number]
         held = opened(number)
-        data = os.pread(held.file, shard.sizes[row], shard.offsets[row])
+        data = system.read_at(held.file, shard.sizes[row], shard.offsets[row])
         if len(data) != shard.sizes[row] or (shard.crc32 and zlib.crc32(data) != shard.crc32[row]):
             raise _Damaged
         return data
@@ -248,7 +249,7 @@ def _samples(path: Path) -> list[tuple[str, str, int, int]]:
                     f"({', '.join(IMAGE_ENDINGS[:3])} ...) and a .cls with the number of its class."
                 )
             offset, size = by_ending["cls"]
-            label = os.pread(file, min(size, LARGEST_LABEL), offset).decode("utf-8", "replace").strip()
+            label = system.read_at(file, min(size, LARGEST_LABEL), offset).decode("utf-8", "replace").strip()
             samples.append((f"{key}.{images[0]}", label, *by_ending[images[0]]))
         return samples
     finally:

@@ -1,6 +1,5 @@
 """Shards at an address: fetched ahead of who reads them into a cache on this machine, which stays within its bound."""
 
-import fcntl
 import os
 import shutil
 import time
@@ -15,6 +14,7 @@ from uuid import uuid4
 
 import platformdirs
 
+from alexlab import system
 from alexlab.data.catalogue import File
 from alexlab.data.input.cache import default_budget
 from alexlab.data.shards.index import Shard
@@ -32,13 +32,13 @@ def cache_folder() -> Path:
 
 
 class Opened:
-    """A file that is open for `os.pread` as long as this object lives, and that no process deletes from the cache meanwhile."""
+    """A file that is open to be read as long as this object lives, and that no process deletes from the cache meanwhile."""
 
     def __init__(self, path: Path) -> None:
         self.file = os.open(path, READING)
         weakref.finalize(self, os.close, self.file)
         with suppress(OSError):  # a file system without locks
-            fcntl.flock(self.file, fcntl.LOCK_SH)
+            system.lock(self.file, shared=True)
 
 
 class _Unwanted(Exception):
@@ -198,8 +198,8 @@ def make_room(needed: int) -> None:
         with suppress(OSError):  # another process deletes it, or reads it
             if whole := list(folder.glob("*.tar")):
                 with whole[0].open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    _delete(folder)
+                    system.lock(file)
+                _delete(folder)
             elif used < time.time() - LEFT_OVER:
                 _delete(folder)
         taken -= 0 if folder.exists() else size

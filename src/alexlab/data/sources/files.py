@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from alexlab import system
 from alexlab.data.sources.names import FOLDER_AGAIN, HIDDEN, hidden
 from alexlab.data.sources.tar import damaged, tar_members
 from alexlab.errors import UserError
@@ -149,7 +150,7 @@ def _archive(path: Path) -> Files:
 
     def read(name: str) -> bytes:
         offset, size = members[name]
-        data = os.pread(plain, size, offset)  # safe from several threads
+        data = system.read_at(plain, size, offset)
         if len(data) != size:
             raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
         return data
@@ -165,7 +166,7 @@ def _archive(path: Path) -> Files:
 def _uncompressed(path: Path) -> int:
     """Return a file descriptor of the plain tar."""
     if path.name.lower().endswith(".tar"):
-        return os.open(path, os.O_RDONLY)
+        return os.open(path, READING)
     limit = max(SMALLEST_LIMIT, LARGEST_RATIO * path.stat().st_size)
     with tempfile.TemporaryFile(prefix="alexlab-") as plain, _unpacking(path) as packed:
         try:

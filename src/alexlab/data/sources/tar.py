@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from alexlab import system
 from alexlab.data.sources.names import hidden
 from alexlab.errors import UserError
 from alexlab.regular import MOST_FILES
@@ -81,7 +82,7 @@ def _found(plain: int) -> Iterator[tuple[str, str, Place]]:
             before = member.offset
             yield member.name, _kind(member), (member.offset_data, member.size)
             # A pax header for the whole archive changes what all that come after it say.
-            while not archive.pax_headers and (found := _plain_file(os.pread(plain, BLOCK, archive.offset))):
+            while not archive.pax_headers and (found := _plain_file(system.read_at(plain, BLOCK, archive.offset))):
                 name, size = found
                 begin = archive.offset + BLOCK
                 if begin + size > end:
