@@ -120,6 +120,7 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     from alexlab.cli.tables import print_table
     from alexlab.data.input.store import unreadable
     from alexlab.data.inspection import inspect
+    from alexlab.data.levels import measured_levels
     from alexlab.data.opening import open_dataset
     from alexlab.data.suspicion import suspicions
     from alexlab.errors import UserError
@@ -146,7 +147,8 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     if any(each.modes["L"] and each.modes["RGB"] for each in found.values()):
         say("Grey images among coloured ones are read as RGB with three equal channels.")
     held_out = {name: split for name, split in (("validation", dataset.validation), ("test", dataset.test)) if split}
-    for doubt in (*dataset.notes, *suspicions(dataset.train, held_out, dataset.classes)):
+    measured = measured_levels(dataset.train)[1]
+    for doubt in (*dataset.notes, *measured, *suspicions(dataset.train, held_out, dataset.classes)):
         say(f"note: {doubt}")
     if problems := [problem for each in found.values() for problem in each.unreadable]:
         raise UserError(unreadable(problems))

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from alexlab.data.input.decode import Pixels, decode
+from alexlab.data.input.decode import Levels, Pixels, decode
 from alexlab.data.sources.files import Files
 from alexlab.data.sources.names import LeftOut
 from alexlab.shape import Shape
@@ -58,15 +58,19 @@ class ArrayImages:
 
 @dataclass(frozen=True)
 class FileImages:
-    """Images in files, decoded when asked for. `shape` is told by the catalogue where a dataset's files are all alike."""
+    """Images in files, decoded when asked for. `shape` is told by the catalogue where a dataset's files are all alike.
+
+    `levels` are those of `data.input.decode`, where a picture has more than 8 bits.
+    """
 
     files: Files
     names: Sequence[str]
     shape: Shape | None = None
+    levels: Levels | None = None
 
     def picture(self, index: int) -> Image.Image:
         """Return one image in mode "L" or "RGB"."""
-        return decode(self.read(index), self.path(index))
+        return decode(self.read(index), self.path(index), self.levels)
 
     def read(self, index: int) -> bytes:
         """Return the file's content."""
@@ -83,7 +87,7 @@ class FileImages:
 
     def select(self, indices: NDArray[np.int64]) -> "FileImages":
         """Return these of the images, in this order."""
-        return FileImages(self.files, [self.names[i] for i in indices], self.shape)
+        return replace(self, names=[self.names[i] for i in indices])
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,11 @@ class Split:
     def select(self, indices: NDArray[np.int64]) -> "Split":
         """Return these of the images with their labels, in this order."""
         return Split(self.images.select(indices), self.labels[indices])
+
+    def at(self, levels: Levels | None) -> "Split":
+        """Return the same, with these `levels` of pictures of more than 8 bits."""
+        images = self.images
+        return Split(replace(images, levels=levels), self.labels) if isinstance(images, FileImages) else self
 
 
 @dataclass(frozen=True)
@@ -135,3 +144,8 @@ class Dataset:
     division: str = "as published"
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def at(self, levels: Levels | None) -> "Dataset":
+        """Return the same, with these `levels` of pictures of more than 8 bits."""
+        validation, test = (split.at(levels) if split else None for split in (self.validation, self.test))
+        return replace(self, train=self.train.at(levels), validation=validation, test=test)

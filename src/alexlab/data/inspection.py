@@ -12,6 +12,7 @@ import numpy as np
 
 from alexlab.data.images import Dataset, FileImages, Images
 from alexlab.data.input.decode import ImageError
+from alexlab.data.levels import measured_levels
 
 AHEAD = 256  # images decoded at a time: bounded memory
 
@@ -35,6 +36,8 @@ class Inspection:
 
 def inspect(dataset: Dataset, progress: Callable[[str, int, int], None]) -> dict[str, Inspection]:
     """Decode every image of every split; `progress` is called with the split, the images done and those in all."""
+    levels, _ = measured_levels(dataset.train)
+    dataset = dataset.at(levels)
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     return {name: _inspect(split.images, name, len(split), progress) for name, split in splits.items() if split}
 

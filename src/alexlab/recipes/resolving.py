@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alexlab.data.images import Dataset
 from alexlab.data.input.colour import PixelStatistics
+from alexlab.data.input.decode import Levels
 from alexlab.data.input.store import memory_budget
 from alexlab.data.input.transform import AUGMENTATIONS, Transform
 from alexlab.data.opening import native_shape
@@ -134,6 +135,11 @@ def _check_augment(augment: tuple[str, ...], view: str, store: Shape, input: Sha
         )
 
 
+def levels_of(recipe: Recipe) -> Levels | None:
+    """Return which values become 0 and 255 in images of more than 8 bits; None for those of 16 bits."""
+    return None if recipe.levels in ("dataset", ()) else (float(recipe.levels[0]), float(recipe.levels[1]))
+
+
 def needs_statistics(recipe: Recipe) -> bool:
     """Whether the path to the input needs the mean image or the principal colours of the training set."""
     return recipe.mean == "image" or "colour" in recipe.augment or "colour-as-written" in recipe.augment
@@ -154,4 +160,5 @@ def transform(recipe: Recipe, statistics: PixelStatistics | None = None) -> Tran
         pixels=recipe.pixels,
         statistics=statistics,
         subtract_mean_image=recipe.mean == "image",
+        levels=levels_of(recipe),
     )

@@ -33,6 +33,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _rising(levels: tuple[float, ...]) -> tuple[float, ...]:
+    if levels and (len(levels) != 2 or levels[1] - levels[0] < SMALLEST):
+        raise PydanticCustomError("levels", "two numbers of which the second is the larger, or none")
+    return levels
+
+
 Text = Annotated[str, PlainValidator(_text)]
 """A string; unlike pydantic's own, also the path of a file whose name is no UTF-8."""
 Words = Annotated[tuple[Text, ...], Field(max_length=MOST_VALUES)]
@@ -43,6 +49,7 @@ Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
 Divisor = Annotated[float, Field(ge=SMALLEST, le=LARGEST, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+Levels = Annotated[tuple[Finite, ...], AfterValidator(_rising)]
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Epochs = Annotated[
     int | float,
@@ -71,6 +78,7 @@ class Recipe(BaseModel):
     store: Literal["auto"] | Side | BoundedShape = "auto"
     fit: Literal["network", "stretch", "crop", "pad"] = "network"
     view: Literal["resize", "centre"] = "resize"
+    levels: Literal["dataset"] | Levels = "dataset"
     pixels: Literal["0-1", "0-255"] = "0-1"
     mean: Literal["dataset", "image"] | Annotated[tuple[Finite, ...], Field(max_length=MOST_VALUES)] = ()
     std: Literal["dataset"] | Annotated[tuple[Divisor, ...], Field(max_length=MOST_VALUES)] = ()

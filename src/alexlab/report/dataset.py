@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alexlab.data.images import Dataset
 from alexlab.data.input.transform import Transform
+from alexlab.data.levels import measured_levels
 from alexlab.data.opening import native_shape
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.resolving import resolved, transform
@@ -19,6 +20,8 @@ def write_contact_sheet(dataset: Dataset, network: str | None, recipe: str, out:
 
     Without a network the path is to the dataset's own size (or 224 where its images differ in size).
     """
+    levels, _ = measured_levels(dataset.train)
+    dataset = dataset.at(levels)
     write_file(out, png(contact_sheet(dataset, _path_to(dataset, network, recipe))))
 
 

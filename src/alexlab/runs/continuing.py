@@ -43,8 +43,8 @@ def run_to_continue(asked: Recipe, out: Path | None) -> Run | None:
     if not out.exists():
         return None
     run = Run(out)
-    if "asked" in run.facts and run.facts["asked"] != asked.model_dump(mode="json"):
-        theirs: dict[str, object] = run.facts["asked"]
+    if "asked" in run.facts and _asked(run) != asked.model_dump(mode="json"):
+        theirs = _asked(run)
         other = [key for key, value in asked.model_dump(mode="json").items() if theirs.get(key) != value]
         raise UserError(
             f"{out}: holds a run of another recipe: {', '.join(other)} differ. Name another folder with --out."
@@ -55,10 +55,15 @@ def run_to_continue(asked: Recipe, out: Path | None) -> Run | None:
 def _is_of(folder: Path, asked: Recipe) -> bool:
     try:
         run = Run(folder)
-        return run.facts.get("asked") == asked.model_dump(mode="json") and "state" in run.result
+        return "asked" in run.facts and _asked(run) == asked.model_dump(mode="json") and "state" in run.result
     except UserError:
         return False
 
 
 def _started(folder: Path) -> str:
     return str(Run(folder).facts["started"])
+
+
+def _asked(run: Run) -> dict[str, object]:
+    """Return the recipe that was asked for; a key that came later is at its default."""
+    return {**Recipe().model_dump(mode="json"), **run.facts["asked"]}

@@ -23,7 +23,7 @@ from alexlab.networks.building import build
 from alexlab.networks.initialisation import Uninitialised
 from alexlab.networks.naming import is_own, own_code
 from alexlab.recipes.reading import read_recipe
-from alexlab.recipes.resolving import needs_statistics, transform
+from alexlab.recipes.resolving import levels_of, needs_statistics, transform
 from alexlab.runs import folder as run_folder
 from alexlab.runs.parts import as_recorded
 from alexlab.runs.schema import Division, Final, Result, RunFacts, checked, parsed, read_json
@@ -168,7 +168,7 @@ class Run:
         """Open the dataset that the run was trained on."""
         directory = Path(data_dir) if data_dir else None
         at = None if data_dir else Path(self.facts["found"])
-        return open_dataset(self.recipe.dataset, directory, self.recipe.seed, at=at)
+        return open_dataset(self.recipe.dataset, directory, self.recipe.seed, at=at).at(levels_of(self.recipe))
 
     def predict(
         self, image: Given | list[Given], top: int = 5, device: str = "auto", precision: str = "float32"
@@ -186,7 +186,7 @@ class Run:
             UserError: an image cannot be read, or holds values whose range is not known.
         """
         images = image if isinstance(image, list) else [image]
-        levels = self.transform.levels
+        levels = levels_of(self.recipe)
         sources = ((name_of(each), picture_of(each, name_of(each), levels)) for each in images)
         found = list(self.predictions(sources, top, device, precision))
         if problems := [each.error for each in found if each.error]:

@@ -51,6 +51,7 @@ from alexlab.speed.process import settle
 from alexlab.training.callbacks import Callback, Silent
 from alexlab.training.interruption import interruption
 from alexlab.training.loop import Loop
+from alexlab.training.measured import measured
 from alexlab.training.optimisers.making import make_optimiser
 from alexlab.training.seeds import seed_for
 from alexlab.training.starting_weights import with_starting_weights
@@ -215,12 +216,12 @@ def _train(
     multiplied = recipe.precision == "float32" or processes.sums(multiplies_bfloat16(chosen)) == [processes.count]
     precision, about_precision = choose_precision(recipe.precision, multiplied)
     recipe = overridden(recipe, {"precision": precision})
-    doubts: list[str] = []
+    recipe, doubts = measured(recipe, parts.train, goes_on=before is not None)
     if before:
         check_unchanged(parts, before.division or {}, str(before.folder))
     elif processes.is_first:
         held_out = {recipe.watch: parts.watched, **({"test": parts.test} if parts.test else {})}
-        doubts = [*dataset.notes, *suspicions(parts.train, held_out, dataset.classes)]
+        doubts = [*dataset.notes, *doubts, *suspicions(parts.train, held_out, dataset.classes)]
     with exact():
         network = _network(recipe, chosen, before.folder if before else None)
         room = (memory_budget() if memory is None else memory) // processes.local_count
