@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     check: CallableModule  # the package, which can be called
 
 __version__ = "0.1.0"
-__all__ = ["Run", "dataset", "network", "resume", "train"]
+__all__ = ["Run", "check", "dataset", "network", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,3 +32,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'alexlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
