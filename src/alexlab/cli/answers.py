@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from alexlab.cli.saying import say
-from alexlab.inference.prediction import Prediction
+from alexlab.inference.answer import Prediction
 from alexlab.showing import cell, shown
 from alexlab.valid_json import to_json
 

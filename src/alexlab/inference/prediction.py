@@ -3,13 +3,10 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
@@ -17,27 +14,10 @@ from alexlab.data.input.decode import Pixels
 from alexlab.data.input.transform import Transform, batch_of
 from alexlab.data.input.workers import workers
 from alexlab.errors import UserError
+from alexlab.inference.answer import Prediction, Source
 
 BATCH = 64
 AHEAD = 2 * BATCH  # images decoded before they are asked for
-
-Source = Image.Image | bytes | str
-"""A picture; or the content of an image file; or why there is neither."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The most probable classes of one image, the first first, with their probabilities; or why there are none."""
-
-    path: str
-    top: tuple[tuple[str, float], ...] = ()
-    error: str | None = None
-
-    def facts(self) -> dict[str, Any]:
-        """Return what `predict --json` prints in a line."""
-        if self.error is not None:
-            return {"path": self.path, "error": self.error}
-        return {"path": self.path, "top": [{"class": name, "probability": p} for name, p in self.top]}
 
 
 def predict(

@@ -17,8 +17,9 @@ from alexlab.data.input.transform import Transform
 from alexlab.data.opening import is_shards, open_dataset
 from alexlab.data.sources.ilsvrc import readable
 from alexlab.errors import UserError
+from alexlab.inference.answer import Prediction, Source
 from alexlab.inference.evaluation import Evaluation, from_logits, log_probabilities, together
-from alexlab.inference.prediction import Prediction, Source, predict
+from alexlab.inference.prediction import predict
 from alexlab.networks.building import build
 from alexlab.networks.initialisation import Uninitialised
 from alexlab.networks.naming import is_own, own_code

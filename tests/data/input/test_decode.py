@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, features
 
 from alexlab.data.input import decode as decoding
-from alexlab.data.input.decode import ImageError, decode, fit
+from alexlab.data.input.decode import ImageError, decode
+from alexlab.data.input.fitting import fit
 
 
 def data(image: Image.Image, format: str = "PNG", **how: object) -> bytes:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from alexlab.data.input.decode import MOST_PIXELS, ImageError, decode, decode_rgb, fit
+from alexlab.data.input.decode import MOST_PIXELS, ImageError, decode, decode_rgb
+from alexlab.data.input.fitting import fit
 from alexlab.data.input.jpeg import decode_jpeg
 
 pytest.importorskip("simplejpeg")

@@ -1,10 +1,9 @@
-"""From the bytes of an image file to uint8 pixels of the shape that is wanted."""
+"""From the bytes of an image file to its picture: upright, uint8, grey or RGB. It imports no torch."""
 
 import io
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
@@ -149,7 +148,7 @@ def _agreed(mode: str, wide: NDArray[Any], name: str) -> Levels:
 def decode_rgb(data: bytes, name: str, into: Pixels | None = None, levels: Levels | None = None) -> Pixels:
     """As `decode`, as RGB pixels of shape (height, width, 3); written to `into` if it has their shape and that is the faster way."""
     found = decoded(data, name, into, levels)
-    return found if isinstance(found, np.ndarray) else np.asarray(_as_mode(found, 3))
+    return found if isinstance(found, np.ndarray) else np.asarray(as_mode(found, 3))
 
 
 def decoded(data: bytes, name: str, into: Pixels | None = None, levels: Levels | None = None) -> Image.Image | Pixels:
@@ -158,54 +157,7 @@ def decoded(data: bytes, name: str, into: Pixels | None = None, levels: Levels |
     return decode(data, name, levels) if pixels is None else pixels
 
 
-def fit(image: Image.Image | Pixels, into: Pixels, how: str) -> None:
-    """Write pixels made from `image` to `into`, bilinear: as Pillow has it, within one level of 255.
-
-    Args:
-        image: a picture, or RGB pixels of shape (height, width, 3).
-        into: of the shape (height, width, channels) that is wanted, 1 channel (grey, ITU-R 601 luma) or 3 (RGB).
-        how: "stretch" ignores the proportions; "crop" scales the image to cover the size and takes the centre; "pad" scales it to
-            fit inside and fills with 0.
-    """
-    height, width, channels = into.shape
-    if channels == 3:
-        _fit_rgb(image if isinstance(image, np.ndarray) else np.asarray(_as_mode(image, 3)), into, how)
-        return
-    grey = _as_mode(Image.fromarray(image) if isinstance(image, np.ndarray) else image, 1)
-    into[:, :, 0] = np.asarray(grey if grey.size == (width, height) else _fitted(grey, (height, width), how))
-
-
-def _fit_rgb(pixels: Pixels, into: Pixels, how: str) -> None:
-    (have_height, have_width), (height, width) = pixels.shape[:2], into.shape[:2]
-    if pixels.shape == into.shape:
-        into[:] = pixels
-    elif how == "stretch" or have_height * width == have_width * height:
-        whole = torch.from_numpy(_writable(pixels)).permute(2, 0, 1)[None]
-        resize_bytes(whole, torch.from_numpy(into).permute(2, 0, 1)[None])
-    else:  # at the edges of a window Pillow's filter looks beyond it, PyTorch's does not
-        into[:] = np.asarray(_fitted(Image.fromarray(pixels), (height, width), how))
-
-
-def _as_mode(image: Image.Image, channels: int) -> Image.Image:
+def as_mode(image: Image.Image, channels: int) -> Image.Image:
+    """Return the picture in grey for 1 channel, in RGB for 3."""
     mode = "L" if channels == 1 else "RGB"
     return image if image.mode == mode else image.convert(mode)
-
-
-def _fitted(image: Image.Image, size: tuple[int, int], how: str) -> Image.Image:
-    if how == "stretch":
-        return image.resize(size[::-1], Image.Resampling.BILINEAR)
-    fitted = ImageOps.fit if how == "crop" else ImageOps.pad
-    return fitted(image, size[::-1], Image.Resampling.BILINEAR)
-
-
-def resize_bytes(images_NCHW: torch.Tensor, into_NCHW: torch.Tensor) -> None:
-    """Scale uint8 images on the CPU to the size of `into_NCHW`, bilinear with Pillow's filter and fixed-point arithmetic.
-
-    Where channels are last it is six times as fast as Pillow, and each value within one of Pillow's.
-    """
-    size = list(into_NCHW.shape[2:])
-    torch.ops.aten._upsample_bilinear2d_aa.out(images_NCHW, size, False, None, None, out=into_NCHW)
-
-
-def _writable(pixels: Pixels) -> Pixels:
-    return pixels if pixels.flags.writeable else pixels.copy()

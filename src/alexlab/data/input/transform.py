@@ -15,8 +15,9 @@ from torch.nn import functional as F
 
 from alexlab.data.input.buffers import buffer
 from alexlab.data.input.colour import PixelStatistics, noise_as_it_ran, noise_as_written
-from alexlab.data.input.decode import Levels, Pixels, decode_rgb, decoded, fit
+from alexlab.data.input.decode import Levels, Pixels, decode_rgb, decoded
 from alexlab.data.input.draws import Draws, Part
+from alexlab.data.input.fitting import fit
 from alexlab.data.input.to_input import compiled, to_input
 from alexlab.data.input.views import views
 from alexlab.errors import UserError
