@@ -20,7 +20,7 @@ from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.runs.checkpoint import TrainingState, checkpoint_bytes, path_of
 from alexlab.runs.saving import SHARE, Saver
 from alexlab.training.divergence import not_finite
-from alexlab.training.optimisers.making import make_optimiser
+from alexlab.training.optimisers import make_optimiser
 from alexlab.training.train import CHECKPOINT_EVERY
 
 NETWORKS = {"lenet5": ((1, 28, 28), 64), "alexnet8": ((3, 32, 32), 64), "alexnet-torchvision": ((3, 224, 224), 32)}

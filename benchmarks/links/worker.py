@@ -20,7 +20,7 @@ from alexlab.parallel.hybrid import divide_hybrid
 from alexlab.parallel.towers import divide_towers
 from alexlab.parallel.traffic import counted
 from alexlab.recipes.reading import overridden, read_recipe
-from alexlab.training.optimisers.making import make_optimiser
+from alexlab.training.optimisers import make_optimiser
 
 from . import network as links
 

@@ -16,7 +16,7 @@ from alexlab.parallel.hybrid import divide_hybrid
 from alexlab.parallel.towers import divide_towers
 from alexlab.parallel.traffic import counted
 from alexlab.recipes.reading import overridden, read_recipe
-from alexlab.training.optimisers.making import make_optimiser
+from alexlab.training.optimisers import make_optimiser
 
 NARROW = Widths(conv1=4, conv2=8, conv3=6, conv4=6, conv5=4, hidden=10)
 UPDATES = 3

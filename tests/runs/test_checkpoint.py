@@ -8,7 +8,7 @@ from torch import nn
 
 from alexlab.recipes.schema import Recipe
 from alexlab.runs.checkpoint import TrainingState, checkpoint_bytes, restore
-from alexlab.training.optimisers.making import make_optimiser
+from alexlab.training.optimisers import make_optimiser
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adamw"])

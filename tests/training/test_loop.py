@@ -20,7 +20,8 @@ from alexlab.networks.building import build
 from alexlab.recipes import overridden, read_recipe
 from alexlab.speed.device import exact
 from alexlab.training import train as training
-from alexlab.training.optimisers.making import make_optimiser, rate_at
+from alexlab.training.optimisers import make_optimiser
+from alexlab.training.schedule import rate_at
 from alexlab.training.seeds import epoch_order, seed_for
 
 SHORT: dict[str, Any] = {"network": "lenet5", "dataset": "digits", "epochs": 2, "batch": 100, "device": "cpu"}

@@ -14,7 +14,8 @@ from alexlab.errors import UserError
 from alexlab.recipes import overridden, read_recipe
 from alexlab.runs.run import evaluate_together
 from alexlab.training import train as training
-from alexlab.training.optimisers.making import make_optimiser, set_rates
+from alexlab.training.optimisers import make_optimiser
+from alexlab.training.schedule import set_rates
 from alexlab.weights.tensors import load_tensors
 from tests.conftest import write_photographs
 

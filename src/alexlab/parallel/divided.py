@@ -18,7 +18,7 @@ from alexlab.parallel.towers import divide_towers
 from alexlab.recipes.schema import Recipe
 from alexlab.runs.checkpoint import OptimiserState, Weights
 from alexlab.training.divergence import first_not_finite
-from alexlab.training.optimisers.making import make_optimiser
+from alexlab.training.optimisers import make_optimiser
 
 
 class Divided:

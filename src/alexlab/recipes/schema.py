@@ -5,6 +5,7 @@ holds numbers (see `alexlab.recipes.resolving`).
 """
 
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
@@ -14,6 +15,15 @@ from alexlab.errors import UserError
 
 ALSO = {"lr": "rate"}
 """Other words for keys, as PyTorch's optimisers have them."""
+
+OPTIMISERS = tuple(
+    sorted(
+        file.name.removesuffix(".py").replace("_", "-")
+        for file in (files("alexlab") / "training" / "optimisers").iterdir()
+        if file.name.endswith(".py") and file.name != "__init__.py"
+    )
+)
+"""The names of the optimisers, told from their files: a new file is a new name."""
 
 LARGEST = 1e30  # of a number: float32, in which weights are, ends eight powers of ten above
 SMALLEST = 1e-30  # of one that is divided by
@@ -39,6 +49,14 @@ def _rising(levels: tuple[float, ...]) -> tuple[float, ...]:
     return levels
 
 
+def _optimiser(value: Any) -> str:
+    if value in OPTIMISERS:
+        return str(value)
+    *others, last = map(repr, OPTIMISERS)
+    raise PydanticCustomError("optimiser", "{names}", {"names": f"{', '.join(others)} or {last}"})
+
+
+Optimiser = Annotated[str, PlainValidator(_optimiser)]
 Text = Annotated[str, PlainValidator(_text)]
 """A string; unlike pydantic's own, also the path of a file whose name is no UTF-8."""
 Words = Annotated[tuple[Text, ...], Field(max_length=MOST_VALUES)]
@@ -85,7 +103,7 @@ class Recipe(BaseModel):
     augment: Literal["dataset"] | Words = ()
 
     # the update
-    optimiser: Literal["sgd", "adam", "adamw", "muon", "sgd-2012"] = "sgd"
+    optimiser: Optimiser = "sgd"
     rate: Positive = 0.01
     momentum: Fraction = 0.0
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)

@@ -29,7 +29,8 @@ from alexlab.training.callbacks import Callback
 from alexlab.training.checkpointing import Checkpointer
 from alexlab.training.divergence import Diverged, not_finite
 from alexlab.training.interruption import Interrupted, Interruption
-from alexlab.training.optimisers.making import MOST_PLATEAUS, make_optimiser, set_rates
+from alexlab.training.optimisers import make_optimiser
+from alexlab.training.schedule import MOST_PLATEAUS, set_rates
 from alexlab.training.seeds import epoch_order, generator_for, seed_draws, seed_for
 
 POINTS = 5  # of the curves within an epoch, as the textbook draws them

@@ -52,7 +52,7 @@ from alexlab.training.callbacks import Callback, Silent
 from alexlab.training.interruption import interruption
 from alexlab.training.loop import Loop
 from alexlab.training.measured import measured
-from alexlab.training.optimisers.making import make_optimiser
+from alexlab.training.optimisers import make_optimiser, moments
 from alexlab.training.seeds import seed_for
 from alexlab.training.starting_weights import with_starting_weights
 from alexlab.training.tensorboard import check_installed, with_events
@@ -335,8 +335,7 @@ def _start(
 ) -> Path:
     """Make the run's folder. `asked` is the recipe before it was resolved, by which --continue finds the run."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-    moments = {"sgd": int(recipe.momentum > 0), "sgd-2012": 1, "adam": 2, "adamw": 2, "muon": 2}[recipe.optimiser]
-    run_folder.check_room(out or run_folder.RUNS, weights * ((KEPT + 1) * (1 + moments) + 3) + 10_000_000)
+    run_folder.check_room(out or run_folder.RUNS, weights * ((KEPT + 1) * (1 + moments(recipe)) + 3) + 10_000_000)
     with run_folder.starting(recipe, out) as folder:
         run_folder.write_recipe(folder / "recipe.toml", recipe)
         if (file := Path(recipe.network.rpartition(":")[0])).suffix == ".py":

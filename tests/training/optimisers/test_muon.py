@@ -18,7 +18,7 @@ from alexlab.networks.building import build
 from alexlab.networks.layers.growing import take_smaller
 from alexlab.recipes import overridden, read_recipe
 from alexlab.training import train as training
-from alexlab.training.optimisers.making import make_optimiser
+from alexlab.training.optimisers import make_optimiser
 from alexlab.training.optimisers.muon import Muon, hidden_weights, orthogonal
 
 Array = npt.NDArray[np.float64]

@@ -1,1 +1,37 @@
-"""The updates of the weights, one file each."""
+"""The updates of the weights, one file each, called as the recipe calls it: `sgd_2012.py` is `optimiser = "sgd-2012"`.
+
+A file has two functions, and needs to be named nowhere else: `make(network, recipe)`, the optimiser, and `moments(recipe)`, how many
+tensors of a weight's size it keeps for each weight.
+"""
+
+from importlib import import_module
+from typing import Protocol, cast
+
+import torch
+from torch import nn
+
+from alexlab.recipes.schema import Recipe
+
+
+class Update(Protocol):
+    """What a file of this folder has."""
+
+    def make(self, network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+        """Return the optimiser for `network`."""
+
+    def moments(self, recipe: Recipe) -> int:
+        """Return how many tensors of a weight's size it keeps for each weight."""
+
+
+def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimiser for `network`."""
+    return _update(recipe).make(network, recipe)
+
+
+def moments(recipe: Recipe) -> int:
+    """Return how many tensors of a weight's size the recipe's optimiser keeps for each weight."""
+    return _update(recipe).moments(recipe)
+
+
+def _update(recipe: Recipe) -> Update:
+    return cast(Update, import_module(f"{__name__}.{recipe.optimiser.replace('-', '_')}"))

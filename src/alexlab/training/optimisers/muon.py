@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from alexlab.training.optimisers.update_2012 import first_convolutions
+from alexlab.recipes.schema import Recipe
+from alexlab.training.parameter_groups import first_convolutions, groups_by_decay, may_be_fused
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 STEPS = 5
@@ -90,3 +91,19 @@ def hidden_weights(network: nn.Module) -> list[nn.Parameter]:
     hidden = {f"{name}.weight" for name in layers if name not in ends}
     weights = [weight for name, weight in network.named_parameters() if name in hidden and weight.requires_grad]
     return [weight for weight in weights if weight.ndim == 4 or max(weight.shape) <= LARGEST]
+
+
+def make(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the optimiser for `network`."""
+    chosen = hidden_weights(network)
+    groups = [{**group, "orthogonal": False} for group in groups_by_decay(network, recipe, without=chosen)]
+    if chosen:
+        groups.append({"params": chosen, "weight_decay": recipe.weight_decay, "orthogonal": True})
+    precision = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+    fused = may_be_fused(network)
+    return Muon(groups, recipe.rate, recipe.momentum, recipe.betas, recipe.epsilon, precision, fused)
+
+
+def moments(recipe: Recipe) -> int:
+    """Return 2, those of AdamW; Muon's own weights have one."""
+    return 2

@@ -8,7 +8,7 @@ from torch import nn
 
 from alexlab.networks.alexnet_2012 import Widths, alexnet_2012
 from alexlab.networks.lenet import lenet5
-from alexlab.training.optimisers.update_2012 import Rates, Update2012, groups_2012, rates_as_it_ran
+from alexlab.training.optimisers.sgd_2012 import Rates, Update2012, groups_2012, rates_as_it_ran
 
 
 def weight(value: float) -> nn.Parameter:

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from alexlab.recipes.schema import Recipe
+from alexlab.training.parameter_groups import first_convolutions
+
 
 class Update2012(torch.optim.Optimizer):
     """v = momentum v - decay rate w - rate g; w = w + v.
@@ -65,12 +68,6 @@ def rates_as_it_ran(epoch: int) -> Rates:
     return Rates(weights, 0.02, min(weights, 0.00001) if epoch >= 67 else weights, 0.02)
 
 
-def first_convolutions(network: nn.Module) -> set[str]:
-    """Return the names of the layers that read pixels: those called conv1, one in each tower, else the first convolution."""
-    convolutions = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
-    return {name for name in convolutions if name.rpartition(".")[2] == "conv1"} or set(convolutions[:1])
-
-
 def groups_2012(network: nn.Module, rates: Rates, weight_decay: float = 0.0005) -> list[dict[str, Any]]:
     """Return the groups for `Update2012`, one for each field of `Rates` and named after it; only weights decay.
 
@@ -87,3 +84,13 @@ def groups_2012(network: nn.Module, rates: Rates, weight_decay: float = 0.0005) 
         for (name, params), rate in zip(members.items(), rates, strict=True)
         if params
     ]
+
+
+def make(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the optimiser for `network`, with the rates of the first epoch."""
+    return Update2012(groups_2012(network, rates_as_it_ran(0), recipe.weight_decay), recipe.rate, recipe.momentum)
+
+
+def moments(recipe: Recipe) -> int:
+    """Return 1: the velocity."""
+    return 1
