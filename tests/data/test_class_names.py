@@ -1,8 +1,12 @@
 """Doubts about names of classes: what is said, and what is not."""
 
+from pathlib import Path
+
 import pytest
 
 from alexlab.data.class_names import near_equal
+from alexlab.data.opening import open_dataset
+from tests.conftest import write_photographs
 
 
 @pytest.mark.parametrize(
@@ -38,3 +42,9 @@ def test_names_that_are_nearly_the_same(counts: dict[str, int], said: list[str])
 )
 def test_names_that_are_not(counts: dict[str, int]) -> None:
     assert near_equal(counts) == []
+
+
+def test_doubts_are_said_of_folders_too() -> None:
+    write_photographs(Path("photographs"), classes=("Rose", "rose", "tulip"), each=4)
+    notes = open_dataset("folder:photographs").notes
+    assert [note for note in notes if "'Rose' (4), 'rose' (4)" in note]

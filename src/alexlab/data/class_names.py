@@ -1,13 +1,28 @@
-"""Doubts about the names of classes: two that mean the same, by their writing."""
+"""Doubts about the names of classes: two that mean the same, by their writing; letters that cannot be drawn."""
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
+
+import numpy as np
+
+from alexlab.data.images import Split
+from alexlab.lettering import advice, undrawn
 
 RARE = 20  # times fewer images than its neighbour has: so few that a name may be a slip of the keyboard
 ALIKE = 0.84  # of letters that two names share: one slip in six
 MOST_CLASSES = 2_000  # beyond, names are compared by their writing alone
+
+
+def doubts(classes: Sequence[str], splits: Iterable[Split]) -> list[str]:
+    """Return a sentence for each doubt about the names of the classes of these splits."""
+    images = sum(
+        (np.bincount(split.labels, minlength=len(classes)) for split in splits), np.zeros(len(classes), np.int64)
+    )
+    counts = dict(zip(classes, images.tolist(), strict=True))
+    letters = undrawn(classes)
+    return near_equal(counts) + ([f"names of classes: {advice(letters)}"] if letters else [])
 
 
 def near_equal(counts: Mapping[str, int]) -> list[str]:

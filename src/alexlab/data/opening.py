@@ -11,6 +11,7 @@ from typing import Any
 import platformdirs
 
 from alexlab.data.catalogue import OWN, Entry, find, is_known
+from alexlab.data.class_names import doubts
 from alexlab.data.images import Dataset
 from alexlab.data.progress import Progress
 from alexlab.data.shards.index import INDEX
@@ -160,7 +161,7 @@ def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
         found=str(path.resolve()),
         division=read.division or DIVISION.get(kind, ""),
         left_out=read.left_out,
-        notes=read.notes,
+        notes=(*read.notes, *doubts(classes, splits.values())),
     )
     return _with_test(dataset, seed) if "all" in splits else dataset
 
@@ -197,6 +198,7 @@ def _in_shards(name: str, where: str, seed: int | None) -> Dataset:
         augment=index.augment,
         found=where if is_address(where) else str(Path(where).resolve()),
         division=DIVISION["shards"],
+        notes=tuple(doubts(index.classes, splits.values())),
     )
     return _with_test(dataset, seed) if "all" in splits else dataset
 

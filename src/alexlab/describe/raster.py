@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon as Patch
 
 from alexlab.describe.drawing import Curve, Drawing, Line, Polygon, Words, arrow_head, colour
+from alexlab.lettering import lettered
 
 POINTS_PER_UNIT = 0.75
 """A unit of a drawing is a CSS pixel, 1/96 inch; matplotlib counts line widths and text in points, 1/72 inch."""
@@ -40,7 +41,8 @@ def raster(drawing: Drawing, form: str) -> bytes:
     if form == "pdf":
         metadata |= {"CreationDate": None}  # type: ignore[dict-item]  # the same drawing is the same file
     content = BytesIO()
-    figure.savefig(content, format=form, dpi=192, facecolor=figure.get_facecolor(), metadata=metadata)
+    with lettered(figure):
+        figure.savefig(content, format=form, dpi=192, facecolor=figure.get_facecolor(), metadata=metadata)
     return content.getvalue()
 
 
@@ -67,6 +69,5 @@ def _write(axes: object, mark: Words, theme: str, order: int) -> None:
         va="baseline",
         color=colour(theme, mark.colour),
         fontweight="bold" if mark.bold else "normal",
-        parse_math=False,
         zorder=order,
     )

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from alexlab.lettering import label
 from alexlab.report.sheets import show
-from alexlab.showing import shown
 
 COLUMNS = 16  # of the filter sheet and of feature maps: two towers of 48 filters fill three rows each
 MOST_MAPS = 128
@@ -51,7 +51,7 @@ def _mosaic(tiles: Sequence[NDArray[np.uint8]], title: str) -> Figure:
     axes = figure.subplots()
     axes.imshow(sheet, cmap="gray" if sheet.ndim == 2 else None, vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
-    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+    figure.suptitle(label(title, 100), fontsize=9, x=0.01, ha="left")
     return figure
 
 
@@ -68,12 +68,12 @@ def answer_bars(
     for i, (picture, top, truth) in enumerate(zip(pictures, answers, truths, strict=True)):
         above, below = grid[i // columns * 2][i % columns], grid[i // columns * 2 + 1][i % columns]
         show(above, picture)
-        above.set_title(_short(truth or ""), fontsize=9, pad=3)
+        above.set_title(label(truth or ""), fontsize=9, pad=3)
         places = np.arange(len(top))[::-1]
         colours = [RIGHT if name == truth else WRONG if truth else GREY for name, _ in top]
         below.barh(places, [probability for _, probability in top], color=colours, height=0.8, alpha=0.6)
         for place, (name, probability) in zip(places, top, strict=True):
-            below.text(0.02, place, f"{_short(name)}  {probability:.2f}", va="center", fontsize=8)
+            below.text(0.02, place, f"{label(name)}  {probability:.2f}", va="center", fontsize=8)
         below.set_xlim(0, 1)
     return figure
 
@@ -92,8 +92,3 @@ def alike(
         for axes, (each, text) in zip(row[1:], near, strict=False):
             show(axes, each, text)
     return figure
-
-
-def _short(name: str) -> str:
-    name = shown(name)
-    return name if len(name) <= 24 else name[:23] + "…"

@@ -6,20 +6,18 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from alexlab.showing import shown
+from alexlab.lettering import label, lettered
 
 TRAIN, WATCHED, INK, GRID = "#2a6f97", "#d1495b", "#222222", "#dddddd"
 
 
 def png(figure: Figure) -> bytes:
-    """Return the picture as a PNG file. Its texts are shown as they are: a class's name between dollars is no formula."""
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)
+    """Return the picture as a PNG file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, facecolor="white")
+    with lettered(figure):
+        figure.savefig(buffer, format="png", dpi=120, facecolor="white")
     return buffer.getvalue()
 
 
@@ -65,6 +63,7 @@ def _plain(axes: Axes) -> None:
 
 MOST_NUMBERED = 20
 MOST_NAMED = 40
+TITLE = 60  # letters of one
 
 
 def confusion(confusion_TP: np.ndarray, classes: tuple[str, ...], title: str) -> Figure:
@@ -78,9 +77,9 @@ def confusion(confusion_TP: np.ndarray, classes: tuple[str, ...], title: str) ->
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(shown(title), loc="left", fontsize=10, color=INK)
+    axes.set_title(label(title, TITLE), loc="left", fontsize=10, color=INK)
     if k <= MOST_NAMED:
-        names = [shown(name) for name in classes]
+        names = [label(name) for name in classes]
         axes.set_xticks(range(k), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
         axes.set_yticks(range(k), names, fontsize=8)
     if k <= MOST_NUMBERED:

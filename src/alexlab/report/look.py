@@ -18,6 +18,7 @@ from alexlab.data.input.store import Store
 from alexlab.data.input.transform import batch_of
 from alexlab.data.sources.ilsvrc import readable
 from alexlab.errors import UserError
+from alexlab.lettering import label
 from alexlab.report import drawings
 from alexlab.report.figures import png
 from alexlab.report.inside import answers, convolutions, first_filters, last_hidden, nearest
@@ -160,7 +161,7 @@ def _alike(
     found = nearest(last_hidden(network, inputs), vectors(), NEAREST)
     rows = [
         [
-            (train.images.picture(i), f"{names[train.labels[i]]}\n{distance:.1f}")
+            (train.images.picture(i), f"{label(names[train.labels[i]])}\n{distance:.1f}")
             for i, distance in zip(*pair, strict=True)
         ]
         for pair in zip(found.indices_QK.tolist(), found.distances_QK.tolist(), strict=True)
@@ -169,7 +170,7 @@ def _alike(
         f"On the left the image, then the {NEAREST} of {len(train):,} training images whose vectors in the last hidden layer are nearest "
         "to its own, with the Euclidean distance."
     )
-    drawn = drawings.alike(pictures, [truth or "" for truth in truths], rows)
+    drawn = drawings.alike(pictures, [label(truth or "") for truth in truths], rows)
     return Section("alike.png", "Training images that it finds alike", text, png(drawn))
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from alexlab.data.images import Dataset, Split
 from alexlab.data.input.decode import ImageError
 from alexlab.data.input.transform import Transform, batch_of
-from alexlab.showing import shown
+from alexlab.lettering import label
 
 EXAMPLES = 5  # of each class on a contact sheet
 MOST_CLASSES = 20
@@ -21,12 +21,12 @@ MISTAKES = (4, 6)  # rows and columns
 
 
 def show(axes: Axes, picture: Image.Image | NDArray[np.uint8], caption: str = "", colour: str = "#222222") -> None:
-    """Draw one picture, each of its pixels a square."""
+    """Draw one picture, each of its pixels a square. Names in its caption are labels."""
     grey = isinstance(picture, Image.Image) and picture.mode == "L"
     axes.imshow(np.asarray(picture), cmap="gray" if grey else None, vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
     if caption:
-        axes.set_title(shown(caption, keep="\n"), fontsize=7, color=colour, pad=2)
+        axes.set_title(caption, fontsize=7, color=colour, pad=2)
 
 
 def as_seen(transform: Transform, picture: Image.Image, generator: torch.Generator | None = None) -> Image.Image:
@@ -43,17 +43,19 @@ def contact_sheet(dataset: Dataset, transform: Transform | None, seed: int = 0) 
     both = 2 if transform else 1
     figure = Figure(figsize=(EXAMPLES * 1.15 + 1.3, len(classes) * both * 1.05 + 0.6), layout="constrained")
     grid = figure.subplots(len(classes) * both, EXAMPLES + 1, squeeze=False)
-    more = f", {MOST_CLASSES} of {len(dataset.classes)} classes" if len(dataset.classes) > MOST_CLASSES else ""
-    figure.suptitle(f"{dataset.title}: {len(dataset.train):,} training images{more}", fontsize=10)
+    more = (
+        f", the first {MOST_CLASSES} of {len(dataset.classes):,} classes" if len(dataset.classes) > MOST_CLASSES else ""
+    )
+    figure.suptitle(f"{label(dataset.title, 60)}: {len(dataset.train):,} training images{more}", fontsize=10)
     generator = torch.Generator().manual_seed(seed)
-    for label, name in enumerate(classes):
-        members = np.flatnonzero(dataset.train.labels == label)
+    for number, name in enumerate(classes):
+        members = np.flatnonzero(dataset.train.labels == number)
         chosen = members[np.linspace(0, len(members) - 1, min(EXAMPLES, len(members))).round().astype(int)]
         for row in range(both):
-            axes = grid[label * both + row]
+            axes = grid[number * both + row]
             for each in axes:
                 each.set_axis_off()
-            text = f"{name}\n{len(members):,}" if row == 0 else "as the\nnetwork sees it"
+            text = f"{label(name)}\n{len(members):,}" if row == 0 else "as the\nnetwork sees it"
             axes[0].text(1, 0.5, text, ha="right", va="center", fontsize=8, color="#222222" if row == 0 else "#777777")
             for place, index in zip(axes[1:], chosen, strict=False):
                 picture = _picture(dataset.train, int(index))
@@ -84,5 +86,5 @@ def mistakes(split: Split, wrong: Sequence[tuple[int, str, str, float]], of: int
     for axes, (index, true, predicted, probability) in zip(places, worst, strict=False):
         picture = _picture(split, index)
         if picture:
-            show(axes, picture, f"{predicted} {probability:.2f}\n({true})", "#a4243b")
+            show(axes, picture, f"{label(predicted, 16)} {probability:.2f}\n({label(true)})", "#a4243b")
     return figure
