@@ -216,7 +216,7 @@ def _train(
     multiplied = recipe.precision == "float32" or processes.sums(multiplies_bfloat16(chosen)) == [processes.count]
     precision, about_precision = choose_precision(recipe.precision, multiplied)
     recipe = overridden(recipe, {"precision": precision})
-    recipe, doubts = measured(recipe, parts.train, goes_on=before is not None)
+    recipe, doubts = measured(recipe, asked, dataset, parts.train, goes_on=before is not None)
     if before:
         check_unchanged(parts, before.division or {}, str(before.folder))
     elif processes.is_first:
