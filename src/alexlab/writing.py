@@ -19,11 +19,12 @@ CHECKSUMS = "checksums.sha256"
 LARGEST = 64 << 20  # bytes of checksums
 
 
-def write_file(path: Path, data: bytes, noted: bool = True) -> None:
+def write_file(path: Path, data: bytes, noted: bool = True, within: Path | None = None) -> None:
     """Write `data` beside `path`, sync it, and rename it: `path` holds all of it or what it held before.
 
     Args:
         noted: keep its digest where the folder keeps checksums; not for a file that lines are added to.
+        within: the folder that keeps them, where it is not the file's own.
 
     Raises:
         UserError: the folder cannot be written to, or the disk is full.
@@ -34,8 +35,9 @@ def write_file(path: Path, data: bytes, noted: bool = True) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if noted and (path.parent / CHECKSUMS).exists():
-            _note(path, hashlib.sha256(data).hexdigest())
+        keeper = within or path.parent
+        if noted and (keeper / CHECKSUMS).exists():
+            _note(keeper, path.relative_to(keeper), hashlib.sha256(data).hexdigest())
         part.replace(path)
         sync_folder(path.parent)
     except OSError as error:
@@ -54,10 +56,10 @@ def not_written(path: Path, error: OSError, size: int = 0) -> UserError:
     return UserError(f"{path}: cannot be written ({error.strerror or error}).")
 
 
-def _note(path: Path, digest: str) -> None:
+def _note(keeper: Path, name: Path, digest: str) -> None:
     # One write to a file opened for appending: lines of two threads do not mix.
-    with (path.parent / CHECKSUMS).open("ab", buffering=0) as file:
-        file.write(f"{digest}  {path.name}\n".encode(errors="surrogateescape"))
+    with (keeper / CHECKSUMS).open("ab", buffering=0) as file:
+        file.write(f"{digest}  {name.as_posix()}\n".encode(errors="surrogateescape"))
         os.fsync(file.fileno())
 
 
@@ -73,7 +75,7 @@ def noted_digests(folder: Path) -> dict[str, list[str]]:
         return found
     for line in read_regular(path, LARGEST).decode(errors="surrogateescape").splitlines():
         digest, gap, name = line.partition("  ")
-        if gap and len(digest) == 64 and Path(name).name == name:
+        if gap and len(digest) == 64 and name and not {"..", "/"} & set(Path(name).parts):
             found.setdefault(name, []).append(digest)
     return found
 

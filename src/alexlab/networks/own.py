@@ -4,16 +4,13 @@ Somebody's module may read the command line, end the process, change the working
 a command line of its own, puts back what it changed, and says where in its files an error arose.
 """
 
-import importlib
-import importlib.util
 import inspect
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -21,9 +18,8 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
 from alexlab.errors import UserError, unknown
+from alexlab.networks.modules import import_apart, is_users, modules_of
 from alexlab.shape import Shape
-
-OURS = Path(__file__).resolve().parents[1]
 
 
 @contextmanager
@@ -42,8 +38,10 @@ def contained(name: str, doing: str) -> Iterator[None]:
     """
     arguments, sys.argv = sys.argv, [file_of(name)]
     path, before = list(sys.path), settings()
+    modules = modules_of(name)
     try:
-        yield
+        with modules.reading() if modules else nullcontext():
+            yield
     except (UserError, KeyboardInterrupt, MemoryError):
         raise
     except SystemExit as error:
@@ -68,18 +66,19 @@ def _where(error: BaseException, name: str) -> str:
     """Return the line of the user's files that was the last to run before the error: " (net.py, line 7)"; "" where there is none."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({Path(error.filename).name}, line {error.lineno})"
-    folder = Path(file_of(name)).resolve().parent
+    modules, folder = modules_of(name), Path(file_of(name)).resolve().parent
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename).resolve()
-        if path.is_relative_to(folder) and not path.is_relative_to(OURS) and "site-packages" not in path.parts:
+        if modules.holds(str(path)) if modules else path.is_relative_to(folder) and is_users(str(path)):
             return f" ({path.name}, line {frame.lineno})"
     return ""
 
 
 def file_of(name: str) -> str:
     """Return the file of `name`'s module, or the module's name where it has none or is not imported yet."""
-    where = name.rpartition(":")[0]
-    return where if where.endswith(".py") else getattr(sys.modules.get(where), "__file__", None) or where
+    where, modules = name.rpartition(":")[0], modules_of(name)
+    module = sys.modules.get(f"{modules.package}.{where}" if modules else where)
+    return where if where.endswith(".py") else getattr(module, "__file__", None) or where
 
 
 def settings() -> dict[str, Any]:
@@ -125,7 +124,8 @@ def own_network(name: str, classes: int | None, input: Shape | None) -> nn.Modul
     """
     with contained(name, f"importing {name.rpartition(':')[0]}"), torch.random.fork_rng(devices=[]):
         made_by = _imported(name)
-    with contained(name, "making the network"):
+    modules = modules_of(name)
+    with contained(name, "making the network"), modules.by_name() if modules else nullcontext():
         network = _made(made_by, name, classes, input)
     if not isinstance(network, nn.Module):
         raise UserError(f"{name}: made a {type(network).__name__}; expected a torch.nn.Module.")
@@ -140,11 +140,7 @@ def own_network(name: str, classes: int | None, input: Shape | None) -> nn.Modul
 def _imported(name: str) -> Any:
     """Import the object that `module.py:Class` or `package.module:function` names."""
     where, _, attribute = name.rpartition(":")
-    if where.endswith(".py"):
-        module = _module_from_file(Path(where))
-    else:
-        with _on_path(Path.cwd()):
-            module = importlib.import_module(where)
+    module = import_apart(where)
     if not hasattr(module, attribute):
         offered = [
             key
@@ -153,29 +149,6 @@ def _imported(name: str) -> Any:
         ]
         raise unknown(f"name in {where}:", attribute, offered)
     return getattr(module, attribute)
-
-
-def _module_from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a Python file that defines the network.")
-    # A name that hides no module of Python's or the user's; dataclasses and pickles look it up.
-    spec = importlib.util.spec_from_file_location(f"alexlab_own_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    with _on_path(path.resolve().parent):  # its neighbours can be imported, as in a script
-        spec.loader.exec_module(module)
-    return module
-
-
-@contextmanager
-def _on_path(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        with suppress(ValueError):  # the module took it away itself
-            sys.path.remove(str(folder))
 
 
 def _made(made_by: Any, name: str, classes: int | None, input: Shape | None) -> Any:

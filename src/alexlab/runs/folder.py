@@ -6,7 +6,7 @@ split.json              which images were held out            result.json      h
 checkpoint-*.safetensors   where an unfinished training stands: the latest two
 best.safetensors, last.safetensors   weights                  checksums.sha256, lock
 evaluation.json, pixels.safetensors      mean image and principal colours, where the recipe wants them
-curves.png, confusion.png, mistakes.png, report.html; the file of a network of the user's own
+curves.png, confusion.png, mistakes.png, report.html      own/             the modules of a network of the user's own
 """
 
 import errno

@@ -55,6 +55,7 @@ class RunFacts(TypedDict):
     processes: NotRequired[Count]
     parallel: NotRequired[Text]
     job: NotRequired[Text]
+    own: NotRequired[Text]
 
 
 @with_config(_STRICT)

@@ -33,6 +33,7 @@ from alexlab.recipes.resolving import needs_statistics, resolved, transform
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import folder as run_folder
 from alexlab.runs.checkpoint import KEPT, checkpoints
+from alexlab.runs.code import keep_code
 from alexlab.runs.continuing import run_before
 from alexlab.runs.lock import held
 from alexlab.runs.parts import Parts, check_same, check_unchanged, parts_of, record
@@ -338,8 +339,8 @@ def _start(
     run_folder.check_room(out or run_folder.RUNS, weights * ((KEPT + 1) * (1 + moments(recipe)) + 3) + 10_000_000)
     with run_folder.starting(recipe, out) as folder:
         run_folder.write_recipe(folder / "recipe.toml", recipe)
-        if (file := Path(recipe.network.rpartition(":")[0])).suffix == ".py":
-            write_file(folder / file.name, file.read_bytes())  # the user's own network, as it was
+        own, about_own = keep_code(folder, recipe)
+        doubts += about_own
         if ready.statistics:
             save_statistics(folder, ready.statistics)
         run_folder.write_json(folder / "split.json", record(parts))
@@ -356,6 +357,7 @@ def _start(
                 "environment": environment(device),
                 **({"processes": processes.count, "parallel": parallel} if processes.count > 1 else {}),
                 **({"job": processes.job} if processes.job else {}),
+                **({"own": own} if own else {}),
             },
         )
         return run_folder.take_name(folder, recipe, out)
