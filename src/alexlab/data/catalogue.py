@@ -14,13 +14,15 @@ DIGITS = tuple("0123456789")
 class File:
     """A published file: its name, size in bytes (None where its publisher does not say), digest and where it can be fetched.
 
-    `digest` is what the publisher gives, as md5:HEX or sha256:HEX; the first digits of one will do.
+    `digest` is what the publisher gives, as md5:HEX or sha256:HEX; the first digits of one will do. `unpacked` is that of what a
+    gzip file holds: others pack the same otherwise.
     """
 
     name: str
     size: int | None
     digest: str
     url: str
+    unpacked: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,14 @@ DATASETS: tuple[Entry, ...] = (
         format="idx",
         folders=("MNIST/raw", "mnist", "MNIST"),
         files=(
-            File("train-images-idx3-ubyte.gz", 9_912_422, "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873", _MNIST),
-            File("train-labels-idx1-ubyte.gz", 28_881, "md5:d53e105ee54ea40749a09fcbcd1e9432", _MNIST),
-            File("t10k-images-idx3-ubyte.gz", 1_648_877, "md5:9fb629c4189551a2d022fa330f9573f3", _MNIST),
-            File("t10k-labels-idx1-ubyte.gz", 4_542, "md5:ec29112dd5afa0611ce80d1b7f02629c", _MNIST),
+            File("train-images-idx3-ubyte.gz", 9_912_422, "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873", _MNIST,
+                 "md5:6bbc9ace898e44ae57da46a324031adb"),
+            File("train-labels-idx1-ubyte.gz", 28_881, "md5:d53e105ee54ea40749a09fcbcd1e9432", _MNIST,
+                 "md5:a25bea736e30d166cdddb491f175f624"),
+            File("t10k-images-idx3-ubyte.gz", 1_648_877, "md5:9fb629c4189551a2d022fa330f9573f3", _MNIST,
+                 "md5:2646ac647ad5339dbf082846283269ea"),
+            File("t10k-labels-idx1-ubyte.gz", 4_542, "md5:ec29112dd5afa0611ce80d1b7f02629c", _MNIST,
+                 "md5:27ae3e4e09519cfbb04c329615203637"),
         ),
         shape=(1, 28, 28),
         classes=DIGITS,
@@ -103,10 +109,14 @@ DATASETS: tuple[Entry, ...] = (
         format="idx",
         folders=("FashionMNIST/raw", "fashion-mnist", "FashionMNIST"),
         files=(
-            File("train-images-idx3-ubyte.gz", 26_421_880, "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", _FASHION),
-            File("train-labels-idx1-ubyte.gz", 29_515, "md5:25c81989df183df01b3e8a0aad5dffbe", _FASHION),
-            File("t10k-images-idx3-ubyte.gz", 4_422_102, "md5:bef4ecab320f06d8554ea6380940ec79", _FASHION),
-            File("t10k-labels-idx1-ubyte.gz", 5_148, "md5:bb300cfdad3c16e7a12a480ee83cd310", _FASHION),
+            File("train-images-idx3-ubyte.gz", 26_421_880, "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", _FASHION,
+                 "md5:f4a8712d7a061bf5bd6d2ca38dc4d50a"),
+            File("train-labels-idx1-ubyte.gz", 29_515, "md5:25c81989df183df01b3e8a0aad5dffbe", _FASHION,
+                 "md5:9018921c3c673c538a1fc5bad174d6f9"),
+            File("t10k-images-idx3-ubyte.gz", 4_422_102, "md5:bef4ecab320f06d8554ea6380940ec79", _FASHION,
+                 "md5:8181f5470baa50b63fa0f6fddb340f0a"),
+            File("t10k-labels-idx1-ubyte.gz", 5_148, "md5:bb300cfdad3c16e7a12a480ee83cd310", _FASHION,
+                 "md5:15d484375f8d13e6eb1aabb0c3f46965"),
         ),
         shape=(1, 28, 28),
         classes=(

@@ -1,8 +1,11 @@
 """What may be wrong with the installation, the machine, the data and the runs, and what to do about each."""
 
+import gzip
+import hashlib
 import os
 import shutil
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -11,8 +14,8 @@ from pathlib import Path
 import torch
 
 from alexlab import system
-from alexlab.data.catalogue import DATASETS, Entry
-from alexlab.data.opening import cache_folder, data_folders, locate
+from alexlab.data.catalogue import DATASETS, Entry, File
+from alexlab.data.opening import cache_folder, data_folders, locate, open_dataset
 from alexlab.errors import UserError
 from alexlab.runs import folder as run_folder
 from alexlab.runs.listing import damaged_files, listed, unfit_to_continue
@@ -21,6 +24,9 @@ from alexlab.writing import digest_of
 
 LIBRARIES = ("torch", "numpy", "pillow", "safetensors", "click", "rich", "pydantic", "urllib3", "matplotlib", "jinja2")
 LEAST_MEMORY, LEAST_DISK = 2 << 30, 2 << 30
+OTHER_FORM = "in another form than published"
+MOST_UNPACKED = 1 << 28  # bytes of a gzip file: five times the largest
+CHANGED = "delete its line in checksums.sha256"
 REPLACEABLE = (".png", ".html")
 
 
@@ -121,22 +127,47 @@ def _data(data_dir: Path | None) -> Iterator[Finding]:
 
 
 def _dataset(entry: Entry, place: Path) -> Finding:
-    """Whether the files of a dataset are the published ones, as far as they have kept their names."""
+    """Whether the files of a dataset hold what was published, as far as they have kept their names."""
     files = [(file, place / file.name if place.is_dir() else place) for file in entry.files]
     known = [(file, path) for file, path in files if path.is_file() and path.name == file.name]
-    wrong = []
-    for file, path in known:
-        kind, _, expected = file.digest.partition(":")
-        try:
-            if not digest_of(path, kind).startswith(expected):
-                wrong.append(file.name)
-        except UserError as error:
-            wrong.append(str(error))
-    advice = (
-        f"{', '.join(wrong)}: not what was published; delete it, and the next use fetches it again" if wrong else None
-    )
-    checked = f"{len(known)} files as published" if known else "in another form than published"
-    return Finding(f"dataset {entry.name}", f"{place}: {checked if not wrong else 'damaged'}", advice)
+    other = [(file, path) for file, path in known if not _is_whole(file, path)]
+    changed = [(file, path) for file, path in other if not _holds_published(file, path)]
+    what, names = f"dataset {entry.name}", ", ".join(file.name for file, _ in changed)
+    if not changed:
+        packed = f", {len(other)} of them packed otherwise" if other else ""
+        return Finding(what, f"{place}: " + (f"{len(known)} files as published{packed}" if known else OTHER_FORM))
+    try:
+        open_dataset(entry.name, download=False, at=place)
+    except UserError as error:
+        return Finding(what, f"{place}: damaged", f"{error} Without {names} there, the next use fetches it again")
+    if any(file.unpacked for file, _ in changed):
+        advice = f"figures on it compare with no published ones; if that is not meant, put {names} elsewhere, and the next use fetches it"
+        return Finding(what, f"{place}: reads whole, with other images or labels than were published", advice)
+    return Finding(what, f"{place}: reads whole; {names} is not the file that was published")
+
+
+def _is_whole(file: File, path: Path) -> bool:
+    kind, _, expected = file.digest.partition(":")
+    try:
+        return digest_of(path, kind).startswith(expected)
+    except UserError:
+        return False
+
+
+def _holds_published(file: File, path: Path) -> bool:
+    """Whether a gzip file holds what the published one does: who packs it anew changes every byte but those."""
+    kind, _, expected = file.unpacked.partition(":")
+    if not expected:
+        return False
+    digest, size = hashlib.new(kind), 0
+    try:
+        with gzip.open(path) as content:
+            while (piece := content.read(1 << 20)) and size < MOST_UNPACKED:
+                digest.update(piece)
+                size += len(piece)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return digest.hexdigest() == expected
 
 
 def _run(folder: Path) -> Finding:
@@ -156,5 +187,10 @@ def _mend(folder: Path, problems: list[str]) -> str:
     if names and all(name.startswith("checkpoint") for name in names) and not unfit_to_continue(folder):
         return f"the checkpoint before is good: alexlab train --resume {folder} goes on from it"
     if "best.safetensors" in names and "last.safetensors" not in names and (folder / "last.safetensors").exists():
-        return "best.safetensors is lost, last.safetensors is good: rename it to best.safetensors and delete its line of checksums.sha256"
-    return f"restore it from a copy, or train again: alexlab train --recipe {folder}/recipe.toml"
+        if (folder / "best.safetensors").exists():
+            return f"put best.safetensors aside; last.safetensors is good: copy it to best.safetensors, and {CHANGED}"
+        return f"best.safetensors is lost, last.safetensors is good: copy it to best.safetensors, and {CHANGED}"
+    mend = f"restore it from a copy, or train again: alexlab train --recipe {folder}/recipe.toml"
+    return (
+        f"{mend}; if you changed it yourself, {CHANGED}" if any("not what" in problem for problem in problems) else mend
+    )
