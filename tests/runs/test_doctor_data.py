@@ -73,7 +73,11 @@ def test_a_file_that_cannot_be_read_is_damaged() -> None:
     path = RAW / "train-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-9])
     answer = found()
-    assert answer.found == f"{RAW}: damaged" and str(path) in str(answer.advice) and "fetches it again" in str(answer.advice)
+    assert (
+        answer.found == f"{RAW}: damaged"
+        and str(path) in str(answer.advice)
+        and "fetches it again" in str(answer.advice)
+    )
 
 
 def test_an_archive_packed_otherwise_is_told_by_its_reading() -> None:
