@@ -123,6 +123,7 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     from alexlab.data.levels import measured_levels
     from alexlab.data.opening import open_dataset
     from alexlab.data.suspicion import suspicions
+    from alexlab.data.understanding import by_class, left_out_in_words
     from alexlab.errors import UserError
 
     dataset = open_dataset(name, data_dir)
@@ -143,6 +144,12 @@ def _check_images(name: str, data_dir: Path | None) -> None:
             )
         )
     say(f"{dataset.title}: {len(dataset.classes):,} classes, {dataset.found}")
+    say(f"split: {dataset.division}")
+    say(f"left out: {left_out_in_words(dataset.left_out)}")
+    for reason, left in dataset.left_out.items():
+        say(f"  {reason}: {', '.join(left.examples)}{', ...' if left.count > len(left.examples) else ''}")
+    classes = [(each, *(f"{count:,}" for count in counts.values())) for each, counts in by_class(dataset)]
+    print_table(("class", *found), classes, right=range(1, len(found) + 1))
     print_table(("split", "images", "width x height", "colour", "grey", "unreadable"), rows, right=(1, 3, 4, 5))
     if any(each.modes["L"] and each.modes["RGB"] for each in found.values()):
         say("Grey images among coloured ones are read as RGB with three equal channels.")

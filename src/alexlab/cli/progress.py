@@ -55,6 +55,8 @@ class TerminalCallback:
             f"{facts['watch']} images at {shape}, {facts['epochs']} epochs of batches of {facts['batch']}\n"
             f"device: {facts['device']}{_times(facts['processes'])}, {facts['precision']}; run: {facts['run']}"
         )
+        for line in facts["understood"]:
+            self._say(line)
 
     def stepped(self, facts: dict[str, Any]) -> None:
         """Show the figures of an update; without a terminal, a few times an epoch."""

@@ -150,7 +150,8 @@ def train(
             run = api.train(recipe=recipe, out=out, carry_on=carry_on, **how, **values, callback=callback)
     result = run.result
     if as_json:
-        say(to_json({"run": str(run.folder), **result}))
+        kept = {key: run.facts[key] for key in ("understood", "doubts") if key in run.facts}
+        say(to_json({"run": str(run.folder), **result, **kept}))
     else:
         _say(run, result)
     if result["state"] == "interrupted":

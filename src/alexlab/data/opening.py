@@ -171,7 +171,7 @@ def _with_test(dataset: Dataset, seed: int | None) -> Dataset:
     if seed is None:
         return replace(dataset, divided=False, division="not divided")
     train, test = divide(dataset.train, held_out(dataset.train, TEST_FRACTION, seed, "test", dataset.classes))
-    division = f"a fifth of each class is the test, by the images' names and the seed {seed}"
+    division = f"{TEST_FRACTION:.0%} of each class is the test, by names and the seed {seed}"
     return replace(dataset, train=train, test=test, division=division)
 
 

@@ -16,11 +16,15 @@ from alexlab.recipes.schema import Recipe
 
 @dataclass(frozen=True)
 class Parts:
-    """The images of a run. `watched` is what is evaluated after each epoch; `test` is None where the dataset has none."""
+    """The images of a run. `watched` is what is evaluated after each epoch; `test` is None where the dataset has none.
+
+    `division` says what decided which is which.
+    """
 
     train: Split
     watched: Split
     test: Split | None
+    division: str = ""
 
 
 def parts_of(dataset: Dataset, recipe: Recipe) -> Parts:
@@ -34,12 +38,13 @@ def parts_of(dataset: Dataset, recipe: Recipe) -> Parts:
             raise UserError(
                 f"the recipe watches the test set, and {dataset.title} has none; say --set watch=validation."
             )
-        return Parts(dataset.train, dataset.test, dataset.test)
+        return Parts(dataset.train, dataset.test, dataset.test, dataset.division)
     if dataset.validation is not None:
-        return Parts(dataset.train, dataset.validation, dataset.test)
+        return Parts(dataset.train, dataset.validation, dataset.test, dataset.division)
     out = held_out(dataset.train, recipe.hold_out, recipe.seed, "validation", dataset.classes)
     train, validation = divide(dataset.train, out)
-    return Parts(train, validation, dataset.test)
+    division = f"{dataset.division}; {recipe.hold_out:.0%} of each class of the training images is the validation, by names and seed"
+    return Parts(train, validation, dataset.test, division)
 
 
 def record(parts: Parts) -> dict[str, Any]:

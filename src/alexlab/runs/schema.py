@@ -41,6 +41,25 @@ def _different(names: list[str]) -> list[str]:
 
 
 @with_config(_STRICT)
+class SomeLeftOut(TypedDict):
+    """Files that are no images of the dataset, for one reason."""
+
+    count: Count
+    examples: list[Text]
+
+
+@with_config(_STRICT)
+class Understood(TypedDict):
+    """What was understood of the dataset, as the start of the training said it; see `data.understanding`."""
+
+    images: dict[Text, Count]
+    division: Text
+    classes: dict[Text, Count]
+    left_out: dict[Text, SomeLeftOut]
+    input: NotRequired[Text]
+
+
+@with_config(_STRICT)
 class RunFacts(TypedDict):
     """What run.json holds."""
 
@@ -51,6 +70,7 @@ class RunFacts(TypedDict):
     classes: Annotated[list[Text], Field(min_length=1), AfterValidator(_different)]
     environment: NotRequired[dict[str, Any]]
     asked: NotRequired[dict[str, Any]]
+    understood: NotRequired[Understood]
     doubts: NotRequired[list[Text]]
     processes: NotRequired[Count]
     parallel: NotRequired[Text]

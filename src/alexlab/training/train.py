@@ -18,6 +18,7 @@ from alexlab.data.input.transform import Transform
 from alexlab.data.opening import open_dataset
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.suspicion import suspicions
+from alexlab.data.understanding import in_words, understood
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.networks.layers.dropout import set_dropout
@@ -231,11 +232,15 @@ def _train(
         if processes.count > 1 and parallel != "towers":  # each tower sees all images
             check_parts(network, ready.input, len(parts.train), recipe.batch, processes)
         threads = threads_worth(network, one, recipe.batch // processes.count)
+        named = {"train": parts.train, recipe.watch: parts.watched, "test": parts.test}
+        found = understood(dataset, named, parts.division, ready)
         with interruption() as stop, threads, ExitStack() as holding:
             if before:
                 folder = before.folder
             elif processes.is_first:
-                folder = _start(recipe, asked, dataset, parts, network, ready, chosen, out, doubts, parallel, processes)
+                folder = _start(
+                    recipe, asked, dataset, parts, network, ready, chosen, out, doubts, found, parallel, processes
+                )
                 holding.enter_context(held(folder))
             folder = processes.from_first(folder if processes.is_first else Path())
             loop = Loop(
@@ -257,7 +262,9 @@ def _train(
             )
             if before:
                 _go_back(loop)
-            callback.started(_facts(recipe, dataset, parts, folder, chosen, processes))
+            callback.started(
+                {**_facts(recipe, dataset, parts, folder, chosen, processes), "understood": in_words(found)}
+            )
             if about_precision:
                 callback.noted(about_precision)
             if before and processes.job:
@@ -331,6 +338,7 @@ def _start(
     device: torch.device,
     out: Path | None,
     doubts: list[str],
+    found: dict[str, Any],
     parallel: StrategyName,
     processes: Processes,
 ) -> Path:
@@ -352,6 +360,7 @@ def _start(
                 "dataset": dataset.title,
                 "found": dataset.found,
                 "classes": dataset.classes,
+                "understood": found,
                 "doubts": doubts,
                 "asked": asked.model_dump(mode="json"),
                 "environment": environment(device),

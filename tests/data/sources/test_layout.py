@@ -186,11 +186,6 @@ def test_names_that_look_alike_are_one_class(tmp_path: Path) -> None:
     assert dataset.classes == (whole, "tea") and counts(dataset) == [6, None, 6]
 
 
-def test_classes_that_differ_by_capitals_are_said(tmp_path: Path) -> None:
-    dataset = open_dataset(f"folder:{write(tmp_path / 'd', *folders('Rose', 'rose', 'rose ', 'tulip'))}")
-    assert len(dataset.classes) == 4 and "Rose, rose and rose  differ by capital letters or spaces" in dataset.notes[0]
-
-
 def test_names_that_are_no_utf8(tmp_path: Path) -> None:
     dataset = open_dataset(f"folder:{write(tmp_path / 'd', *folders('ros' + chr(0xDCFF), 'tulip'))}")
     assert dataset.classes == ("ros\udcff", "tulip")

@@ -136,11 +136,6 @@ def _classes(
             else f"images but no folders of classes{' in ' + root if root else ''}"
         )
         raise UserError(f"{path}: found {found}; expected a folder per class, at least two.")
-    alike = Counter(each.strip().casefold() for each in classes)
-    if twice := [each for each in classes if alike[each.strip().casefold()] > 1]:
-        notes.append(
-            f"the classes {listed(twice)} differ by capital letters or spaces alone: rename the folders if they are one class."
-        )
     return classes
 
 
