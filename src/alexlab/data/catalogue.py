@@ -15,7 +15,8 @@ class File:
     """A published file: its name, size in bytes (None where its publisher does not say), digest and where it can be fetched.
 
     `digest` is what the publisher gives, as md5:HEX or sha256:HEX; the first digits of one will do. `unpacked` is that of what a
-    gzip file holds: others pack the same otherwise.
+    gzip file holds: others pack the same otherwise. `crc` is the CRC-32 of it, which a gzip file has at its end: by it files of
+    one name are told apart without unpacking them.
     """
 
     name: str
@@ -23,6 +24,7 @@ class File:
     digest: str
     url: str
     unpacked: str = ""
+    crc: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,13 @@ DATASETS: tuple[Entry, ...] = (
         folders=("MNIST/raw", "mnist", "MNIST"),
         files=(
             File("train-images-idx3-ubyte.gz", 9_912_422, "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873", _MNIST,
-                 "md5:6bbc9ace898e44ae57da46a324031adb"),
+                 "md5:6bbc9ace898e44ae57da46a324031adb", "e9f4d8b3"),
             File("train-labels-idx1-ubyte.gz", 28_881, "md5:d53e105ee54ea40749a09fcbcd1e9432", _MNIST,
-                 "md5:a25bea736e30d166cdddb491f175f624"),
+                 "md5:a25bea736e30d166cdddb491f175f624", "e0cb4ad2"),
             File("t10k-images-idx3-ubyte.gz", 1_648_877, "md5:9fb629c4189551a2d022fa330f9573f3", _MNIST,
-                 "md5:2646ac647ad5339dbf082846283269ea"),
+                 "md5:2646ac647ad5339dbf082846283269ea", "91373bdf"),
             File("t10k-labels-idx1-ubyte.gz", 4_542, "md5:ec29112dd5afa0611ce80d1b7f02629c", _MNIST,
-                 "md5:27ae3e4e09519cfbb04c329615203637"),
+                 "md5:27ae3e4e09519cfbb04c329615203637", "4ab9eff9"),
         ),
         shape=(1, 28, 28),
         classes=DIGITS,
@@ -110,13 +112,13 @@ DATASETS: tuple[Entry, ...] = (
         folders=("FashionMNIST/raw", "fashion-mnist", "FashionMNIST"),
         files=(
             File("train-images-idx3-ubyte.gz", 26_421_880, "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", _FASHION,
-                 "md5:f4a8712d7a061bf5bd6d2ca38dc4d50a"),
+                 "md5:f4a8712d7a061bf5bd6d2ca38dc4d50a", "b4f29f28"),
             File("train-labels-idx1-ubyte.gz", 29_515, "md5:25c81989df183df01b3e8a0aad5dffbe", _FASHION,
-                 "md5:9018921c3c673c538a1fc5bad174d6f9"),
+                 "md5:9018921c3c673c538a1fc5bad174d6f9", "741a4657"),
             File("t10k-images-idx3-ubyte.gz", 4_422_102, "md5:bef4ecab320f06d8554ea6380940ec79", _FASHION,
-                 "md5:8181f5470baa50b63fa0f6fddb340f0a"),
+                 "md5:8181f5470baa50b63fa0f6fddb340f0a", "678fe0b1"),
             File("t10k-labels-idx1-ubyte.gz", 5_148, "md5:bb300cfdad3c16e7a12a480ee83cd310", _FASHION,
-                 "md5:15d484375f8d13e6eb1aabb0c3f46965"),
+                 "md5:15d484375f8d13e6eb1aabb0c3f46965", "80142c1f"),
         ),
         shape=(1, 28, 28),
         classes=(

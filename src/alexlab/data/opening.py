@@ -116,9 +116,10 @@ def _not_found(entry: Entry, folders: list[Path]) -> str:
     wanted = ", ".join(file.name for file in entry.files)
     places = ", ".join(str(folder) for folder in folders)
     below = " or ".join(f"{name}/" for name in entry.folders)
+    instead = [each for folder in folders for each in FORMATS[entry.format].instead(entry, folder)]
     return (
         f"dataset {entry.name!r} was not found. Wanted: {wanted}. Looked in: {places} (and there in {below}). "
-        "Name the folder with --data-dir or ALEXLAB_DATA."
+        + " ".join([*dict.fromkeys(instead), "Name the folder with --data-dir or ALEXLAB_DATA."])
     )
 
 

@@ -37,7 +37,9 @@ class Format:
     Attributes:
         find: where in a data folder the dataset of an entry lies, None where it does not.
         read: its splits "train" and "test", from where it was found, and its title. Raises UserError where they are damaged.
+        instead: of a data folder in which it was not found, a sentence for each other dataset that lies there under its names.
     """
 
     find: Callable[[Entry, Path], Path | None]
     read: Callable[[Entry, Path], tuple[dict[str, Split], str]]
+    instead: Callable[[Entry, Path], list[str]] = lambda entry, folder: []

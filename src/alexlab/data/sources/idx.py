@@ -6,13 +6,14 @@ Source: http://yann.lecun.com/exdb/mnist ("FILE FORMATS FOR THE MNIST DATABASE")
 
 import gzip
 import zlib
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alexlab.data.catalogue import Entry
+from alexlab.data.catalogue import DATASETS, Entry, File
 from alexlab.data.images import ArrayImages, Split
 from alexlab.data.sources.format import Format
 from alexlab.errors import UserError
@@ -68,8 +69,71 @@ def _shape(header: bytes, dimensions: int, path: Path) -> tuple[int, ...]:
 
 
 def _find(entry: Entry, folder: Path) -> Path | None:
+    return next((place for place in _places(entry, folder) if not _is_other(entry, place)), None)
+
+
+def _places(entry: Entry, folder: Path) -> list[Path]:
+    """Return where all files lie that an entry names: other datasets have taken over MNIST's names."""
     places = [*(folder / name for name in entry.folders), folder]
-    return next((place for place in places if all(_file(place, file.name) for file in entry.files)), None)
+    return [place for place in places if all(_file(place, file.name) for file in entry.files)]
+
+
+def _is_other(entry: Entry, place: Path) -> bool:
+    """Whether the training images are those of something else; of damaged ones their reading says what is wrong."""
+    first = entry.files[0]
+    path = _file(place, first.name)
+    return path is not None and bool(first.crc) and path.is_file() and unpacked_crc(path) != first.crc and _is_idx(path)
+
+
+def _is_idx(path: Path) -> bool:
+    try:
+        read_idx(path, 3)
+    except UserError:
+        return False
+    return True
+
+
+def _instead(entry: Entry, folder: Path) -> list[str]:
+    """Return what the files hold that lie in a data folder under the names of an entry's."""
+    found = {}
+    for place in _places(entry, folder):
+        path = _file(place, entry.files[0].name)
+        assert path is not None  # as `_places` has seen
+        other = _known(unpacked_crc(path))
+        found[place.resolve()] = (
+            f"The files in {place} are {other[0].title}'s: use `{other[0].name}`."
+            if other
+            else f"The files in {place} are no dataset's of the catalogue: use `idx:{place}`."
+        )
+    return list(found.values())
+
+
+def _known(crc: str) -> tuple[Entry, File] | None:
+    """Return whose file of the catalogue this is, by the CRC-32 of what it holds."""
+    return next(((entry, file) for entry in DATASETS for file in entry.files if crc and file.crc == crc), None)
+
+
+def unpacked_crc(path: Path) -> str:
+    """Return the CRC-32 of what a file holds, unpacked: a gzip file has it at its end. Empty where it cannot be read."""
+    try:
+        facts = path.stat()
+        return _crc(path, facts.st_size, facts.st_mtime_ns)
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=64)
+def _crc(path: Path, size: int, changed: int) -> str:
+    crc = 0
+    with path.open("rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            file.seek(max(0, size - 8))
+            crc = int.from_bytes(file.read(4), "little")
+        else:
+            file.seek(0)
+            while piece := file.read(CHUNK):
+                crc = zlib.crc32(piece, crc)
+    return f"{crc:08x}"
 
 
 def _file(folder: Path, name: str) -> Path | None:
@@ -80,7 +144,25 @@ def _file(folder: Path, name: str) -> Path | None:
 
 
 def _read(entry: Entry, found: Path) -> tuple[dict[str, Split], str]:
-    return {"train": _split(entry, found, "train"), "test": _split(entry, found, "t10k")}, entry.title
+    splits = {"train": _split(entry, found, "train"), "test": _split(entry, found, "t10k")}
+    for file in entry.files:
+        if (path := _file(found, file.name)) and file.crc and unpacked_crc(path) != file.crc:
+            raise _other(entry, path)
+    return splits, entry.title
+
+
+def _other(entry: Entry, path: Path) -> UserError:
+    """Return the error of a file that reads well and is not the entry's."""
+    if known := _known(unpacked_crc(path)):
+        whose, file = known
+        return UserError(
+            f"{path}: holds {file.name.removesuffix('.gz')} of {whose.title}; expected that of {entry.title}. Were the files mixed up? "
+            f"If all are {whose.title}'s, use `{whose.name}`."
+        )
+    return UserError(
+        f"{path}: does not hold what {entry.title} holds as published. Fetch it again, or use the files under their own name: "
+        f"idx:{path.parent}"
+    )
 
 
 def _split(entry: Entry, folder: Path, prefix: str) -> Split:
@@ -104,4 +186,4 @@ def _split(entry: Entry, folder: Path, prefix: str) -> Split:
     return Split(ArrayImages(images[:, None], names), labels.astype(np.int64))
 
 
-IDX = Format(_find, _read)
+IDX = Format(_find, _read, _instead)
