@@ -98,3 +98,11 @@ def test_an_archive_packed_otherwise_is_told_by_its_reading() -> None:
 def test_real_files_packed_otherwise(datasets: Path) -> None:
     shutil.copytree(datasets / "MNIST", "data/MNIST")
     assert found() == Finding("dataset mnist", f"{RAW}: 4 files as published, 4 of them packed otherwise")
+    path = RAW / "t10k-labels-idx1-ubyte.gz"
+    path.unlink()
+    shutil.copy(datasets / "FashionMNIST/raw/t10k-labels-idx1-ubyte.gz", path)
+    answer = found()
+    assert (
+        "reads whole, with other images or labels" in answer.found
+        and "of Fashion-MNIST; expected that of MNIST" in str(answer.advice)
+    )

@@ -16,6 +16,7 @@ import torch
 from alexlab import system
 from alexlab.data.catalogue import DATASETS, Entry, File
 from alexlab.data.opening import cache_folder, data_folders, locate, open_dataset
+from alexlab.data.sources.format import OtherContent
 from alexlab.errors import UserError
 from alexlab.runs import folder as run_folder
 from alexlab.runs.listing import damaged_files, listed, unfit_to_continue
@@ -24,6 +25,7 @@ from alexlab.writing import digest_of
 
 LIBRARIES = ("torch", "numpy", "pillow", "safetensors", "click", "rich", "pydantic", "urllib3", "matplotlib", "jinja2")
 LEAST_MEMORY, LEAST_DISK = 2 << 30, 2 << 30
+OTHER = "reads whole, with other images or labels than were published"
 OTHER_FORM = "in another form than published"
 MOST_UNPACKED = 1 << 28  # bytes of a gzip file: five times the largest
 CHANGED = "delete its line in checksums.sha256"
@@ -138,11 +140,13 @@ def _dataset(entry: Entry, place: Path) -> Finding:
         return Finding(what, f"{place}: " + (f"{len(known)} files as published{packed}" if known else OTHER_FORM))
     try:
         open_dataset(entry.name, download=False, at=place)
+    except OtherContent as error:
+        return Finding(what, f"{place}: {OTHER}", str(error))
     except UserError as error:
         return Finding(what, f"{place}: damaged", f"{error} Without {names} there, the next use fetches it again")
     if any(file.unpacked for file, _ in changed):
         advice = f"figures on it compare with no published ones; if that is not meant, put {names} elsewhere, and the next use fetches it"
-        return Finding(what, f"{place}: reads whole, with other images or labels than were published", advice)
+        return Finding(what, f"{place}: {OTHER}", advice)
     return Finding(what, f"{place}: reads whole; {names} is not the file that was published")
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from alexlab.data.catalogue import Entry
 from alexlab.data.images import Split
 from alexlab.data.sources.names import LeftOut
+from alexlab.errors import UserError
 
 Splits = dict[str, Split]
 """Some of "train", "val" and "test"; or "all" where the source does not divide its images."""
@@ -28,6 +29,10 @@ class Read(NamedTuple):
     division: str = ""
     left_out: Mapping[str, LeftOut] = {}
     notes: tuple[str, ...] = ()
+
+
+class OtherContent(UserError):
+    """Files that read well, and hold something else than the dataset under whose name they lie."""
 
 
 @dataclass(frozen=True)

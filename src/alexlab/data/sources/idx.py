@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from alexlab.data.catalogue import DATASETS, Entry, File
 from alexlab.data.images import ArrayImages, Split
-from alexlab.data.sources.format import Format
+from alexlab.data.sources.format import Format, OtherContent
 from alexlab.errors import UserError
 from alexlab.regular import check_regular
 
@@ -151,15 +151,15 @@ def _read(entry: Entry, found: Path) -> tuple[dict[str, Split], str]:
     return splits, entry.title
 
 
-def _other(entry: Entry, path: Path) -> UserError:
+def _other(entry: Entry, path: Path) -> OtherContent:
     """Return the error of a file that reads well and is not the entry's."""
     if known := _known(unpacked_crc(path)):
         whose, file = known
-        return UserError(
+        return OtherContent(
             f"{path}: holds {file.name.removesuffix('.gz')} of {whose.title}; expected that of {entry.title}. Were the files mixed up? "
             f"If all are {whose.title}'s, use `{whose.name}`."
         )
-    return UserError(
+    return OtherContent(
         f"{path}: does not hold what {entry.title} holds as published. Fetch it again, or use the files under their own name: "
         f"idx:{path.parent}"
     )
