@@ -25,13 +25,14 @@ def weights() -> None:
 def open_weights(file: str, out: Path, mean: Path | None, classes: Path | None) -> None:
     """Make a run of published weights, ready for predict, evaluate --on and look.
 
-    FILE is torchvision's .pth or Caffe's .caffemodel; the word torchvision fetches the published one.
+    FILE is torchvision's .pth, or a trainer's .pth.tar or .ckpt with such weights, or Caffe's .caffemodel; the word torchvision fetches the
+    published one.
     """
     from alexlab.cli.progress import TerminalCallback
     from alexlab.runs.published import run_from_weights
 
     with TerminalCallback() as callback:
-        run = run_from_weights(file, out, mean, classes, callback.preparing)
+        run = run_from_weights(file, out, mean, classes, callback.preparing, callback.noted)
     say(f"run: {run.folder} ({run.recipe.network}, {len(run.classes):,} classes)")
     say(f"next: alexlab predict {run.folder} IMAGE...")
 

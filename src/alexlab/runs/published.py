@@ -25,6 +25,7 @@ from alexlab.weights.caffe import read_mean
 from alexlab.weights.pretrained import head_name, load_pretrained, read_weights, recognised, torchvision_file
 from alexlab.weights.published import PUBLISHED, RECIPES, path_to_input, published
 from alexlab.weights.tensors import save_statistics, save_tensors
+from alexlab.weights.wrapped import Noted
 from alexlab.writing import write_file
 
 
@@ -34,6 +35,7 @@ def run_from_weights(
     mean: str | Path | None = None,
     classes: str | Path | None = None,
     progress: Progress | None = None,
+    noted: Noted = lambda text: None,
 ) -> Run:
     """Make a run folder at `out` from published weights.
 
@@ -41,12 +43,13 @@ def run_from_weights(
         weights: a file that `weights.pretrained.read_weights` reads, or "torchvision", which is fetched.
         mean: Caffe's mean image (.binaryproto); without it the mean colour of ILSVRC-2012 is subtracted.
         classes: a text file with a name a line; by default the 1,000 of ILSVRC-2012.
+        noted: told what other programs put around the weights, which was taken off.
 
     Raises:
         UserError: the weights are of no network that has a published recipe, or a file does not fit.
     """
     path = published(str(weights), progress) if str(weights) in PUBLISHED else Path(weights)
-    found = read_weights(path)
+    found = read_weights(path, noted=noted)
     known = [name for name in recognised(found) if name in RECIPES]
     if not known:
         raise UserError(

@@ -60,6 +60,7 @@ from alexlab.training.starting_weights import with_starting_weights
 from alexlab.training.tensorboard import check_installed, with_events
 from alexlab.weights.pretrained import freeze_all_but_head, load_pretrained
 from alexlab.weights.tensors import load_statistics, save_statistics
+from alexlab.weights.wrapped import Noted
 from alexlab.writing import is_sealed, seal, write_file
 
 CHECKPOINT_EVERY = 5.0  # minutes
@@ -225,7 +226,7 @@ def _train(
         held_out = {recipe.watch: parts.watched, **({"test": parts.test} if parts.test else {})}
         doubts = [*dataset.notes, *doubts, *suspicions(parts.train, held_out, dataset.classes)]
     with exact():
-        network = _network(recipe, chosen, before.folder if before else None)
+        network = _network(recipe, chosen, before.folder if before else None, doubts.append)
         room = (memory_budget() if memory is None else memory) // processes.local_count
         recipe, ready, train_store, watched_store = _stores(recipe, parts, room, callback, before)
         one = torch.zeros(1, *ready.input, device=chosen)
@@ -289,7 +290,7 @@ def _train(
     return Run(folder)
 
 
-def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Module:
+def _network(recipe: Recipe, device: torch.device, kept: Path | None, noted: Noted) -> nn.Module:
     """Return the network with its initial weights, after one look whether it fits input and classes."""
     classes, input = recipe.classes, recipe.input
     assert isinstance(classes, int) and isinstance(input, tuple)
@@ -297,7 +298,7 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None) -> nn.Modu
     name = own_code(recipe.network, kept) if kept else recipe.network
     network = build(name, classes, input, recipe.initialisation)
     if recipe.pretrained and (kept is None or not checkpoints(kept)):  # a run that goes on has weights of its own
-        load_pretrained(network, Path(recipe.pretrained), recipe.network)
+        load_pretrained(network, Path(recipe.pretrained), recipe.network, noted)
     if recipe.dropout != "network":
         set_dropout(network, recipe.dropout)
     if recipe.freeze:

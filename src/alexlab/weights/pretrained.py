@@ -4,8 +4,9 @@
     load_pretrained(network, Path("alexnet-owt-7be5be79.pth"), "alexnet-torchvision")
     freeze_all_but_head(network)
 
-Formats: PyTorch's state_dict (.pth, .pt), safetensors (.safetensors) and Caffe's bvlc_alexnet (.caffemodel). A network
-that is built for another class count keeps the head it was built with, which starts as its initialisation says.
+Formats: PyTorch's state_dict, alone or in a training's state (.pth, .pt, .pth.tar, .ckpt, .bin), safetensors (.safetensors) and Caffe's
+bvlc_alexnet (.caffemodel). A network that is built for another class count keeps the head it was built with, which starts as its
+initialisation says.
 """
 
 import hashlib
@@ -13,7 +14,8 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -28,9 +30,9 @@ from alexlab.networks.alexnet import AlexNetTorchvision
 from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS
 from alexlab.weights.caffe import read_caffemodel
+from alexlab.weights.wrapped import WRAPPERS, Noted, Weights, plain, unwrapped
 
-Weights = dict[str, torch.Tensor]
-
+PYTORCH = (".pth", ".pt", ".pth.tar", ".pt.tar", ".ckpt", ".bin")
 TORCHVISION_NAME = re.compile(r"alexnet-owt-([0-9a-f]{8,64})\.pth")
 SAFE_WAY = (
     "Only tensors are read, since reading any other pickle can run code. If you trust where it comes from, rewrite it "
@@ -39,33 +41,49 @@ SAFE_WAY = (
 )
 
 
-def read_weights(path: Path) -> Weights:
+def read_weights(path: Path, expected: Collection[str] = (), noted: Noted = lambda text: None) -> Weights:
     """Return names and tensors of a weight file, on the CPU; a .caffemodel's as `alexnet-caffe` has them.
+
+    What other programs put around the weights, and before their names, is taken off.
+
+    Args:
+        expected: the names of the network's weights; a file that has these is taken as it is.
+        noted: told what was taken off.
 
     Raises:
         UserError: no such file, one that is damaged, one that is not weights alone, or one whose SHA-256 is not the
             one in its name (alexnet-owt-HASH.pth, as torchvision names it).
     """
+    weights, key = _read(path)
+    weights, done = plain(weights, expected)
+    if key or done:
+        noted(f"{path}: {'; '.join([f'read from {key!r}'] * bool(key) + done)}.")
+    return weights
+
+
+def _read(path: Path) -> tuple[Weights, str]:
+    """Return the weights with the names that the file gives them, and the key under which they lie there."""
     if not path.is_file():
         raise UserError(f"{path}: no such weight file.")
     if path.suffix == ".caffemodel":
-        return read_caffemodel(path)
+        return read_caffemodel(path), ""
     if path.suffix == ".safetensors":
         try:
-            return load_file(path)
+            return load_file(path), ""
         except (SafetensorError, OSError, ValueError) as error:
             raise UserError(f"{path}: not a whole safetensors file ({error}).") from error
     if path.suffix in (".pkl", ".pickle"):
         raise UserError(f"{path}: refused, it is a pickle. {SAFE_WAY}")
-    if path.suffix not in (".pth", ".pt"):
+    if not path.name.endswith(PYTORCH):
         raise UserError(
-            f"{path}: found the ending {path.suffix!r}; expected .pth, .pt, .safetensors or .caffemodel. "
+            f"{path}: found the ending {path.suffix!r}; expected {', '.join(PYTORCH)}, .safetensors or .caffemodel. "
             "Rename the file to what it is."
         )
     _check_hash(path)
     _check_sizes(path)
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([Namespace]):  # the options of many a script: attributes, and no code
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         what = re.search(r"GLOBAL (\S+)", str(error))
         holds = f"it wants to load {what[1]}" if what else "it is not a file of tensors"
@@ -107,16 +125,16 @@ def _check_sizes(path: Path) -> None:
         raise UserError(f"{path}: claims to hold more than it does; refused.")
 
 
-def _tensors(found: Any, path: Path) -> Weights:
-    if isinstance(found, Mapping) and found and all(isinstance(value, torch.Tensor) for value in found.values()):
-        return {str(name): tensor.detach() for name, tensor in found.items()}
+def _tensors(found: Any, path: Path) -> tuple[Weights, str]:
+    if weights := unwrapped(found):
+        return weights
     kind = (
         f"a dictionary of {', '.join(map(str, list(found)[:5]))}"
         if isinstance(found, Mapping)
         else type(found).__name__
     )
     raise UserError(
-        f"{path}: found {kind}; expected a state_dict, names and tensors and nothing else. "
+        f"{path}: found {kind}; expected a state_dict, names and tensors and nothing else, alone or under {', '.join(WRAPPERS[:4])} ... "
         "Save that alone: torch.save(network.state_dict(), FILE)."
     )
 
@@ -125,13 +143,14 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-def load_pretrained(network: nn.Module, path: Path, name: str) -> bool:
+def load_pretrained(network: nn.Module, path: Path, name: str, noted: Noted = lambda text: None) -> bool:
     """Put the weights at `path` into `network`, in place.
 
     Args:
         network: as `build` makes it; it may have another class count than the weights.
         path: a file that `read_weights` reads.
         name: what the network is called, for messages.
+        noted: told what other programs put around the weights, which was taken off.
 
     Returns:
         Whether the head came from the file, too. If not, the classes are others and the head is as it was.
@@ -139,12 +158,12 @@ def load_pretrained(network: nn.Module, path: Path, name: str) -> bool:
     Raises:
         UserError: the weights are those of another network, which is named where the catalogue has it.
     """
-    weights = read_weights(path)
+    expected = network.state_dict()
+    weights = read_weights(path, expected, noted)
     if (written := _network_named_in(path)) and written != name and written in {entry.name for entry in NETWORKS}:
         raise UserError(
             f"{path}: these are weights of {written}, as the file itself says, not of {name}. Use that network."
         )
-    expected = network.state_dict()
     head = head_name(network)
     other_classes = _differs_only_in_classes(weights, expected, head)
     if other_classes:
