@@ -63,6 +63,13 @@ def _stored(path: str, source: Source, transform: Transform) -> Pixels | str:
         return str(error)
 
 
+def probabilities(network: nn.Module, stored_NHWC: Pixels, transform: Transform, device: torch.device) -> torch.Tensor:
+    """Return the classes' probabilities of stored images, float32 of shape (N, K), on the CPU."""
+    with torch.inference_mode():
+        inputs_NCHW = transform(batch_of(stored_NHWC).to(device))
+        return F.softmax(network(inputs_NCHW).float(), dim=1).cpu()
+
+
 def _batch(
     network: nn.Module,
     images: list[tuple[str, Pixels | str]],
@@ -74,10 +81,7 @@ def _batch(
     stored = [pixels for _, pixels in images if not isinstance(pixels, str)]
     answers: Iterator[tuple[list[float], list[int]]] = iter(())
     if stored:
-        with torch.inference_mode():
-            images_NCHW = batch_of(np.stack(stored)).to(device)
-            inputs_NCHW = transform(images_NCHW)
-            probability_NK = F.softmax(network(inputs_NCHW).float(), dim=1).cpu()
+        probability_NK = probabilities(network, np.stack(stored), transform, device)
         found = probability_NK.topk(min(top, len(classes)), dim=1)
         answers = iter(zip(found.values.tolist(), found.indices.tolist(), strict=True))
     for path, pixels in images:

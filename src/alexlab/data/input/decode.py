@@ -28,6 +28,10 @@ class ImageError(UserError):
     """A file that cannot be used as an image."""
 
 
+class NotAnImage(ImageError):
+    """A file that is no image of a kind that is read."""
+
+
 def decode(data: bytes, name: str, levels: Levels | None = None) -> Image.Image:
     """Return the picture in `data`, upright, 8 bits a channel, in mode "L" or "RGB".
 
@@ -41,7 +45,7 @@ def decode(data: bytes, name: str, levels: Levels | None = None) -> Image.Image:
         ImageError: `name` and what is wrong with it.
     """
     if not data:
-        raise ImageError(f"{name}: the file is empty.")
+        raise NotAnImage(f"{name}: the file is empty.")
     try:
         return eight_bits(_opened(data), name, levels)
     except ImageError:
@@ -49,7 +53,11 @@ def decode(data: bytes, name: str, levels: Levels | None = None) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(f"{name}: more than {MOST_PIXELS:,} pixels, as a decompression bomb has; refused.") from None
     except UnidentifiedImageError:
+<<<<<<< HEAD
         raise ImageError(f"{name}: not an image that can be read{what_it_is(data)}.") from None
+=======
+        raise NotAnImage(f"{name}: not an image that can be read (it starts with {data[:12]!r}).") from None
+>>>>>>> c9d4b6f (A service: alexlab serve answers over HTTP, in batches while it is busy, by curl and by the Open Inference Protocol)
     except Exception as error:  # what Pillow's readers raise on damaged files is no one family
         raise ImageError(f"{name}: the image is damaged or cut off ({error}).") from error
 
