@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -102,7 +102,7 @@ async def _of_form(headers: Headers, body: bytes) -> list[tuple[str, bytes]]:
         await form.close()
 
 
-async def _whole(body: bytes) -> AsyncIterator[bytes]:
+async def _whole(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body
 
 

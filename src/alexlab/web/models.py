@@ -56,7 +56,12 @@ class RunModel:
         held = {name: tensor.clone() for name, tensor in run.network(chosen).state_dict().items()}
         run.network(chosen).load_state_dict(held, assign=True)
         network = run.answering(chosen, precision)
-        self._answer = lambda stored: probabilities(network, np.stack(stored), self._transform, chosen).numpy()
+
+        def answer(stored: Sequence[Pixels]) -> Probabilities:
+            found: Probabilities = probabilities(network, np.stack(stored), self._transform, chosen).numpy()
+            return found
+
+        self._answer = answer
         channels, height, width = self._transform.store
         self._answer([np.zeros((height, width, channels), np.uint8)])  # the first answer takes a hundred times as long
 

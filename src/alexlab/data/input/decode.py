@@ -53,11 +53,7 @@ def decode(data: bytes, name: str, levels: Levels | None = None) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(f"{name}: more than {MOST_PIXELS:,} pixels, as a decompression bomb has; refused.") from None
     except UnidentifiedImageError:
-<<<<<<< HEAD
-        raise ImageError(f"{name}: not an image that can be read{what_it_is(data)}.") from None
-=======
-        raise NotAnImage(f"{name}: not an image that can be read (it starts with {data[:12]!r}).") from None
->>>>>>> c9d4b6f (A service: alexlab serve answers over HTTP, in batches while it is busy, by curl and by the Open Inference Protocol)
+        raise NotAnImage(f"{name}: not an image that can be read{what_it_is(data)}.") from None
     except Exception as error:  # what Pillow's readers raise on damaged files is no one family
         raise ImageError(f"{name}: the image is damaged or cut off ({error}).") from error
 
