@@ -121,7 +121,7 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
 
 def _range(values: NDArray[Any], seen: _Seen) -> tuple[Levels, str]:
     low, high = (float(value) for value in np.percentile(values, PERCENTILES))
-    tops = {2.0**bits - 1: f"{bits} bits" for bits in BITS} if seen.whole else {top: "floating point" for top in FLOATS}
+    tops = {2.0**bits - 1: f"{bits} bits" for bits in BITS} if seen.whole else dict.fromkeys(FLOATS, "floating point")
     fitting = [top for top in tops if seen.highest <= top] if seen.lowest >= 0 else []
     if fitting and high - low >= FILLED * fitting[0]:
         return (0.0, fitting[0]), tops[fitting[0]]
