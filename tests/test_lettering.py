@@ -127,3 +127,11 @@ def test_a_diagram_of_a_network_so_named() -> None:
 )
 def test_labels(name: str, width: int, shown: str) -> None:
     assert label(name, width) == shown
+
+
+def test_a_matrix_of_many_classes_says_that_its_names_are_left_out() -> None:
+    names = tuple(f"class {i}" for i in range(figures.MOST_NAMED + 1))
+    (axes,) = confusion(names).axes
+    assert axes.get_xlabel() == "predicted: 41 classes by their numbers, in the order of the report's table"
+    (axes,) = confusion(names[1:]).axes
+    assert axes.get_xlabel() == "predicted" and [text.get_text() for text in axes.get_xticklabels()] == list(names[1:])

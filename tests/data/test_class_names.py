@@ -38,6 +38,7 @@ def test_names_that_are_nearly_the_same(counts: dict[str, int], said: list[str])
         {"$": 1, "$$": 1, "-": 1},
         {"left": 500, "lift": 20},
         {"猫": 5, "狗": 5},
+        {"A": 5, "a": 5},
     ],
 )
 def test_names_that_are_not(counts: dict[str, int]) -> None:
@@ -48,3 +49,8 @@ def test_doubts_are_said_of_folders_too() -> None:
     write_photographs(Path("photographs"), classes=("Rose", "rose", "tulip"), each=4)
     notes = open_dataset("folder:photographs").notes
     assert [note for note in notes if "'Rose' (4), 'rose' (4)" in note]
+
+
+def test_of_many_groups_the_first_are_said_and_how_many_more_there_are() -> None:
+    said = near_equal({f"{case}{number}": 1 for number in range(9) for case in ("rose", "Rose")})
+    assert len(said) == 6 and said[-1] == "and 4 more groups of classes have nearly the same name."

@@ -7,6 +7,7 @@ import click
 
 from alexlab.cli import options
 from alexlab.cli.saying import say
+from alexlab.showing import shown
 
 
 @click.group("datasets", invoke_without_command=True)
@@ -18,7 +19,7 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
     if ctx.invoked_subcommand:
         return
     from alexlab.data.catalogue import DATASETS
-    from alexlab.data.opening import locate
+    from alexlab.data.opening import locate, not_in_catalogue
     from alexlab.valid_json import to_json
 
     facts = []
@@ -53,10 +54,13 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
         for each, entry in zip(facts, DATASETS, strict=True)
     ]
     print_table(("name", "train + test", "classes", "size", "where"), rows, right=(1, 2))
+    for name in not_in_catalogue(data_dir):
+        say(f"{shown(name)}: IDX files of no dataset above; `alexlab datasets check` says what is in them.")
     say(
         "Your own: folder:PATH (a folder or tar with a folder per class, and train/val/test above them if you like),\n"
         "classes:PATH (the same, where folders are classes whatever they are called),\n"
         "list:FILE.csv (columns path, label and, if you like, split),\n"
+        "idx:PATH (files as MNIST's: a folder of them, or the beginning of their names),\n"
         "shards that `alexlab pack` made (their folder, or its address: https://..., s3://...) or webdataset (shards:PATH),\n"
         "or ilsvrc:PATH (ImageNet's challenge as it is distributed; `alexlab datasets check ilsvrc:PATH` says what is missing)."
     )
@@ -147,7 +151,8 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     say(f"split: {dataset.division}")
     say(f"left out: {left_out_in_words(dataset.left_out)}")
     for reason, left in dataset.left_out.items():
-        say(f"  {reason}: {', '.join(left.examples)}{', ...' if left.count > len(left.examples) else ''}")
+        more = f" and {left.count - len(left.examples):,} more" if left.count > len(left.examples) else ""
+        say(f"  {reason}: {', '.join(left.examples)}{more}")
     classes = [(each, *(f"{count:,}" for count in counts.values())) for each, counts in by_class(dataset)]
     print_table(("class", *found), classes, right=range(1, len(found) + 1))
     print_table(("split", "images", "width x height", "colour", "grey", "unreadable"), rows, right=(1, 3, 4, 5))

@@ -156,7 +156,7 @@ DATASETS: tuple[Entry, ...] = (
 )  # fmt: skip
 
 
-OWN = ("folder:PATH", "classes:PATH", "ilsvrc:PATH", "list:FILE.csv", "shards:PATH")
+OWN = ("folder:PATH", "classes:PATH", "ilsvrc:PATH", "list:FILE.csv", "idx:PATH", "shards:PATH")
 """How a user names a dataset that no catalogue has; `data.opening` says what reads each."""
 
 

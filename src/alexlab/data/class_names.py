@@ -12,6 +12,7 @@ from alexlab.lettering import advice, undrawn
 
 RARE = 20  # times fewer images than its neighbour has: so few that a name may be a slip of the keyboard
 ALIKE = 0.84  # of letters that two names share: one slip in six
+MOST_SAID = 5  # groups of names
 MOST_CLASSES = 2_000  # beyond, names are compared by their writing alone
 
 
@@ -29,15 +30,17 @@ def near_equal(counts: Mapping[str, int]) -> list[str]:
     """Return a sentence for each group of classes whose names differ in case, spaces, marks or one slip. `counts` are their images."""
     groups: dict[str, list[str]] = {}
     for name in counts:
-        groups.setdefault(_letters(name) or name, []).append(name)
+        groups.setdefault((len(name) > 1 and _letters(name)) or name, []).append(name)
     found = [names for names in groups.values() if len(names) > 1]
     if len(groups) <= MOST_CLASSES:
         found += _slips({key: sum(counts[name] for name in names) for key, names in groups.items()}, groups)
-    return [
+    said = [
         f"the classes {', '.join(f'{name!r} ({counts[name]:,})' for name in names)} have nearly the same name; "
         "if they are one, give them one name."
-        for names in found
+        for names in found[:MOST_SAID]
     ]
+    more = len(found) - len(said)
+    return said + ([f"and {more:,} more groups of classes have nearly the same name."] if more else [])
 
 
 def _letters(name: str) -> str:

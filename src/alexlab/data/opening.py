@@ -21,6 +21,7 @@ from alexlab.data.sources.files import ARCHIVES
 from alexlab.data.sources.folder import read_folder
 from alexlab.data.sources.format import Read
 from alexlab.data.sources.idx import IDX
+from alexlab.data.sources.idx_own import is_idx_prefix, own_idx_below, read_own_idx
 from alexlab.data.sources.ilsvrc import read_ilsvrc
 from alexlab.data.sources.list import read_list
 from alexlab.data.split import divide, held_out
@@ -34,6 +35,7 @@ READERS: dict[str, Callable[[Path], tuple[Any, ...]]] = {
     "classes": partial(read_folder, parts=False),
     "ilsvrc": read_ilsvrc,
     "list": read_list,
+    "idx": read_own_idx,
 }
 """What reads a dataset that the user names by its path, `KIND:PATH`: to the fields of `Read`, or the first of them."""
 DIVISION = {"ilsvrc": "as published", "shards": "the shards"}
@@ -64,7 +66,7 @@ def open_dataset(
     at: Path | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Return the dataset called `name`: of the catalogue, `folder:PATH`, `classes:PATH`, `ilsvrc:PATH`, `list:FILE.csv` or `shards:PATH`.
+    """Return the dataset called `name`: one of the catalogue, or the user's own, `KIND:PATH` with a kind of `READERS` or "shards".
 
     A folder with an index of shards needs no word before it, and an address (https://..., s3://...) is one of shards.
 
@@ -110,6 +112,11 @@ def locate(entry: Entry, data_dir: Path | None = None) -> Path | None:
         return Path(str(package_files("alexlab.data") / entry.name))
     found = (FORMATS[entry.format].find(entry, folder) for folder in data_folders(data_dir))
     return next((place for place in found if place), None)
+
+
+def not_in_catalogue(data_dir: Path | None = None) -> list[str]:
+    """Return, as `idx:PATH`, the datasets that lie in the data folders and that the catalogue does not know."""
+    return list(dict.fromkeys(name for folder in data_folders(data_dir) for name in own_idx_below(folder)))
 
 
 def _not_found(entry: Entry, folders: list[Path]) -> str:
@@ -158,7 +165,7 @@ def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
         shape=None,
         mean=None,
         std=None,
-        augment=("mirror",),
+        augment=() if kind == "idx" else ("mirror",),  # such files hold letters and digits as a rule
         found=str(path.resolve()),
         division=read.division or DIVISION.get(kind, ""),
         left_out=read.left_out,
@@ -210,11 +217,11 @@ def own_path(name: str, data_dir: Path | None = None) -> Path:
     kind, where = (kind, where) if colon else ("shards", name)
     places = [Path(where).expanduser()]
     if not places[0].is_absolute():
-        endings = () if kind in ("list", "shards") else ARCHIVES
+        endings = () if kind in ("list", "idx", "shards") else ARCHIVES
         for folder in data_folders(data_dir):
             places += [folder / where, *(folder / f"{where}{ending}" for ending in endings)]
     for place in places:
-        if place.exists():
+        if place.exists() or (kind == "idx" and is_idx_prefix(place)):
             return place
     looked = ", ".join(str(place.parent.resolve()) for place in places[:2])
     raise UserError(f"{name} was not found. Looked for {where!r} in {looked} and the data folders.")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from alexlab.describe.tables import field_text, megabytes, percent
+from alexlab.showing import listed
 
 if TYPE_CHECKING:
     from alexlab.describe.description import Description, Failure, Layer
@@ -137,7 +138,7 @@ def _unused(description: Description) -> str:
     if not description.unused:
         return ""
     total = sum(count for _, count in description.unused)
-    names = ", ".join(name for name, _ in description.unused[:4]) + ", ..." * (len(description.unused) > 4)
+    names = listed([name for name, _ in description.unused], 4)
     return f"Not used in this pass, but counted: {names} ({total:,} parameters)."
 
 

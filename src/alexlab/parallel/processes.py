@@ -20,6 +20,7 @@ import torch
 import torch.distributed as dist
 
 from alexlab.errors import UserError
+from alexlab.showing import listed
 from alexlab.speed.device import choose_device
 
 if TYPE_CHECKING:
@@ -286,9 +287,9 @@ def _shown(value: object) -> str:
 
 
 def _missing(ranks: list[int], count: int, wait: float) -> str:
-    listed = ", ".join(map(str, ranks[:8])) + (" and others" if len(ranks) > 8 else "")
+    numbers = listed([str(rank) for rank in ranks], 8)
     return (
-        f"process {listed} of {count} never came within {wait:g} s. See what it printed on its machine, and that MASTER_ADDR "
+        f"process {numbers} of {count} never came within {wait:g} s. See what it printed on its machine, and that MASTER_ADDR "
         f"({os.environ['MASTER_ADDR']}) can be reached from there; --wait SECONDS waits longer."
     )
 

@@ -78,7 +78,9 @@ def confusion(confusion_TP: np.ndarray, classes: tuple[str, ...], title: str) ->
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(label(title, TITLE), loc="left", fontsize=10, color=INK)
-    if k <= MOST_NAMED:
+    if k > MOST_NAMED:
+        axes.set_xlabel(f"predicted: {k:,} classes by their numbers, in the order of the report's table")
+    else:
         names = [label(name) for name in classes]
         axes.set_xticks(range(k), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
         axes.set_yticks(range(k), names, fontsize=8)

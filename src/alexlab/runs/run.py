@@ -28,6 +28,7 @@ from alexlab.recipes.resolving import levels_of, needs_statistics, transform
 from alexlab.runs import folder as run_folder
 from alexlab.runs.parts import as_recorded
 from alexlab.runs.schema import Division, Final, Result, RunFacts, checked, parsed, read_json
+from alexlab.showing import listed
 from alexlab.speed.device import choose_device, exact
 from alexlab.speed.door import answering, check_precision, is_made_of
 from alexlab.weights.tensors import load_into, load_statistics
@@ -241,8 +242,8 @@ class Run:
             classes = readable(classes)  # folders named by WordNet id, and a run that knows the names
         if unknown := sorted(set(classes) - set(self.classes)):
             raise UserError(
-                f"{on}: has the class{'es' * (len(unknown) > 1)} {', '.join(unknown[:5])}, which the run does not know; "
-                f"it tells apart {', '.join(self.classes[:10])}{'...' if len(self.classes) > 10 else ''}."
+                f"{on}: has the class{'es' * (len(unknown) > 1)} {listed(unknown)}, which the run does not know; "
+                f"it tells apart {listed(self.classes, 10)}."
             )
         number = {label: self.classes.index(each) for label, each in enumerate(classes)}
         labels = np.array([number[label] for label in split.labels.tolist()], dtype=np.int64)

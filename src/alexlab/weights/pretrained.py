@@ -29,6 +29,7 @@ from alexlab.errors import UserError
 from alexlab.networks.alexnet import AlexNetTorchvision
 from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS
+from alexlab.showing import listed
 from alexlab.weights.caffe import read_caffemodel
 from alexlab.weights.wrapped import WRAPPERS, Noted, Weights, plain, unwrapped
 
@@ -129,9 +130,7 @@ def _tensors(found: Any, path: Path) -> tuple[Weights, str]:
     if weights := unwrapped(found):
         return weights
     kind = (
-        f"a dictionary of {', '.join(map(str, list(found)[:5]))}"
-        if isinstance(found, Mapping)
-        else type(found).__name__
+        f"a dictionary of {listed([str(key) for key in found])}" if isinstance(found, Mapping) else type(found).__name__
     )
     raise UserError(
         f"{path}: found {kind}; expected a state_dict, names and tensors and nothing else, alone or under {', '.join(WRAPPERS[:4])} ... "

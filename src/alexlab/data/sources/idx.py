@@ -6,9 +6,12 @@ Source: http://yann.lecun.com/exdb/mnist ("FILE FORMATS FOR THE MNIST DATABASE")
 
 import gzip
 import zlib
+from collections.abc import Mapping
 from functools import lru_cache
+from io import BufferedReader
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +22,13 @@ from alexlab.data.sources.format import Format, OtherContent
 from alexlab.errors import UserError
 from alexlab.regular import check_regular
 
-UNSIGNED_BYTE = 0x08
+BYTES = {0x08: "u1"}
+WHOLE = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4"}
+"""Of the types of the format those of whole numbers, as NumPy calls them."""
 CHUNK = 1 << 20
 
 
-def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+def read_idx(path: Path, dimensions: int, types: Mapping[int, str] = BYTES) -> NDArray[Any]:
     """Return the array in `path`, of shape (N, H, W) for images (`dimensions` 3) or (N,) for labels (`dimensions` 1).
 
     Raises:
@@ -31,37 +36,60 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     """
     check_regular(path)
     try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            with gzip.GzipFile(fileobj=raw) if zipped else raw as file:
-                header = file.read(4 + 4 * dimensions)
-                shape = _shape(header, dimensions, path)
-                values = bytearray()
-                # Never more than the header claims, in pieces: a header that lies costs no memory.
-                while len(values) <= prod(shape) and (piece := file.read(min(CHUNK, prod(shape) + 1 - len(values)))):
-                    values += piece
+        with path.open("rb") as raw, _unzipped(raw) as file:
+            header = file.read(4 + 4 * dimensions)
+            shape = _shape(header, dimensions, types, path)
+            kind = np.dtype(types[header[2]])
+            promised = prod(shape) * kind.itemsize
+            values = bytearray()
+            # Never more than the header claims, in pieces: a header that lies costs no memory.
+            while len(values) <= promised and (piece := file.read(min(CHUNK, promised + 1 - len(values)))):
+                values += piece
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"{path}: the gzip file is damaged ({error}). Delete it and fetch it again.") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    if len(values) != prod(shape):
-        found = "more" if len(values) > prod(shape) else f"{len(values):,}"
+    if len(values) != promised:
+        found = "more" if len(values) > promised else f"{len(values):,}"
         raise UserError(
-            f"{path}: found {found} bytes of values where its header promises {prod(shape):,} "
+            f"{path}: found {found} bytes of values where its header promises {promised:,} "
             f"({' x '.join(map(str, shape))}). The file is truncated or mislabelled; fetch it again."
         )
-    return np.frombuffer(values, dtype=np.uint8).reshape(shape)
+    return np.frombuffer(values, dtype=kind).reshape(shape)
 
 
-def _shape(header: bytes, dimensions: int, path: Path) -> tuple[int, ...]:
+def read_labels(path: Path) -> NDArray[np.int64]:
+    """Return labels of any type of whole numbers; of QMNIST's rows of eight the first, which is the class."""
+    values = read_idx(path, 2 if dimensions_of(path) == 2 else 1, WHOLE)
+    return (values[:, 0] if values.ndim == 2 else values).astype(np.int64)
+
+
+def dimensions_of(path: Path) -> int:
+    """Return how many dimensions an IDX file has by its header, 0 of anything else."""
+    try:
+        check_regular(path)
+        with path.open("rb") as raw, _unzipped(raw) as file:
+            header = file.read(4)
+    except (UserError, OSError, EOFError, zlib.error):
+        return 0
+    return header[3] if len(header) == 4 and header[:2] == b"\0\0" and header[2] in WHOLE else 0
+
+
+def _unzipped(raw: BufferedReader) -> BufferedReader | gzip.GzipFile:
+    zipped = raw.read(2) == b"\x1f\x8b"
+    raw.seek(0)
+    return gzip.GzipFile(fileobj=raw) if zipped else raw
+
+
+def _shape(header: bytes, dimensions: int, types: Mapping[int, str], path: Path) -> tuple[int, ...]:
     kind = {1: "labels", 3: "images"}
-    if len(header) < 4 or header[:2] != b"\0\0" or header[2] != UNSIGNED_BYTE:
-        raise UserError(f"{path}: not an IDX file of unsigned bytes (it starts with {header[:4].hex() or 'nothing'}).")
+    if len(header) < 4 or header[:2] != b"\0\0" or header[2] not in types:
+        wanted = "unsigned bytes" if types is BYTES else "whole numbers"
+        raise UserError(f"{path}: not an IDX file of {wanted} (it starts with {header[:4].hex() or 'nothing'}).")
     if header[3] != dimensions:
         raise UserError(
             f"{path}: found an IDX file of {header[3]} dimensions ({kind.get(header[3], 'neither images nor labels')}); "
-            f"expected {dimensions} ({kind[dimensions]}). Were the files mixed up?"
+            f"expected {dimensions} ({kind.get(dimensions, 'labels')}). Were the files mixed up?"
         )
     if len(header) < 4 + 4 * dimensions:
         raise UserError(f"{path}: the IDX header is cut off. Fetch the file again.")
@@ -99,7 +127,7 @@ def _instead(entry: Entry, folder: Path) -> list[str]:
     for place in _places(entry, folder):
         path = _file(place, entry.files[0].name)
         assert path is not None  # as `_places` has seen
-        other = _known(unpacked_crc(path))
+        other = known(unpacked_crc(path))
         found[place.resolve()] = (
             f"The files in {place} are {other[0].title}'s: use `{other[0].name}`."
             if other
@@ -108,7 +136,7 @@ def _instead(entry: Entry, folder: Path) -> list[str]:
     return list(found.values())
 
 
-def _known(crc: str) -> tuple[Entry, File] | None:
+def known(crc: str) -> tuple[Entry, File] | None:
     """Return whose file of the catalogue this is, by the CRC-32 of what it holds."""
     return next(((entry, file) for entry in DATASETS for file in entry.files if crc and file.crc == crc), None)
 
@@ -153,8 +181,8 @@ def _read(entry: Entry, found: Path) -> tuple[dict[str, Split], str]:
 
 def _other(entry: Entry, path: Path) -> OtherContent:
     """Return the error of a file that reads well and is not the entry's."""
-    if known := _known(unpacked_crc(path)):
-        whose, file = known
+    if found := known(unpacked_crc(path)):
+        whose, file = found
         return OtherContent(
             f"{path}: holds {file.name.removesuffix('.gz')} of {whose.title}; expected that of {entry.title}. Were the files mixed up? "
             f"If all are {whose.title}'s, use `{whose.name}`."

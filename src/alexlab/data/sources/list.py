@@ -20,7 +20,7 @@ from alexlab.data.sources.names import IMAGE_ENDINGS
 from alexlab.data.sources.text import read_text
 from alexlab.errors import UserError
 from alexlab.regular import check_regular
-from alexlab.showing import from_cell, shown
+from alexlab.showing import from_cell, listed, shown
 
 LONGEST_LABEL = 255  # characters, as of a folder's name
 SEPARATORS = ",;\t|"
@@ -90,7 +90,7 @@ def read_list(path: Path) -> Read:
     if encoding not in ("utf_8", "utf_8_sig"):
         odd = [label for label in classes if not label.isascii()] or list(classes)
         notes.append(
-            f"{path.name}: read as {encoding.replace('_', '-').upper()} (labels {', '.join(odd[:3])}); "
+            f"{path.name}: read as {encoding.replace('_', '-').upper()} (labels {listed(odd, 3)}); "
             "if that is wrong, save it in UTF-8."
         )
     number = {name: label for label, name in enumerate(classes)}
