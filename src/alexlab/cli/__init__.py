@@ -22,6 +22,7 @@ COMMANDS = {
     "runs": "list the runs: finished, interrupted, damaged, and their best figures",
     "evaluate": "measure a run on test images",
     "predict": "classify images with a run",
+    "export": "a run into an ONNX file that takes pixels, held against the run",
     "serve": "answer over HTTP: curl, the Open Inference Protocol, Prometheus",
     "look": "inside a run: filters, answers, alike images, feature maps",
     "weights": "published weights into a run, and a run's into torchvision's file",

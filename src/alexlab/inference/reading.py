@@ -11,7 +11,7 @@ from alexlab.errors import UserError
 
 def image_files(paths: Iterable[str], standard_input: BinaryIO) -> Iterator[tuple[str, bytes | str]]:
     """For each image its path and the file's content, or the path and why there is none; folders are gone through by name."""
-    for path in _each(paths):
+    for path in image_paths(paths):
         try:
             data = standard_input.read() if path == "-" else Path(path).read_bytes()
             yield path, data
@@ -19,7 +19,8 @@ def image_files(paths: Iterable[str], standard_input: BinaryIO) -> Iterator[tupl
             yield path, f"{path}: cannot be read ({error.strerror or error})."
 
 
-def _each(paths: Iterable[str]) -> Iterator[str]:
+def image_paths(paths: Iterable[str]) -> Iterator[str]:
+    """Return the paths of images, the folders among them gone through by name. Raises UserError where a folder holds none."""
     for path in paths:
         if path != "-" and Path(path).is_dir():
             inside = [name for name in open_files(Path(path)).names if is_image(name)]

@@ -222,9 +222,10 @@ class Run:
 
     def held_out_images(self, data_dir: str | Path | None = None) -> Split:
         """Return the images that the run is tested on, those it watched where there are no test images. Raises UserError without any."""
-        return self._own_images(Path(data_dir) if data_dir else None)[1]
+        return self.own_images(Path(data_dir) if data_dir else None)[1]
 
-    def _own_images(self, data_dir: Path | None) -> tuple[str, Split]:
+    def own_images(self, data_dir: Path | None = None) -> tuple[str, Split]:
+        """As `held_out_images`, with what they are called."""
         recorded = self._recorded()
         part = "test" if "test" in recorded else "watched"
         name = "test" if part == "test" else "validation"
@@ -280,7 +281,7 @@ def evaluate_together(
             raise UserError(f"{run.folder} tells other classes apart than {first.folder}; they cannot be averaged.")
         if on is None and run.held_out != first.held_out:
             raise UserError(f"{run.folder} was tested on other images than {first.folder}; say which with --on.")
-    name, split = first._own_images(directory) if on is None else first._images_of(on, directory)
+    name, split = first.own_images(directory) if on is None else first._images_of(on, directory)
     chosen = choose_device(device)
     with exact():
         found = [run._log_probabilities(split, chosen, views, progress) for run in runs]

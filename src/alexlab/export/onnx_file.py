@@ -1,0 +1,103 @@
+"""An exported ONNX file: read, and asked about images, by ONNX Runtime alone. It imports no torch."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexlab.data.input.decode import Levels, Pixels, as_mode, decode_rgb
+from alexlab.errors import UserError
+from alexlab.inference.answer import Prediction, Source
+from alexlab.regular import check_regular
+
+ENDING = ".onnx"
+FORMAT = 1
+EXTRA = "pip install 'alexlab[export]'"
+
+
+class OnnxFile:
+    """A file that `alexlab export` wrote, from pixels to probabilities.
+
+    Attributes:
+        facts: what it holds beside the graph: classes, recipe, run, dataset, versions, what it was held against.
+        classes: their names, in the order of the probabilities.
+    """
+
+    def __init__(self, file: Path | bytes, name: str = "") -> None:
+        """Open `file`, a path or a content.
+
+        Args:
+            name: what errors call it; by default the path.
+
+        Raises:
+            UserError: ONNX Runtime is not installed, or it is no file that takes pixels and was exported by alexlab.
+        """
+        self._name = name or str(file)
+        self._session = session(file, self._name)
+        held = self._session.get_modelmeta().custom_metadata_map
+        try:
+            self.facts: dict[str, Any] = json.loads(held["alexlab"])
+            begins, made = self.facts["begins"], self.facts["format"]
+            self.classes: tuple[str, ...] = tuple(map(str, self.facts["classes"]))
+            low_high = self.facts["levels"]
+            self._levels: Levels | None = (float(low_high[0]), float(low_high[1])) if low_high else None
+        except (KeyError, TypeError, ValueError, IndexError, RecursionError):
+            raise UserError(
+                f"{self._name}: an ONNX file that says nothing of classes and images; expected one that `alexlab export` wrote."
+            ) from None
+        if made != FORMAT:
+            raise UserError(f"{self._name}: an export of format {made}; this alexlab reads {FORMAT}.")
+        if begins != "pixels":
+            raise UserError(
+                f"{self._name}: takes the network's input, which another program makes; expected a file that takes pixels. "
+                "Export without --from input."
+            )
+
+    def probabilities(self, pixels_NHWC: Pixels) -> NDArray[np.float32]:
+        """Return the probabilities (N, classes) for RGB pixels, uint8 (N, height, width, 3)."""
+        found: NDArray[np.float32] = self._session.run(None, {self._session.get_inputs()[0].name: pixels_NHWC})[0]
+        return found
+
+    def pixels(self, source: Source, name: str) -> Pixels:
+        """Return an image's RGB pixels (height, width, 3), as the file takes them. Raises ImageError where it cannot be decoded."""
+        if isinstance(source, bytes):
+            return decode_rgb(source, name, levels=self._levels)
+        if isinstance(source, str):
+            raise UserError(source)
+        return np.asarray(as_mode(source, 3))
+
+    def predictions(self, sources: Iterable[tuple[str, Source]], top: int = 5) -> Iterator[Prediction]:
+        """Predict each of `sources`, in their order: pairs of a path and what is there."""
+        for path, source in sources:
+            try:
+                pixels = self.pixels(source, "standard input" if path == "-" else path)
+            except UserError as error:
+                yield Prediction(path, error=str(error))
+                continue
+            probability_K = self.probabilities(pixels[None])[0]
+            first = np.argsort(-probability_K, kind="stable")[:top]
+            yield Prediction(path, tuple((self.classes[i], float(probability_K[i])) for i in first))
+
+
+def session(file: Path | bytes, name: str) -> Any:
+    """Return ONNX Runtime's session for a file. Raises UserError where it is not installed, or cannot read the file."""
+    if isinstance(file, Path):
+        check_regular(file)
+        if not file.exists():
+            raise UserError(f"{file}: no such file; expected one that `alexlab export` wrote.")
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(f"{name}: an ONNX file is answered by ONNX Runtime, which is not installed: {EXTRA}") from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is said below
+    try:
+        return onnxruntime.InferenceSession(
+            file if isinstance(file, bytes) else str(file), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's errors are of no one family
+        why = str(error).strip().splitlines()[0][:200]
+        raise UserError(f"{name}: no ONNX file that ONNX Runtime can read ({why}).") from None

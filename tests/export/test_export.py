@@ -1,0 +1,161 @@
+"""A run as a file: it says what the run says, without torch, or it is not written."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import alexlab
+from alexlab.errors import UserError
+from alexlab.export import exporting
+from alexlab.export.exporting import export
+from alexlab.export.onnx_file import OnnxFile
+from tests.conftest import write_photographs
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> alexlab.Run:
+    """A network that tells red pictures from blue ones."""
+    folder = tmp_path_factory.mktemp("colours")
+    write_photographs(folder / "photos", each=20)
+    how = {"input": [3, 16, 16], "store": 20, "fit": "crop", "epochs": 10, "batch": 8, "device": "cpu"}
+    return alexlab.train("lenet-relu", f"folder:{folder / 'photos'}", out=folder / "run", **how)
+
+
+@pytest.fixture(scope="module")
+def exported(colours: alexlab.Run) -> exporting.Export:
+    return export(colours, colours.folder.parent / "colours.onnx")
+
+
+def pictures_of_every_kind(folder: Path) -> list[str]:
+    """Red and blue pictures of odd sizes: turned by EXIF, grey, with alpha, CMYK, with a palette, of 16 bits."""
+    folder.mkdir()
+    random = np.random.default_rng(1)
+    made = []
+    for number, size in enumerate([(31, 47), (64, 33), (25, 90)]):
+        pixels = random.integers(0, 70, (*size, 3), dtype=np.uint8)
+        pixels[..., 2 * (number % 2)] += 150
+        picture = Image.fromarray(pixels)
+        exif = Image.Exif()
+        exif[0x0112] = 3 + 3 * (number % 2)
+        alpha = picture.copy()
+        alpha.putalpha(Image.fromarray(random.integers(0, 256, size, dtype=np.uint8)))
+        for name, each, how in (
+            ("turned.jpg", picture, {"exif": exif, "quality": 95}),
+            ("grey.png", picture.convert("L"), {}),
+            ("alpha.png", alpha, {}),
+            ("cmyk.jpg", picture.convert("CMYK"), {"quality": 95}),
+            ("palette.gif", picture.convert("P"), {}),
+            ("deep.png", Image.fromarray(random.integers(0, 65536, size).astype(np.uint16)), {}),
+        ):
+            each.save(folder / f"{number}-{name}", **how)
+            made.append(str(folder / f"{number}-{name}"))
+    return made
+
+
+def test_an_export_is_held_against_the_run(colours: alexlab.Run, exported: exporting.Export) -> None:
+    found = exported.agreement
+    assert found.images == len(colours.held_out_images()) and found.same == found.images and found.largest < 1e-5
+    assert exported.facts["classes"] == list(colours.classes) and exported.facts["recipe"]["store"] == [3, 20, 20]
+
+
+def test_the_file_says_of_pictures_of_every_kind_what_the_run_says(
+    colours: alexlab.Run, exported: exporting.Export
+) -> None:
+    paths = pictures_of_every_kind(Path("kinds"))
+    file = OnnxFile(exported.path)
+    for path, prediction in zip(paths, file.predictions((p, Path(p).read_bytes()) for p in paths), strict=True):
+        wanted = colours.predict(path, device="cpu")
+        assert [name for name, _ in prediction.top] == [name for name, _ in wanted.top], path
+        assert [p for _, p in prediction.top] == pytest.approx([p for _, p in wanted.top], abs=1e-5), path
+
+
+def test_a_batch_is_answered_as_its_images_alone(exported: exporting.Export) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 41, 29, 3), dtype=np.uint8)
+    file = OnnxFile(exported.path)
+    alone = np.concatenate([file.probabilities(each[None]) for each in pixels])
+    assert np.allclose(file.probabilities(pixels), alone, atol=1e-6) and np.allclose(alone.sum(axis=1), 1)
+
+
+def test_predicting_with_a_file_imports_no_torch(exported: exporting.Export) -> None:
+    Image.new("RGB", (30, 40), (220, 20, 20)).save("red.png")
+    code = (
+        "import sys\nfrom alexlab.cli import main\n"
+        f"sys.argv = ['alexlab', 'predict', {str(exported.path)!r}, 'red.png', '--json']\n"
+        "try: main()\nexcept SystemExit as end: print(end.code, 'torch' in sys.modules, 'onnxruntime' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert json.loads(found[0])["top"][0]["class"] == "red" and found[1] == "0 False True"
+
+
+def test_predicting_has_the_formats_that_it_has_with_a_run(
+    alexlab: Command, colours: alexlab.Run, exported: exporting.Export
+) -> None:
+    Image.new("RGB", (30, 40), (20, 20, 220)).save("blue.png")
+    Path("text.png").write_text("no picture")
+    for how in ((), ("--csv",), ("--json", "--top", "1")):
+        by_run, by_file = (
+            alexlab("predict", str(what), "blue.png", "text.png", *how) for what in (colours.folder, exported.path)
+        )
+        assert by_file.returncode == by_run.returncode == 1 and by_file.stderr == by_run.stderr
+        assert len(by_file.stdout.splitlines()) == len(by_run.stdout.splitlines())
+        if not how:
+            assert by_file.stdout == by_run.stdout
+
+
+def test_a_graph_that_begins_at_the_input_takes_what_the_path_makes(colours: alexlab.Run) -> None:
+    import onnxruntime
+
+    made = export(colours, Path("plain.onnx"), begins="input")
+    assert made.agreement.largest < 1e-5
+    inputs = torch.rand(3, 3, 16, 16)
+    logits = onnxruntime.InferenceSession("plain.onnx").run(None, {"input": inputs.numpy()})[0]
+    with torch.no_grad():
+        assert np.allclose(logits, colours.network()(inputs).numpy(), atol=1e-4)
+    with pytest.raises(UserError, match="takes the network's input"):
+        OnnxFile(Path("plain.onnx"))
+
+
+def test_an_export_that_says_something_else_is_not_written(
+    colours: alexlab.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = exporting.onnx_file
+    monkeypatch.setattr(
+        exporting, "onnx_file", lambda run, program, facts: made(_other(run), exporting.program(_other(run)), facts)
+    )
+    with pytest.raises(UserError, match=r"not written, as the export does not say what the run says"):
+        export(colours, Path("other.onnx"))
+    assert not Path("other.onnx").exists()
+
+
+def _other(run: alexlab.Run) -> alexlab.Run:
+    """The run with a first layer that sees blue for red."""
+    other = alexlab.Run(run.folder)
+    first = next(layer for layer in other.network().modules() if isinstance(layer, nn.Conv2d))
+    with torch.no_grad():
+        first.weight.copy_(first.weight.flip(1))
+    return other
+
+
+def test_mistakes_are_said_in_a_line(alexlab: Command, colours: alexlab.Run) -> None:
+    Path("empty").mkdir()
+    Path("noise.onnx").write_bytes(b"no file of ONNX")
+    for arguments, said in (
+        (("export", str(colours.folder), "-o", "colours.bin"), "expected a name that ends in .onnx"),
+        (("export", str(colours.folder), "-o", "a.onnx", "--on", "nowhere"), "no such file or folder"),
+        (("export", str(colours.folder), "-o", "a.onnx", "--on", "empty"), "holds no images"),
+        (("export", "nowhere", "-o", "a.onnx"), "no such folder"),
+        (("predict", "noise.onnx", "a.png"), "no ONNX file that ONNX Runtime can read"),
+        (("predict", "missing.onnx", "a.png"), "no such file"),
+    ):
+        found = alexlab(*arguments)
+        assert found.returncode == 2 and said in found.stderr and "Traceback" not in found.stderr, found.stderr
