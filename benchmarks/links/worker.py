@@ -16,8 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 from alexlab.networks.alexnet_2012 import TwoTowers
 from alexlab.networks.building import build
 from alexlab.networks.catalogue import find
-from alexlab.parallel.hybrid import divide_hybrid
-from alexlab.parallel.towers import divide_towers
+from alexlab.parallel.strategies.hybrid import divide_hybrid
+from alexlab.parallel.strategies.towers import divide_towers
 from alexlab.parallel.traffic import counted
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.training.optimisers import make_optimiser

@@ -12,8 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 from alexlab.networks.alexnet_2012 import TwoTowers, Widths, alexnet_2012, alexnet_paper
 from alexlab.networks.building import build
 from alexlab.parallel.division import Division, local
-from alexlab.parallel.hybrid import divide_hybrid
-from alexlab.parallel.towers import divide_towers
+from alexlab.parallel.strategies.hybrid import divide_hybrid
+from alexlab.parallel.strategies.towers import divide_towers
 from alexlab.parallel.traffic import counted
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.training.optimisers import make_optimiser

@@ -115,8 +115,8 @@ def test_fewer_images_in_the_last_batch_than_processes() -> None:
 
 def test_a_network_that_takes_no_empty_batch_is_told_at_the_start() -> None:
     from alexlab.networks.building import build
-    from alexlab.parallel.data_parallel import check_parts
     from alexlab.parallel.processes import Processes
+    from alexlab.parallel.strategies.fitting import check_parts
 
     network = build("own.py:views", 10, (1, 8, 8))
     with pytest.raises(

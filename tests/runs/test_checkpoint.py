@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from alexlab.parallel.processes import Processes
+from alexlab.parallel.strategies.alone import Alone
 from alexlab.recipes.schema import Recipe
-from alexlab.runs.checkpoint import TrainingState, checkpoint_bytes, restore
+from alexlab.runs.checkpoint import TrainingState, checkpoint_bytes, read
 from alexlab.training.optimisers import make_optimiser
 
 
@@ -36,7 +38,9 @@ def test_a_checkpoint_gives_back_the_layout_with_the_numbers(tmp_path: Path, opt
                 checkpoint_bytes(whole.state_dict(), its_optimiser.state_dict()["state"], TrainingState(), [])
             )
     again, other_optimiser = start()
-    restore(again, other_optimiser, tmp_path / "c.safetensors")
+    alone = Alone(again, lambda network: other_optimiser, torch.device("cpu"), Processes())
+    found = read(alone.expected(), alone.parameters, tmp_path / "c.safetensors")
+    alone.take(found.weights, found.optimiser_state)
     for step in (2, 3):
         update(again, other_optimiser, step)
     for expected, found in zip(whole.parameters(), again.parameters(), strict=True):

@@ -14,7 +14,7 @@ from alexlab.networks.building import build
 from alexlab.runs import saving
 from alexlab.runs.checkpoint import checkpoints
 from alexlab.training import train as training
-from alexlab.training.divergence import not_finite
+from alexlab.weights.finite import not_finite
 from alexlab.weights.tensors import NotFinite, load_tensors, to_bytes
 from tests.faults.campaign import TINY, TRAINED, differences
 

@@ -11,8 +11,7 @@ from alexlab.data.input.transform import Transform
 from alexlab.networks.building import build
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import published
-from alexlab.runs.checkpoint import TrainingState
-from alexlab.training.loop import Loop
+from alexlab.training.batches import transform_in
 
 
 def statistics(mean_image_CHW: torch.Tensor) -> PixelStatistics:
@@ -21,18 +20,15 @@ def statistics(mean_image_CHW: torch.Tensor) -> PixelStatistics:
 
 
 def test_the_colour_noise_ends_with_epoch_66_as_it_ran() -> None:
-    loop = object.__new__(Loop)
-    loop.transform = Transform((3, 8, 8), "crop", (3, 8, 8), augment=("crop", "colour", "mirror"))
-    loop.state = TrainingState()
+    transform = Transform((3, 8, 8), "crop", (3, 8, 8), augment=("crop", "colour", "mirror"))
     for schedule, epoch, words in (
         ("as-it-ran", 66, ("crop", "colour", "mirror")),
         ("as-it-ran", 67, ("crop", "mirror")),
         ("as-it-ran", 90, ("crop", "mirror")),
         ("constant", 90, ("crop", "colour", "mirror")),
     ):
-        loop.recipe = Recipe(schedule=schedule, optimiser="sgd-2012")
-        loop.state.epoch = epoch
-        assert loop._transform_now().augment == words
+        recipe = Recipe(schedule=schedule, optimiser="sgd-2012")
+        assert transform_in(epoch, recipe, transform).augment == words
 
 
 def test_views_are_of_the_image_minus_the_mean_image() -> None:

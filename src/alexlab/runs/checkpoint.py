@@ -6,16 +6,16 @@ updates. Nothing random is in it: what is drawn depends on the seed and the step
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from pydantic import TypeAdapter
-from torch import nn
 
 from alexlab.errors import UserError
+from alexlab.parallel.strategies.strategy import OptimiserState, Weights
 from alexlab.runs.schema import is_line
 from alexlab.weights.tensors import check_tensors, load_tensors, to_bytes
 from alexlab.writing import check_digest
@@ -24,10 +24,6 @@ FORMAT = 2  # 1 had one file, checkpoint.safetensors, without the figures
 NAME = re.compile(r"checkpoint-(\d{8,})\.safetensors")
 KEPT = 2
 """How many checkpoints stay: if the newest is damaged, there is one before it."""
-
-Weights = Mapping[str, torch.Tensor]
-OptimiserState = Mapping[int, Mapping[str, torch.Tensor]]
-"""Of an optimiser, by the number of the parameter."""
 
 
 @dataclass
@@ -68,6 +64,20 @@ class TrainingState:
     seconds: float = 0.0  # spent in updates, over all sittings
     images: int = 0  # trained in that time
 
+    def begin_epoch(self) -> None:
+        """Go on to the next epoch."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.since_epoch, self.since_point = Sums(), Sums()
+
+    def watched(self, top1: float, loss: float, epoch: float) -> bool:
+        """Take in the watched figures at the end of `epoch`; return whether they are the best so far."""
+        better = self.best is None or (top1, -loss) > (self.best, -self.best_loss)
+        more_accurate = self.best is None or top1 > self.best
+        self.stale = 0 if more_accurate else self.stale + 1
+        if better:
+            self.best, self.best_loss, self.best_epoch = top1, loss, epoch
+        return better
+
 
 _TRAINING_STATE = TypeAdapter(TrainingState)
 
@@ -76,7 +86,7 @@ _TRAINING_STATE = TypeAdapter(TrainingState)
 class Restored:
     """What a checkpoint brought back: where the training stood, and its lines of metrics.jsonl (None in format 1).
 
-    `weights` and `state` are what is still to be given to a network and an optimiser.
+    `weights` and `optimiser_state` are those of the whole network, for a network and an optimiser to take.
     """
 
     path: Path
@@ -140,7 +150,7 @@ def restore_newest(
     """Return what `restore` makes of the newest good checkpoint; None where there is none at all.
 
     Args:
-        restore: `restore` below for a network and an optimiser, or `read`. Raises UserError where a checkpoint is not good.
+        restore: brings everything to a checkpoint. Raises UserError where a checkpoint is not good.
         noted: told of each checkpoint that is damaged and passed over.
         wanted: whether the checkpoint of a step will do.
 
@@ -164,26 +174,6 @@ def restore_newest(
             f"{folder}: no checkpoint is good: {' '.join(problems)} Start again: alexlab train --recipe {folder}/recipe.toml"
         )
     return None
-
-
-def restore(network: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -> Restored:
-    """Bring network and optimiser to where the checkpoint left them.
-
-    Raises:
-        UserError: the file is damaged, of another format, or of another network. Neither is changed then.
-    """
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    found = read(network.state_dict(), len(parameters), path)
-    optimiser_state = {
-        index: {key: _laid_out(tensor, parameters[index]) for key, tensor in of_parameter.items()}
-        for index, of_parameter in found.optimiser_state.items()
-    }
-    try:
-        optimiser.load_state_dict({"state": optimiser_state, "param_groups": optimiser.state_dict()["param_groups"]})
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: its facts are damaged ({error}).") from error
-    network.load_state_dict(found.weights)
-    return replace(found, weights={}, optimiser_state={})
 
 
 def read(expected: Weights, parameters: int, path: Path) -> Restored:
@@ -215,10 +205,3 @@ def read(expected: Weights, parameters: int, path: Path) -> Restored:
         return Restored(path, state, metrics, weights, optimiser_state)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: its facts are damaged ({error}).") from error
-
-
-def _laid_out(tensor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    """Laid out as its parameter: the fused updates go through both from front to back."""
-    if tensor.shape != parameter.shape:
-        return tensor
-    return torch.empty_like(parameter, device="cpu").copy_(tensor)

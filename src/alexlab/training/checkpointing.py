@@ -5,16 +5,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from alexlab.errors import UserError
-from alexlab.parallel.data_parallel import spread
-from alexlab.parallel.divided import Divided
-from alexlab.parallel.processes import Processes
+from alexlab.parallel.strategies.strategy import OptimiserState, Strategy, Weights
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import checkpoint
-from alexlab.runs.checkpoint import OptimiserState, Restored, TrainingState, Weights
+from alexlab.runs.checkpoint import Restored, TrainingState
 from alexlab.runs.folder import FORMAT
 from alexlab.runs.saving import Saver
 from alexlab.training.divergence import Diverged
@@ -26,11 +21,8 @@ class Checkpointer:
     """What of a training is kept in `folder`. Its files are those of the whole network, in however many parts it is trained."""
 
     recipe: Recipe
-    network: nn.Module
-    optimiser: torch.optim.Optimizer
+    strategy: Strategy
     folder: Path
-    processes: Processes
-    divided: Divided | None
 
     def save(self, saver: Saver, state: TrainingState, metrics: list[str], also: int | None) -> None:
         """Write where the training stands, beside it; keep the checkpoint of step `also` too.
@@ -38,8 +30,8 @@ class Checkpointer:
         Raises:
             Diverged: a number is not finite.
         """
-        weights, optimiser_state = self._weights(), self._optimiser_state()
-        if not self.processes.is_first:
+        weights, optimiser_state = self.strategy.weights(), self.strategy.optimiser_state()
+        if not self.strategy.first:
             return
         saver.checkpoint(
             checkpoint.path_of(self.folder, state.step),
@@ -49,8 +41,8 @@ class Checkpointer:
 
     def save_weights(self, saver: Saver, name: str, step: int) -> None:
         """Write the weights, beside the training."""
-        weights = self._weights()
-        if self.processes.is_first:
+        weights = self.strategy.weights()
+        if self.strategy.first:
             facts = {"format": FORMAT, "network": self.recipe.network, "step": step}
             saver.write(self.folder / f"{name}.safetensors", to_bytes(weights, facts))
 
@@ -66,33 +58,28 @@ class Checkpointer:
         restored: Restored | None = None
         weights: Weights = {}
         optimiser_state: OptimiserState = {}
-        if self.processes.is_first:
+        if self.strategy.first:
             restored = checkpoint.restore_newest(self.folder, self._restore, noted, wanted)
         if restored is not None:
             weights, optimiser_state = restored.weights, restored.optimiser_state
             restored = replace(restored, weights={}, optimiser_state={})
-        restored = self.processes.from_first(restored)
-        if restored is not None and self.divided:
-            self.divided.take(self.optimiser, weights, optimiser_state)
-        elif restored is not None and self.processes.count > 1:
-            spread(self.network, self.optimiser, self.processes)
+        restored = self.strategy.from_first(restored)
+        if restored is not None:
+            self.strategy.hand_out(weights, optimiser_state)
         return restored
 
+    def forget_after(self, step: int) -> None:
+        """Delete the checkpoints of later steps."""
+        if self.strategy.first:
+            checkpoint.forget_after(self.folder, step)
+
     def _restore(self, path: Path) -> Restored:
-        if self.divided:
-            return checkpoint.read(self.divided.whole, self.divided.parameters, path)
-        return checkpoint.restore(self.network, self.optimiser, path)
-
-    def _weights(self) -> Weights:
-        """Return those of the whole network, in the first process."""
-        return self.divided.weights() if self.divided else self.network.state_dict()
-
-    def _optimiser_state(self) -> OptimiserState:
-        """Return the optimiser's, of the whole network, in the first process."""
-        if self.divided:
-            return self.divided.state(self.optimiser)
-        state: OptimiserState = self.optimiser.state_dict()["state"]
-        return state
+        found = checkpoint.read(self.strategy.expected(), self.strategy.parameters, path)
+        try:
+            self.strategy.take(found.weights, found.optimiser_state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: its facts are damaged ({error}).") from error
+        return found
 
     def _content(
         self, weights: Weights, optimiser_state: OptimiserState, state: TrainingState, metrics: list[str]
@@ -102,7 +89,7 @@ class Checkpointer:
         except NotFinite as error:
             what = f"{error.name} became infinite or nan"
             diverged = Diverged(what, state.step, state.epoch, state.rollbacks, self.recipe, self.folder)
-            if self.processes.count > 1:
+            if self.strategy.processes.count > 1:
                 # The others do not see the optimiser's state, and could not roll back at this step.
                 raise UserError(str(diverged)) from None
             raise diverged from None

@@ -25,10 +25,9 @@ from alexlab.networks.layers.dropout import set_dropout
 from alexlab.networks.layers.growing import take_smaller
 from alexlab.networks.naming import own_code
 from alexlab.networks.trial import try_network
-from alexlab.parallel.data_parallel import check_parts
 from alexlab.parallel.processes import WAIT, Ended, Processes, joined
-from alexlab.parallel.strategies import StrategyName
-from alexlab.parallel.strategies.fitting import check_fits
+from alexlab.parallel.strategies import StrategyName, strategy_for
+from alexlab.parallel.strategies.fitting import check_fits, check_parts
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.resolving import needs_statistics, resolved, transform
 from alexlab.recipes.schema import Recipe
@@ -50,6 +49,7 @@ from alexlab.speed.device import (
 )
 from alexlab.speed.door import placed, threads_worth
 from alexlab.speed.process import settle
+from alexlab.training.batches import Batches
 from alexlab.training.callbacks import Callback, Silent
 from alexlab.training.interruption import interruption
 from alexlab.training.loop import Loop
@@ -244,22 +244,20 @@ def _train(
                 )
                 holding.enter_context(held(folder))
             folder = processes.from_first(folder if processes.is_first else Path())
+            optimiser_for = partial(make_optimiser, recipe=recipe)
+            strategy = strategy_for(parallel, network, recipe.batch, optimiser_for, chosen, processes)
             loop = Loop(
                 recipe=recipe,
-                network=network,
-                transform=ready,
-                train=train_store,
+                strategy=strategy,
+                batches=Batches(recipe, train_store, ready, strategy),
                 watched=watched_store,
                 watched_name=f"{dataset.title}, {recipe.watch}",
                 classes=dataset.classes,
-                device=chosen,
                 folder=folder,
                 callback=with_events(callback, folder) if tensorboard else callback,
                 stop=stop,
                 steps_wanted=steps,
                 checkpoint_every=60 * checkpoint_every,
-                processes=processes,
-                strategy=parallel,
             )
             if before:
                 _go_back(loop)
@@ -376,7 +374,7 @@ def _start(
 def _go_back(loop: Loop) -> None:
     """Bring the loop to its newest good checkpoint; to its beginning where it never came to one."""
     found = loop.go_back()
-    if not loop.processes.is_first:
+    if not loop.strategy.first:
         return
     if not found:
         for name in ("metrics.jsonl", "timing.jsonl"):

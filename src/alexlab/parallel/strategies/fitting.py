@@ -8,6 +8,7 @@ from alexlab.networks.alexnet_2012 import TwoTowers
 from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS, find
 from alexlab.networks.naming import is_own
+from alexlab.parallel.processes import Processes
 from alexlab.parallel.strategies import StrategyName
 
 BETWEEN = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Dropout)
@@ -46,6 +47,28 @@ def check_fits(strategy: StrategyName, network: str, processes: int) -> None:
             f"--parallel hybrid: {processes} process{'es' * (processes != 1)} cannot divide {network}'s {wrong[0]:,} hidden units "
             "evenly; expected 2 or more that divide them, such as 2 or 4."
         )
+
+
+def check_parts(network: nn.Module, input: tuple[int, ...], images: int, batch: int, processes: Processes) -> None:
+    """Raise UserError unless the batches of `images` training images can be shared out among the processes."""
+    count = processes.count
+    if count > images:
+        raise UserError(f"{count} processes, and only {images} training images: start at most {images}.")
+    if batch % count:
+        near = max(count, batch // count * count)
+        raise UserError(
+            f"a batch of {batch} cannot be divided evenly by {count} processes; take --set batch={near} or batch={near + count}."
+        )
+    if 0 < (last := images % batch) < count:  # then a process has no image of an epoch's last batch
+        device = next(network.parameters()).device
+        try:
+            with torch.no_grad():
+                network(torch.zeros(0, *input, device=device))
+        except Exception as error:
+            raise UserError(
+                f"an epoch's last batch has {last} of {images} images for {count} processes, and the network does not take an empty batch "
+                f"({type(error).__name__}: {error}). Choose another --set batch, or flatten with x.flatten(1)."
+            ) from error
 
 
 def _fits(strategy: StrategyName, network: str) -> bool:

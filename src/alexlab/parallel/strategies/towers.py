@@ -12,9 +12,34 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from alexlab.data.input.store import Store
+from alexlab.data.input.transform import Transform
+from alexlab.inference.evaluation import Evaluation, Progress
 from alexlab.networks.alexnet_2012 import Tower, TwoTowers
 from alexlab.networks.layers.dropout import UnscaledDropout
 from alexlab.parallel.division import ALL, Division, Share, even_share
+from alexlab.parallel.processes import Processes
+from alexlab.parallel.strategies.divided import Divided
+from alexlab.parallel.strategies.strategy import Optimising, Seen
+
+
+class Towers(Divided):
+    """A tower in each of two processes, and all images in both."""
+
+    def __init__(
+        self, whole: TwoTowers, make_optimiser: Optimising, device: torch.device, processes: Processes
+    ) -> None:
+        super().__init__(whole, lambda network: divide_towers(whole), make_optimiser, device, processes)
+
+    def _counted(self, seen: list[Seen]) -> list[Seen]:
+        return seen if self.first else [(0.0, 0, 0)] * len(seen)  # both see the same images
+
+    def evaluate(
+        self, store: Store, transform: Transform, on: str, classes: tuple[str, ...], progress: Progress
+    ) -> Evaluation | None:
+        """Evaluate both towers on all images; the first process keeps the figures."""
+        found = super().evaluate(store, transform, on, classes, progress)
+        return found if self.first else None
 
 
 class OneTower(nn.Module):

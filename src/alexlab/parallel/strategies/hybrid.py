@@ -18,7 +18,31 @@ from torch.distributed.tensor import Shard
 from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
+from alexlab.inference.evaluation import BATCH
 from alexlab.parallel.division import ALL, Division, Share, even_share
+from alexlab.parallel.processes import Processes
+from alexlab.parallel.strategies.data import in_parallel
+from alexlab.parallel.strategies.divided import Divided
+from alexlab.parallel.strategies.shared_images import SharedImages
+from alexlab.parallel.strategies.strategy import Optimising
+
+
+class Hybrid(Divided, SharedImages):
+    """The images of a batch for convolutions, the weights of fully connected layers."""
+
+    together = True
+
+    def __init__(
+        self, whole: nn.Module, batch: int, make_optimiser: Optimising, device: torch.device, processes: Processes
+    ) -> None:
+        """Divide `whole` in place, for batches of `batch` images in all processes together."""
+        rows, evaluated = -(-batch // processes.count), -(-BATCH // processes.count)
+        super().__init__(
+            whole, lambda network: (network, divide_hybrid(network, rows, evaluated)), make_optimiser, device, processes
+        )
+
+    def _forward(self) -> nn.Module:
+        return in_parallel(self.network, self.device)
 
 
 def divide_hybrid(network: nn.Module, rows: int, evaluated: int | None = None) -> Division:
