@@ -25,9 +25,9 @@ COUNTED = [
 ]
 
 
-@pytest.mark.parametrize(("network", "way", "devices", "sent", "calls"), COUNTED)
-def test_bytes_are_those_that_were_counted(network: str, way: str, devices: int, sent: int, calls: int) -> None:
-    found = share(describe(network), way, devices, 32)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("network", "strategy", "devices", "sent", "calls"), COUNTED)
+def test_bytes_are_those_that_were_counted(network: str, strategy: str, devices: int, sent: int, calls: int) -> None:
+    found = share(describe(network), strategy, devices, 32)  # type: ignore[arg-type]
     assert found.sent(devices) == pytest.approx(sent, abs=10)
     assert len(found.gradients) + len(found.blocking) == calls
 
@@ -37,8 +37,8 @@ def test_shares_make_the_whole() -> None:
     whole = share(description, "data", 1, 64)
     assert whole.weights == find("alexnet-paper").parameters
     assert whole.multiply_adds == 64 * description.totals.multiply_adds
-    for way, weights in (("data", 1), ("towers", 2)):
-        part = share(description, way, 2, 64)  # type: ignore[arg-type]
+    for strategy, weights in (("data", 1), ("towers", 2)):
+        part = share(description, strategy, 2, 64)  # type: ignore[arg-type]
         assert part.multiply_adds == whole.multiply_adds / 2
         assert part.weights == whole.weights / weights
 
@@ -55,7 +55,7 @@ def test_gradients_travel_beside_the_backward_pass() -> None:
 def test_more_is_not_less() -> None:
     slow, fast = plan("alexnet-torchvision", 64, Link(1e9, 1e-3)), plan("alexnet-torchvision", 64, Link(1e11, 1e-5))
     for a, b in zip(slow.rows, fast.rows, strict=True):
-        assert all(a.ways[way].seconds >= b.ways[way].seconds for way in a.ways)
+        assert all(a.ways[strategy].seconds >= b.ways[strategy].seconds for strategy in a.ways)
     alone = plan("alexnet-torchvision", 1, Link(1e18, 0.0)).rows
     assert len(alone) == 1 and alone[0].ways["data"].sent == 0
 
@@ -93,7 +93,7 @@ def test_no_bandwidth(text: str) -> None:
 
 def test_latency() -> None:
     assert seconds("0.1ms") == pytest.approx(1e-4) and seconds("20us") == pytest.approx(2e-5) and seconds("0s") == 0
-    with pytest.raises(UserError, match="expected a time one way"):
+    with pytest.raises(UserError, match="expected a time one strategy"):
         seconds("5 minutes")
 
 

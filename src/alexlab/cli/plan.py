@@ -47,11 +47,11 @@ def plan(
     if as_json:
         say(to_json(found.to_dict(), indent=1))
         return
-    ways = [way for way in STRATEGIES if any(way in row.ways for row in found.rows)]
-    heads = ["devices", "batch", *(f"{way}, s (MB)" for way in ways), "wins", "images/s"]
+    ways = [strategy for strategy in STRATEGIES if any(strategy in row.ways for row in found.rows)]
+    heads = ["devices", "batch", *(f"{strategy}, s (MB)" for strategy in ways), "wins", "images/s"]
     rows = []
     for row in found.rows:
-        cells = [f"{p.seconds:.3f} ({p.sent / 1e6:.1f})" if (p := row.ways.get(way)) else "-" for way in ways]
+        cells = [f"{p.seconds:.3f} ({p.sent / 1e6:.1f})" if (p := row.ways.get(strategy)) else "-" for strategy in ways]
         best = row.best if len(row.ways) > 1 else "-"
         rows.append((f"{row.devices:,}", f"{row.batch:,}", *cells, best, f"{row.images_per_second:,.0f}"))
     print_table(heads, rows, right=[i for i in range(len(heads)) if heads[i] != "wins"])

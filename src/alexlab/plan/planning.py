@@ -1,4 +1,4 @@
-"""Which way of dividing a network's work is the fastest with how many devices."""
+"""Which strategy is the fastest with how many devices."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,7 +20,7 @@ CORE = Device("one core of an AMD EPYC, float32", 32.7e9, 1.96e-9, 1.0e-9, 1.77e
 
 @dataclass(frozen=True)
 class Prediction:
-    """One way with one number of devices: seconds of an update, those of them that exchanges add, bytes each process sends."""
+    """One strategy with one number of devices: seconds of an update, those of them that exchanges add, bytes each process sends."""
 
     seconds: float
     exchange: float
@@ -29,7 +29,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Row:
-    """Every way that a number of devices can take, and the fastest of them."""
+    """Every strategy that a number of devices can take, and the fastest of them."""
 
     devices: int
     batch: int
@@ -38,7 +38,7 @@ class Row:
 
     @property
     def images_per_second(self) -> float:
-        """Of the fastest way."""
+        """Of the fastest strategy."""
         return self.batch / self.ways[self.best].seconds
 
 
@@ -104,24 +104,24 @@ def _check_bounds(link: Link, batch: int | None, images_per_second: float | None
 
 def _row(network: str, description: Description, devices: int, batch: int, device: Device, link: Link) -> Row:
     ways = {
-        way: _predicted(description, way, devices, batch, device, link)
-        for way in STRATEGIES
-        if way == "data" or (devices > 1 and _fits(way, network, devices))
+        strategy: _predicted(description, strategy, devices, batch, device, link)
+        for strategy in STRATEGIES
+        if strategy == "data" or (devices > 1 and _fits(strategy, network, devices))
     }
-    return Row(devices, batch, ways, min(ways, key=lambda way: ways[way].seconds))
+    return Row(devices, batch, ways, min(ways, key=lambda strategy: ways[strategy].seconds))
 
 
 def _predicted(
-    description: Description, way: StrategyName, devices: int, batch: int, device: Device, link: Link
+    description: Description, strategy: StrategyName, devices: int, batch: int, device: Device, link: Link
 ) -> Prediction:
-    part = share(description, way, devices, batch)
+    part = share(description, strategy, devices, batch)
     taken = times(part, devices, device, link)
     return Prediction(taken.step, taken.exchange, 0.0 if devices == 1 else part.sent(devices))
 
 
-def _fits(way: StrategyName, network: str, devices: int) -> bool:
+def _fits(strategy: StrategyName, network: str, devices: int) -> bool:
     try:
-        check_fits(way, network, devices)
+        check_fits(strategy, network, devices)
     except UserError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""What an update of a network computes and exchanges, for each way of dividing the work: arithmetic, without a guess."""
+"""What an update of a network computes and exchanges, for each strategy: arithmetic, without a guess."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,11 +41,11 @@ class Share:
         return sum(exchange.sent(devices) for exchange in (*self.gradients, *self.blocking))
 
 
-def share(description: Description, way: StrategyName, devices: int, batch: int) -> Share:
+def share(description: Description, strategy: StrategyName, devices: int, batch: int) -> Share:
     """Return the share of one of `devices` processes in an update of `batch` images.
 
     Args:
-        description: of a network that has this way (`parallel.strategies.fitting.check_fits`).
+        description: of a network that has this strategy (`parallel.strategies.fitting.check_fits`).
     """
     convolutions = [layer for layer in description.layers if layer.role == "convolution"]
     linear = [layer for layer in description.layers if layer.role == "linear"]
@@ -56,9 +56,9 @@ def share(description: Description, way: StrategyName, devices: int, batch: int)
     if devices == 1:
         return Share(batch * (in_convolutions + in_linear), whole)
     images = batch / devices
-    if way == "data":
+    if strategy == "data":
         return Share(images * (in_convolutions + in_linear), whole, _buckets([*weights[0], *weights[1]]))
-    if way == "towers":
+    if strategy == "towers":
         sums = Exchange("all-gather", VALUE * batch * linear[-1].units)
         there_and_back = tuple(
             Exchange("all-gather", VALUE * batch * values) for values in halves(description) for _ in "fb"
