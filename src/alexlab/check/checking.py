@@ -99,14 +99,27 @@ def check_network(
         batch: images and labels to train on, by default random ones.
         ran: what the first step of the script did that trains it.
     """
+    import torch
+
     from alexlab.check.one_batch import try_out
     from alexlab.check.tracing import likely_input, trace
+    from alexlab.networks.lazy import has_lazy
+    from alexlab.passes.copying import with_shapes
 
     shape = input or likely_input(network)
+    if shape is None and has_lazy(network):
+        return Checked(
+            (), ("its lazy layers take images of any shape: say which it is for with --input, e.g. 3x224x224.",)
+        )
     if shape is None:
         return Checked(
             (), ("no common image shape fits this network: say which it takes with --input, e.g. 3x224x224.",)
         )
+    try:
+        network = with_shapes(network, torch.zeros(2, *shape))
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        return Checked((), (f"the network could not be run on {'x'.join(map(str, shape))} images: {why}",))
     graph = trace(network, shape, loss)
     trial = None
     if graph.ends and loss in (None, "cross_entropy", "nll_loss"):

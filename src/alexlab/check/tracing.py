@@ -12,6 +12,7 @@ from torch import nn
 from alexlab.check.finding import Place
 from alexlab.check.graph import End, Graph, Node, Uncalled, Values
 from alexlab.check.reading.signatures import WEIGHTED
+from alexlab.networks.lazy import has_lazy
 from alexlab.passes.copying import copied, without_hooks
 from alexlab.passes.functions import operation
 from alexlab.passes.trace import Op, Trace, Value, values
@@ -154,7 +155,7 @@ def _has_equal_weights(module: nn.Module) -> bool:
 def likely_input(network: nn.Module) -> Shape | None:
     """Return an image shape that the network takes, from its first layer and the sizes in use; None where none works."""
     first = next((m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)), None)
-    if first is None:
+    if first is None or has_lazy(network):
         return None
     if isinstance(first, nn.Linear):
         shapes: list[Shape] = [(1, 28, 28), (3, 32, 32), (1, 32, 32), (3, 224, 224), (3, 64, 64), (1, 8, 8)]

@@ -14,7 +14,7 @@ from alexlab.describe.failures import failure_of
 from alexlab.describe.training import Training, behaves_alike, work_out_training
 from alexlab.errors import UserError
 from alexlab.networks.building import build
-from alexlab.passes.copying import copied
+from alexlab.passes.copying import copied, with_shapes
 from alexlab.passes.target import Target, find_target
 from alexlab.passes.trace import Trace, Value
 from alexlab.passes.watching import Tracer
@@ -52,6 +52,7 @@ def describe(network: nn.Module | str, *inputs: tuple[int, ...] | torch.Tensor, 
     if batch < 1:
         raise UserError(f"a batch of {batch}: expected 1 or more.")
     name = type(network).__name__
+    network = _with_shapes(network, inputs)
     watched = copied(network, "none")
     trace = _pass(watched, inputs, batch)
     if trace.failed is None or not needs_values(trace.failed.error):
@@ -93,6 +94,17 @@ def _built(target: Target, device: str) -> nn.Module:
         ):  # its constructor may look at values; the CPU says what is wrong
             return build(target.network, target.classes, image)
     return build(target.network, target.classes, image)
+
+
+def _with_shapes(network: nn.Module, inputs: tuple[tuple[int, ...] | torch.Tensor, ...]) -> nn.Module:
+    images = (given if isinstance(given, torch.Tensor) else torch.zeros(2, *given) for given in inputs)
+    try:
+        return with_shapes(network, *images)
+    except Exception as error:
+        raise UserError(
+            f"{type(network).__name__}: its lazy layers cannot make their weights: a forward pass failed with "
+            f"{type(error).__name__}: {_first_line(error)}."
+        ) from error
 
 
 def needs_values(error: Exception) -> bool:

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedParameter
 
 from alexlab.errors import UserError, unknown
+from alexlab.networks.lazy import give_shapes, has_lazy
 from alexlab.networks.modules import import_apart, is_users, modules_of
 from alexlab.shape import Shape
 
@@ -129,11 +129,9 @@ def own_network(name: str, classes: int | None, input: Shape | None) -> nn.Modul
         network = _made(made_by, name, classes, input)
     if not isinstance(network, nn.Module):
         raise UserError(f"{name}: made a {type(network).__name__}; expected a torch.nn.Module.")
-    if input and any(isinstance(each, UninitializedParameter) for each in network.parameters()):
-        was_training = network.training
-        with contained(name, f"a forward pass with an input of {'x'.join(map(str, input))}"), torch.no_grad():
-            network.eval()(torch.zeros(2, *input))  # lazy layers get their weights, which can be set and read then
-        network.train(was_training)
+    if input and has_lazy(network):
+        with contained(name, f"a forward pass with an input of {'x'.join(map(str, input))}"):
+            give_shapes(network, torch.zeros(2, *input))
     return network
 
 

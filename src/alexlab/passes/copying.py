@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from alexlab.networks.lazy import give_shapes, has_lazy, is_lazy
 from alexlab.passes.trace import tensors
 
 Weights = Literal["none", "shared", "own"]
@@ -22,24 +23,33 @@ def copied(network: nn.Module, weights: Weights) -> nn.Module:
     for module in network.modules():
         # A plain attribute may hold tensors too (weight_norm leaves one), and deepcopy refuses some of those.
         for tensor in tensors(vars(module)):
-            if id(tensor) not in stand_ins and not (weights == "none" and is_lazy(tensor)):
+            if id(tensor) not in stand_ins:
                 stand_ins[id(tensor)] = _stand_in(tensor, weights)
     made = deepcopy(network, stand_ins)
     return made.to("meta") if weights == "none" else made
 
 
+def with_shapes(network: nn.Module, *images: torch.Tensor) -> nn.Module:
+    """Return the network; where it has lazy layers, a copy in which `images` gave them shapes. Raises whatever the pass raises."""
+    if not has_lazy(network):
+        return network
+    made = copied(network, "own")
+    with torch.random.fork_rng(devices=[]):
+        give_shapes(made, *images)
+    return made
+
+
 def _stand_in(tensor: torch.Tensor, weights: Weights) -> torch.Tensor:
     is_parameter = isinstance(tensor, nn.Parameter)
+    if is_lazy(tensor):
+        unshaped: Any = type(tensor)
+        made: torch.Tensor = unshaped(requires_grad=tensor.requires_grad, device=tensor.device, dtype=tensor.dtype)
+        return made
     if weights == "none":
         content = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")  # empty_like would import sympy
     else:
         content = tensor.detach() if is_parameter and weights == "shared" else tensor.detach().clone()
     return nn.Parameter(content, tensor.requires_grad) if is_parameter else content
-
-
-def is_lazy(tensor: torch.Tensor) -> bool:
-    """Return whether `tensor` has no shape yet."""
-    return isinstance(tensor, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer)
 
 
 def without_hooks(network: nn.Module) -> nn.Module:

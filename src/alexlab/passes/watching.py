@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from alexlab.networks.lazy import is_lazy
 from alexlab.networks.own import put_back, settings
 from alexlab.passes.arithmetic import answer
-from alexlab.passes.copying import is_lazy
 from alexlab.passes.counting import Counter
 from alexlab.passes.functions import RESHAPES, named_arguments
 from alexlab.passes.trace import Failed, Op, Step, Trace, Value, tensors, values
