@@ -33,6 +33,11 @@ def from_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
+def short(number: float) -> str:
+    """Return a number of epochs with three decimals at most: 0.2, 12.346, 90."""
+    return f"{round(number, 3):.10g}"
+
+
 def listed(names: Sequence[str], most: int = 5) -> str:
     """Return names in a row, as a sentence has them: of many the first, and how many more there are."""
     if len(names) > most:

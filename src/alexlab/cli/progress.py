@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from alexlab.cli.saying import say
-from alexlab.showing import shown
+from alexlab.showing import short, shown
 
 LINES_AN_EPOCH = 10  # without a terminal, so many lines with the loss,
 FEWEST_BATCHES = 50  # but not for fewer batches than these
@@ -52,7 +52,7 @@ class TerminalCallback:
         shape = "x".join(map(str, facts["input"]))
         self._say(
             f"{facts['network']} on {facts['dataset']}: {facts['train']:,} training and {facts['watched']:,} "
-            f"{facts['watch']} images at {shape}, {facts['epochs']} epochs of batches of {facts['batch']}\n"
+            f"{facts['watch']} images at {shape}, {short(facts['epochs'])} epochs of batches of {facts['batch']}\n"
             f"device: {facts['device']}{_times(facts['processes'])}, {facts['precision']}; run: {facts['run']}"
         )
         for line in facts["understood"]:
@@ -74,7 +74,7 @@ class TerminalCallback:
             return
         watch = next(key.removesuffix("_loss") for key in facts if key.endswith("_loss"))
         self._say(
-            f"epoch {facts['epoch']}: training loss {facts['loss']:.4f} accuracy {facts['accuracy']:.4f}, "
+            f"epoch {short(facts['epoch'])}: training loss {facts['loss']:.4f} accuracy {facts['accuracy']:.4f}, "
             f"{watch} loss {facts[f'{watch}_loss']:.4f} accuracy {facts[f'{watch}_accuracy']:.4f}, "
             f"{facts['images_per_second']:,.0f} images/s, {facts['seconds']:.0f} s"
         )

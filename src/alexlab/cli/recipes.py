@@ -4,6 +4,7 @@ import click
 
 from alexlab.cli import options
 from alexlab.cli.saying import say
+from alexlab.showing import short
 
 
 @click.group("recipes", invoke_without_command=True)
@@ -25,7 +26,7 @@ def recipes(ctx: click.Context, as_json: bool) -> None:
         return
     from alexlab.cli.tables import print_table
 
-    rows = [(f["name"], f["network"] or "any", f["dataset"] or "any", str(f["epochs"]), f["about"]) for f in facts]
+    rows = [(f["name"], f["network"] or "any", f["dataset"] or "any", short(f["epochs"]), f["about"]) for f in facts]
     print_table(("name", "network", "dataset", "epochs", "what"), rows, right=(3,))
     say("`alexlab recipes show NAME` prints one to start from; a file of your own is named where a recipe's name is.")
 

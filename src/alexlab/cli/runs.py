@@ -6,6 +6,7 @@ import click
 
 from alexlab.cli import options
 from alexlab.cli.saying import say
+from alexlab.showing import short
 
 
 @click.command("runs")
@@ -31,7 +32,7 @@ def runs(folder: Path, as_json: bool) -> None:
             run.state,
             run.network,
             run.dataset,
-            f"{run.epochs}/{run.of}",
+            f"{short(run.epochs)}/{short(run.of)}",
             "-" if run.best is None else f"{run.best:.4f} ({run.watch})",
             "-" if run.test is None else f"{run.test:.4f}",
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexlab.check.finding import Place
+from alexlab.check.reading.notebooks import python_of
 from alexlab.errors import UserError
 
 LARGEST_FILE = 2_000_000
@@ -90,7 +91,7 @@ def parsed(path: str, text: str, cells: tuple[tuple[int, int], ...]) -> Source:
 
 
 def _code_of_notebook(path: Path, text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """Return the code cells one after the other; magics and shell lines become comments, so that lines keep their number."""
+    """Return the code cells one after the other, with IPython's own lines made Python's, so that lines keep their number."""
     try:
         notebook = json.loads(text)
         found = notebook["cells"] if "cells" in notebook else notebook["worksheets"][0]["cells"]
@@ -105,18 +106,8 @@ def _code_of_notebook(path: Path, text: str) -> tuple[str, tuple[tuple[int, int]
     starts: list[tuple[int, int]] = []
     for number, source in sources:
         starts.append((len(lines) + 1, number))
-        code = source.splitlines()
-        if code and code[0].lstrip().startswith("%%") and not code[0].lstrip().startswith(("%%time", "%%capture")):
-            code = ["#" + line for line in code]
-        lines += [_without_magic(line) for line in code]
+        lines += python_of(re.split(r"\r\n|\r|\n", source))
     return "\n".join(lines) + "\n", tuple(starts)
-
-
-def _without_magic(line: str) -> str:
-    bare = line.lstrip()
-    if bare.startswith(("%", "!", "?")) or (bare.endswith("?") and bare.rstrip("?").isidentifier()):
-        return line[: len(line) - len(bare)] + "pass  #" + bare
-    return line
 
 
 def _ignores(text: str) -> tuple[tuple[tuple[int, frozenset[str]], ...], tuple[int, ...]]:
