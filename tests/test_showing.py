@@ -17,6 +17,6 @@ def test_numbers_of_epochs_are_short(number: float, text: str) -> None:
 
 
 def test_an_epoch_that_did_not_end_is_said_in_short(alexlab: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    made = alexlab("train", "lenet-relu", "digits", "--steps", "5", "--set", "batch=47", "--out", "run")
+    made = alexlab("train", "lenet-relu", "digits", "--epochs", "0.2", "--set", "batch=47", "--out", "run")
     (line,) = re.findall(r"^epoch (\S+): training loss", made.stderr, re.MULTILINE)
     assert re.fullmatch(r"0\.\d{1,3}", line), made.stderr
