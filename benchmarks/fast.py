@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean, stdev
@@ -73,7 +74,7 @@ def reference(name: str) -> None:
     from references import loops
     from training import keras, ours
 
-    measure = {
+    measure: Callable[[], float] = {
         "textbook-alexnet": lambda: loops.textbook_alexnet(steps=6),
         "tutorial-lenet": lambda: loops.tutorial_lenet(steps=450),
         "textbook-lenet": lambda: ours("textbook-lenet", 256, 400, 50),

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -39,7 +40,8 @@ def model(network: str, classes: int) -> nn.Module:
         try:
             from torchvision.models import alexnet
 
-            return alexnet(num_classes=classes)  # type: ignore[no-any-return]
+            theirs: nn.Module = alexnet(num_classes=classes)
+            return theirs
         except ImportError:
             pass
     return alexlab.network(network, classes=classes)
@@ -67,7 +69,7 @@ def plain(network: str, channels: int, layout: torch.memory_format, compiled: bo
 
 def speed(network: str, rate: float) -> None:
     channels = 1 if network == "alexnet-textbook" else 3
-    data = {} if channels == 1 else {"dataset": "folder:imagenette-sample"}
+    data: dict[str, Any] = {} if channels == 1 else {"dataset": "folder:imagenette-sample"}
     contenders: dict[str, Callable[[], float]] = {
         "plain loop, no data": lambda: plain(network, channels, torch.contiguous_format, False),
         "plain loop, channels last": lambda: plain(network, channels, torch.channels_last, False),
@@ -89,7 +91,7 @@ def speed(network: str, rate: float) -> None:
 def to_the_result(recipe: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        tried = {"epochs": 1e-4, "batch": BATCH} if TRYING else {}
+        tried: dict[str, Any] = {"epochs": 1e-4, "batch": BATCH} if TRYING else {}
         run = train(recipe=recipe, out=Path(folder) / "run", device=DEVICE, **tried)
         seconds = time.perf_counter() - began
         assert run.final

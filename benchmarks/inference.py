@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,11 @@ def onnx_runtime(network: nn.Module, batch: int) -> Answer | None:
         made = f"v{i}"
         given = [value, f"{name}.weight", f"{name}.bias"]
         if isinstance(layer, nn.Conv2d):
-            how = {"kernel_shape": layer.kernel_size, "strides": layer.stride, "pads": [*layer.padding, *layer.padding]}
+            how: dict[str, Any] = {
+                "kernel_shape": layer.kernel_size,
+                "strides": layer.stride,
+                "pads": [*layer.padding, *layer.padding],
+            }
             nodes.append(onnx.helper.make_node("Conv", given, [made], **how))
         elif isinstance(layer, nn.ReLU):
             nodes.append(onnx.helper.make_node("Relu", [value], [made]))
@@ -196,7 +201,7 @@ def processes(data: Path, rounds: int) -> None:
             (folder / "few" / known.name).mkdir(parents=True)
             for image in sorted(known.iterdir())[:12]:
                 shutil.copy(image, folder / "few" / known.name)
-        how = {"device": "cpu", "batch": 8, "out": folder / "run", "epochs": 1, "augment": []}
+        how: dict[str, Any] = {"device": "cpu", "batch": 8, "out": folder / "run", "epochs": 1, "augment": []}
         train("alexnet-torchvision", f"folder:{folder / 'few'}", **how)
         one = next(photographs.rglob("*.JPEG"))
         what = {"import torch": [sys.executable, "-c", "import torch"]}

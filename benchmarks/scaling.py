@@ -24,8 +24,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from alexlab.data.images import FileImages
 from alexlab.data.opening import open_dataset
-from alexlab.training.train import Silent, train
+from alexlab.training.callbacks import Silent
+from alexlab.training.train import train
 from measuring import heading, spread, table
 
 HERE = Path(__file__).resolve().parent
@@ -96,8 +98,9 @@ def exponent(points: list[Point], what: str) -> float:
 def tar_of(images: int, into: Path) -> Path:
     """A tar of `images` small JPEGs in folders of classes: those of CIFAR-10 (JPEG), again and again."""
     train = open_dataset("cifar10").train
-    files = train.images.files  # type: ignore[attr-defined]
-    contents = [(Path(name).parent.name, files.read(name)) for name in train.images.names]  # type: ignore[attr-defined]
+    assert isinstance(train.images, FileImages)
+    files = train.images.files
+    contents = [(Path(name).parent.name, files.read(name)) for name in train.images.names]
     path = into / f"{images}.tar"
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for i in range(images):

@@ -16,18 +16,20 @@ from typing import Any
 
 import torch
 
+from alexlab.inference.evaluation import evaluate
 from alexlab.recipes.reading import overridden, parse_setting, read_recipe
 from alexlab.speed.bfloat16 import multiplies_bfloat16
 from alexlab.speed.device import choose_precision
 from alexlab.speed.process import settle
 from alexlab.training import loop
 from alexlab.training import train as training
+from alexlab.training.callbacks import Silent
 from measuring import machine
 
 LOG = Path(__file__).resolve().with_suffix(".jsonl")
 
 
-class Timer(training.Silent):
+class Timer(Silent):
     """Keeps what the training says of its speed."""
 
     seconds = 0.0
@@ -41,17 +43,16 @@ def main() -> None:
     name, changes = sys.argv[1], dict(parse_setting(setting) for setting in sys.argv[2:])
     changes = {**changes, "watch": "validation", "select": "last"}
     timer = Timer()
-    training._finish = lambda *_: None  # type: ignore[assignment]
+    training._finish = lambda *_: None
     wanted = overridden(read_recipe(name), changes).precision
     precision, _ = choose_precision(wanted, multiplies_bfloat16(torch.device("cpu")))
     if precision == "bfloat16":  # then the held-out images are judged in it too: sooner
-        exact = loop.evaluate
 
-        def evaluate(*arguments: Any) -> Any:
+        def in_bfloat16(*arguments: Any) -> Any:
             with torch.autocast("cpu", torch.bfloat16):
-                return exact(*arguments)
+                return evaluate(*arguments)
 
-        loop.evaluate = evaluate
+        setattr(loop, "evaluate", in_bfloat16)  # noqa: B010
     with tempfile.TemporaryDirectory() as folder:
         run = training.train(recipe=name, out=Path(folder) / "run", device="cpu", callback=timer, **changes)
         last = run.metrics("epoch")[-1]

@@ -112,7 +112,7 @@ def hidden(packed: Path, root: Path) -> list[list[str]]:
                 remote._Reader.upcoming = upcoming if ahead else lambda self: []  # type: ignore[method-assign]
                 values = []
                 for number in range(ROUNDS):
-                    remote.cache_folder = lambda n=number, key=(latency, ahead): root / f"cache-{key}-{n}"  # type: ignore[assignment]
+                    remote.cache_folder = partial(Path, root / f"cache-{latency}-{ahead}-{number}")
                     values.append(100 * waiting(f"http://127.0.0.1:{server.server_port}"))
                 rows.append([f"{1000 * latency:.0f} ms", "yes" if ahead else "no", spread(values)])
         server.shutdown()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from alexlab.data.images import FileImages
 from alexlab.data.opening import open_dataset
 from measuring import heading, table
 
@@ -58,10 +59,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         train = open_dataset("folder:imagenette-sample").train
+        assert isinstance(train.images, FileImages)
         for i, name in enumerate(train.images.names):
             path = root / "source" / Path(name).parent.name / f"{i:07}.JPEG"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(train.images.files.read(name))  # type: ignore[attr-defined]
+            path.write_bytes(train.images.files.read(name))
         for images in SIZES:
             folder_of(images, root / "source", root / str(images))
             megabytes = peak(root / str(images), root / f"run-{images}")

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.typed import Command
 
 ROOT = Path(__file__).parent.parent
 os.environ["no_proxy"] = "127.0.0.1,localhost"  # where the tests' servers are
@@ -46,19 +47,19 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def alexlab() -> Callable[..., subprocess.CompletedProcess[str]]:
+def alexlab() -> Command:
     """Run the command line in a process of its own."""
 
-    def run(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
-        return subprocess.run(
+    def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [sys.executable, "-W", "error", "-m", "alexlab", *arguments],
             capture_output=True,
             text=True,
-            env=environment,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100", **environment},
             timeout=240,
-            **settings,  # type: ignore[call-overload]
+            cwd=cwd,
         )
+        return done
 
     return run
 

@@ -42,16 +42,21 @@ def a_link_to_itself(path: Path) -> None:
     path.symlink_to(path.name)
 
 
-FOUND = {
+Strange = Callable[[Path], None]
+FOUND: dict[Strange, str] = {
     a_pipe: "found a named pipe",
     a_socket: "found a socket",
     an_endless_device: "found a device",
 }
-FOUND_BELOW = {**FOUND, a_link_to_nothing: "found a link to nothing", a_link_to_itself: "cannot be read"}
+FOUND_BELOW: dict[Strange, str] = {
+    **FOUND,
+    a_link_to_nothing: "found a link to nothing",
+    a_link_to_itself: "cannot be read",
+}
 
 
 @pytest.mark.parametrize("strange", FOUND_BELOW)
-def test_in_a_folder_of_images(strange: Callable[[Path], None], tmp_path: Path) -> None:
+def test_in_a_folder_of_images(strange: Strange, tmp_path: Path) -> None:
     folder = write_photographs(tmp_path / "photos")
     strange(folder / "red" / "4.jpg")
     with pytest.raises(UserError, match=f"red/4.jpg: {FOUND_BELOW[strange]}"):
@@ -59,7 +64,7 @@ def test_in_a_folder_of_images(strange: Callable[[Path], None], tmp_path: Path) 
 
 
 @pytest.mark.parametrize("strange", FOUND_BELOW)
-def test_in_ilsvrc(strange: Callable[[Path], None], tmp_path: Path) -> None:
+def test_in_ilsvrc(strange: Strange, tmp_path: Path) -> None:
     folder = write_photographs(tmp_path / "photos" / "train", ("n01440764", "n01443537"))
     strange(folder / "n01440764" / "n01440764_9.JPEG")
     with pytest.raises(UserError, match=f"n01440764_9.JPEG: {FOUND_BELOW[strange]}"):
@@ -67,7 +72,7 @@ def test_in_ilsvrc(strange: Callable[[Path], None], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("strange", FOUND)
-def test_in_place_of_what_is_opened(strange: Callable[[Path], None], tmp_path: Path) -> None:
+def test_in_place_of_what_is_opened(strange: Strange, tmp_path: Path) -> None:
     for name in ("photos", "list.csv", "train-images-idx3-ubyte", "mine.toml", "photos.tar", "photos.tar.gz"):
         strange(tmp_path / name)
     for kind, name in (
@@ -85,7 +90,7 @@ def test_in_place_of_what_is_opened(strange: Callable[[Path], None], tmp_path: P
 
 
 @pytest.mark.parametrize("strange", FOUND)
-def test_in_a_list(strange: Callable[[Path], None], tmp_path: Path) -> None:
+def test_in_a_list(strange: Strange, tmp_path: Path) -> None:
     write_photographs(tmp_path / "photos")
     strange(tmp_path / "photos" / "red" / "4.jpg")
     (tmp_path / "list.csv").write_text("path,label\nphotos/blue/0.png,0\nphotos/red/4.jpg,1\n")
@@ -94,7 +99,7 @@ def test_in_a_list(strange: Callable[[Path], None], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("strange", FOUND)
-def test_in_shards(strange: Callable[[Path], None], tmp_path: Path) -> None:
+def test_in_shards(strange: Strange, tmp_path: Path) -> None:
     pack(f"folder:{write_photographs(tmp_path / 'photos')}", tmp_path / "packed", images=4)
     first = next((tmp_path / "packed").glob("*.tar"))
     shutil.copytree(tmp_path / "packed", tmp_path / "unlisted")

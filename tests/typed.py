@@ -5,8 +5,10 @@ from subprocess import CompletedProcess
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 Kind = TypeVar("Kind")
+Network = TypeVar("Network", bound=nn.Module)
 Command = Callable[..., CompletedProcess[str]]
 """The command line, run in a process of its own: the fixture `alexlab`."""
 
@@ -21,3 +23,8 @@ def gradient(parameter: torch.Tensor) -> torch.Tensor:
     """The gradient of a parameter that has one."""
     assert parameter.grad is not None
     return parameter.grad
+
+
+def laid_out(network: Network, layout: torch.memory_format) -> Network:
+    """The network with its weights in this layout, which PyTorch's types know of tensors alone."""
+    return network.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]

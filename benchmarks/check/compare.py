@@ -102,8 +102,8 @@ def other(tool: str, texts: dict[str, str], folder: Path) -> dict[str, list[str]
     said = {}
     for line in done.stdout.splitlines():
         if line.startswith("SAID "):
-            _, path, names = line.split(" ", 2)
-            said[Path(path).stem] = json.loads(names)
+            _, where, names = line.split(" ", 2)
+            said[Path(where).stem] = json.loads(names)
     return said
 
 

@@ -32,7 +32,8 @@ class Network(nn.Module):
         size, stride, padding = kernel
         self.conv, self.norm = nn.Conv2d(1, 16, size, stride, padding, bias=bias), nn.BatchNorm2d(16)
         side = ((28 + 2 * padding - size) // stride + 1) // 2
-        self.hidden, self.middle, self.drop = nn.Linear(16 * side**2, 128), middle or nn.ReLU(), nn.Dropout(0.5)
+        self.hidden, self.middle = nn.Linear(16 * side**2, 128), middle or nn.ReLU()
+        self.drop: nn.Module = nn.Dropout(0.5)
         self.last, self.end, self.always = nn.Linear(128, outputs), end or nn.Identity(), always
         self.maps = maps or nn.Identity()
 
@@ -142,7 +143,7 @@ class Scaled(nn.Module):
 
     def __init__(self, saved: bool) -> None:
         super().__init__()
-        self.register_buffer("scale", torch.rand(128) * 2, persistent=saved)
+        self.scale = nn.Buffer(torch.rand(128) * 2, persistent=saved)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         return F.relu(hidden) * self.scale
@@ -189,7 +190,7 @@ def decayed(every: bool) -> Callable[[nn.Module], torch.optim.Optimizer]:
     def made(network: nn.Module) -> torch.optim.Optimizer:
         weights = [p for p in network.parameters() if every or p.dim() > 1]
         others = [p for p in network.parameters() if not every and p.dim() <= 1]
-        groups = [{"params": weights, "weight_decay": 0.01}, {"params": others}]
+        groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": 0.01}, {"params": others}]
         return torch.optim.SGD([group for group in groups if group["params"]], lr=0.1, momentum=0.9)
 
     return made
@@ -220,7 +221,7 @@ MISTAKES: dict[str, tuple[Training, Training]] = {
     "other-normalisation-both": (Training(train_constants=MNIST, test_constants=MNIST), RIGHT),
     "class-dimension": (Training(loss=lambda answer, target: F.nll_loss(F.log_softmax(answer, 0), target)), RIGHT),
     "sigmoid-and-bce": (Training(loss=binary(True)), Training(loss=binary(False))),
-    "dead-start": (Training(started(lambda n: n.hidden.bias.fill_(-1000.0))), RIGHT),
+    "dead-start": (Training(started(lambda n: n.get_parameter("hidden.bias").fill_(-1000.0))), RIGHT),
     "optimiser-of-another": (Training(optimizer=lambda network: sgd(Network())), RIGHT),
     "wrong-augmentation": (Training(of_tests=shifted), RIGHT),
     "unused-layer": (Training(lambda: Network(nn.Identity())), RIGHT),
@@ -249,7 +250,7 @@ MISTAKES: dict[str, tuple[Training, Training]] = {
         Training(batch=64, optimizer=adam(1e-3)),
     ),
     "test-data-in-training": (Training(learn_tests=True), RIGHT),
-    "start-loss": (Training(started(lambda n: n.last.weight.mul_(200))), RIGHT),
+    "start-loss": (Training(started(lambda n: n.get_parameter("last.weight").mul_(200))), RIGHT),
     "signal-lost": (
         Training(deep(nn.ReLU, lambda w: nn.init.normal_(w, 0.0, 0.01)), optimizer=adam(1e-3)),
         Training(deep(nn.ReLU, nn.init.kaiming_normal_), optimizer=adam(1e-3)),

@@ -54,6 +54,8 @@ def _dataset(name: str) -> type:
 class _Transform:
     """Any transform: only a new size matters."""
 
+    size: Any
+
     def __init__(self, *given: Any, **more: Any) -> None:
         parts = given[0] if given and isinstance(given[0], list | tuple) else []
         sizes = [part.size for part in parts if isinstance(part, _Transform) and part.size]
@@ -95,7 +97,7 @@ def stand_in() -> None:
     widths = {"resnet18": 512, "resnet50": 2048, "vgg16_bn": 64, "alexnet": 64, "mobilenet_v2": 64}
     for name, width in widths.items():
         setattr(parts["models"], name, lambda width=width, **given: _Network(width, **given))
-    parts["models"].ResNet50_Weights = Enum("ResNet50_Weights", "DEFAULT")  # type: ignore[attr-defined]
+    setattr(parts["models"], "ResNet50_Weights", Enum("ResNet50_Weights", "DEFAULT"))  # noqa: B010
     for name, module in (("torchvision", torchvision), *((f"torchvision.{n}", m) for n, m in parts.items())):
         module.__spec__ = importlib.machinery.ModuleSpec(name, None)
         sys.modules[name] = module
@@ -137,7 +139,7 @@ class Watch:
             optimiser.register_step_post_hook(self._stepped)
 
         nn.Module.__call__ = calling  # type: ignore[method-assign]
-        torch.optim.Optimizer.__init__ = making  # type: ignore[method-assign]
+        torch.optim.Optimizer.__init__ = making  # type: ignore[assignment, method-assign]
 
     def _stepped(self, *given: Any) -> None:
         self.steps += 1

@@ -17,6 +17,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 
 import torch
@@ -67,16 +68,12 @@ def networks() -> Iterator[tuple[str, Callable[[], nn.Module], tuple[int, int, i
     _, timm = torchvision_and_timm()
     for name in TIMM:
         shape = timm.get_pretrained_cfg(name).input_size
-        yield f"timm {name}", lambda name=name: timm.create_model(name, pretrained=False), shape
+        yield f"timm {name}", partial(timm.create_model, name, pretrained=False), shape
     models = importlib.import_module("torchvision.models")
     for name in models.list_models(module=models):
         side = 299 if name == "inception_v3" else 224
         more = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
-        yield (
-            f"torchvision {name}",
-            lambda name=name, more=more: models.get_model(name, weights=None, **more),
-            (3, side, side),
-        )
+        yield f"torchvision {name}", partial(models.get_model, name, weights=None, **more), (3, side, side)
 
 
 def checked(

@@ -11,6 +11,7 @@ from typing import Any
 
 from alexlab.describe.describing import describe
 from alexlab.describe.description import Description
+from alexlab.parallel.strategies import StrategyName
 from alexlab.plan.model import Device, Link, times
 from alexlab.plan.work import Share, share
 
@@ -49,7 +50,7 @@ def predicted(row: Row, device: Device) -> float:
 
 
 def _share(row: Row) -> Share:
-    strategy = "data" if row["strategy"] == "alone" else row["strategy"]
+    strategy: StrategyName = "data" if row["strategy"] == "alone" else row["strategy"]
     return share(_described(row["network"]), strategy, row["processes"], row["batch"])
 
 
@@ -59,7 +60,8 @@ def _described(network: str) -> Description:
 
 
 def _error(row: Row, device: Device) -> float:
-    return predicted(row, device) / row["seconds"] - 1
+    seconds: float = row["seconds"]
+    return predicted(row, device) / seconds - 1
 
 
 def table(rows: Iterable[Row], device: Device) -> str:

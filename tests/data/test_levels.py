@@ -1,6 +1,7 @@
 """The range of pixels of more than 8 bits is the dataset's, and a run keeps it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_a_run_keeps_the_range_and_predicts_by_it() -> None:
     """Pixels of 12 bits, which are 16 levels of 255 when they are read as 16 bits."""
     write("bars", 0, 4095, "uint16", "png", each=40)
     write("floats", -2, 2, "float32", "tif")
-    how = {"input": [1, 16, 16], "epochs": 6, "batch": 8, "device": "cpu"}
+    how: dict[str, Any] = {"input": [1, 16, 16], "epochs": 6, "batch": 8, "device": "cpu"}
     run = alexlab.train("lenet5", "folder:bars", out="run", **how)
     assert run.recipe.levels == (0, 4095) and any("12 bits" in doubt for doubt in run.facts["doubts"])
     again = alexlab.Run("run")

@@ -1,6 +1,7 @@
 """Images are not mirrored where that makes one class of another; photographs are."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def write_arrows(folder: str, names: tuple[str, ...], each: int = 24) -> None:
 
 def test_arrows_are_not_mirrored_and_it_is_said() -> None:
     write_arrows("arrows", ("left", "right", "up", "down"))
-    how = {"input": [3, 32, 32], "epochs": 1, "device": "cpu"}
+    how: dict[str, Any] = {"input": [3, 32, 32], "epochs": 1, "device": "cpu"}
     run = alexlab.train("lenet-relu", "folder:arrows", out="run", steps=1, **how)
     (said,) = (doubt for doubt in run.facts["doubts"] if "mirrored" in doubt)
     assert run.recipe.augment == () and "images are not mirrored in training" in said

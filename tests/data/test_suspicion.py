@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_files_in_the_log_the_run_and_the_report() -> None:
         write_photographs(Path("photos") / part, each=10, size=24 if part == "train" else 28)
     shutil.copy("photos/train/red/3.png", "photos/test/red/copy.png")
     Image.new("RGB", (20, 20), "green").save("photos/train/blue/green.png")
-    how = {"input": [3, 12, 12], "epochs": 1, "batch": 8, "device": "cpu", "out": "run"}
+    how: dict[str, Any] = {"input": [3, 12, 12], "epochs": 1, "batch": 8, "device": "cpu", "out": "run"}
     run = alexlab.train("lenet-relu", "folder:photos", **{**how, "input": [3, 16, 16]})
     constant, duplicates = run.facts["doubts"]
     assert "train/blue/green.png" in constant and "test/red/copy.png = train/red/3.png" in duplicates

@@ -33,7 +33,8 @@ class TwoTowers(nn.Module):
         x = torch.cat([self.a.first(x), self.b.first(x)], 1)
         x = torch.cat([self.a.second(x), self.b.second(x)], 1)
         x = x.view(x.size(0), -1)
-        return self.out(torch.cat([self.a.fc3(x), self.b.fc3(x)], dim=1))
+        logits: torch.Tensor = self.out(torch.cat([self.a.fc3(x), self.b.fc3(x)], dim=1))
+        return logits
 
 
 class Functional(nn.Module):
@@ -42,7 +43,7 @@ class Functional(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.kernel = nn.Parameter(torch.zeros(4, 1, 3, 3))
-        self.register_buffer("mask", torch.ones(4, 1, 3, 3))
+        self.mask = nn.Buffer(torch.ones(4, 1, 3, 3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.conv2d(x, self.kernel * self.mask, stride=2)
@@ -58,7 +59,8 @@ class Twice(nn.Module):
         self.never = nn.Linear(3, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(torch.relu(self.fc(x)))
+        logits: torch.Tensor = self.fc(torch.relu(self.fc(x)))
+        return logits
 
 
 class Tied(nn.Module):
@@ -70,7 +72,8 @@ class Tied(nn.Module):
         self.two.weight = self.one.weight
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.two(self.one(x))
+        logits: torch.Tensor = self.two(self.one(x))
+        return logits
 
 
 class Skip(nn.Module):
@@ -82,7 +85,7 @@ class Skip(nn.Module):
         self.squeeze = nn.Linear(4, 4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.two(F.relu(self.one(x)))
+        y: torch.Tensor = self.two(F.relu(self.one(x)))
         y += x
         return y * torch.sigmoid(self.squeeze(y.mean([2, 3])))[:, :, None, None]
 
@@ -142,4 +145,5 @@ class HalfFlat(nn.Module):
         self.conv, self.fc = nn.Conv2d(1, 16, 5), nn.Linear(400, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(self.conv(x).view(-1, 400))
+        logits: torch.Tensor = self.fc(self.conv(x).view(-1, 400))
+        return logits

@@ -119,7 +119,7 @@ def test_tied_weights_count_once() -> None:
 
 def test_frozen_parameters_are_told_apart() -> None:
     network = build("lenet5")
-    network[0].requires_grad_(False)  # type: ignore[index, union-attr]
+    network.get_submodule("0").requires_grad_(False)
     totals = describe(network, (1, 28, 28)).totals
     assert (totals.trainable, totals.frozen) == (61_706 - 156, 156)
 
@@ -219,7 +219,8 @@ def test_recurrent_attention_and_transposed_layers() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             x, _ = self.attention(x, x, x)
             x, _ = self.recurrent(x)
-            return self.up(x.transpose(1, 2))
+            maps: torch.Tensor = self.up(x.transpose(1, 2))
+            return maps
 
     description = describe(Mixed(), (12, 16))
     assert [layer.role for layer in description.layers] == ["other", "other", "reshape", "convolution"]

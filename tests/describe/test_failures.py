@@ -18,7 +18,8 @@ class Chapter(nn.Module):
         self.fc = nn.Linear(features, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(torch.flatten(self.pool(self.conv(x)), 1))
+        logits: torch.Tensor = self.fc(torch.flatten(self.pool(self.conv(x)), 1))
+        return logits
 
 
 def failure(network: nn.Module, *shape: int) -> Failure:

@@ -1,6 +1,7 @@
 """Every column and total of torchinfo 1.8.0 against its counterpart. docs/describe.md says who is right where they differ."""
 
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ def bias_term(layer: Layer, module: nn.Module) -> int:
     return layer.units if getattr(module, "bias", None) is not None else 0
 
 
-def leaves(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[object, list[object]]:
+def leaves(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[Any, list[Any]]:
     columns = ("input_size", "output_size", "num_params", "params_percent", "kernel_size", "mult_adds", "trainable")
     statistics = torchinfo.summary(
         network, input_size=[(BATCH, *shape) for shape in shapes], col_names=columns, verbose=0, device="cpu"

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from typing import Any
 
 import torch
 from hypothesis import assume, given, settings
@@ -72,7 +73,7 @@ def test_transposed_convolutions(data: st.DataObject) -> None:
     dimensions = data.draw(st.integers(1, 3))
     each = st.tuples(*[st.integers(1, 3)] * dimensions)
     stride = data.draw(each)
-    extra = tuple(data.draw(st.integers(0, s - 1)) for s in stride)
+    extra: Any = tuple(data.draw(st.integers(0, s - 1)) for s in stride)  # of as many numbers as there are dimensions
     layer = TRANSPOSED[dimensions - 1](
         4, 6, data.draw(each), stride=stride, padding=data.draw(st.integers(0, 1)), output_padding=extra,
         groups=data.draw(st.sampled_from([1, 2])), dilation=data.draw(each),

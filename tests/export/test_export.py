@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +17,10 @@ from alexlab.errors import UserError
 from alexlab.export import exporting
 from alexlab.export.exporting import export
 from alexlab.export.onnx_file import OnnxFile
+from alexlab.export.program import program
+from alexlab.export.to_onnx import onnx_file
 from tests.conftest import write_photographs
-
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.typed import Command
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> alexlab.Run:
     """A network that tells red pictures from blue ones."""
     folder = tmp_path_factory.mktemp("colours")
     write_photographs(folder / "photos", each=20)
-    how = {"input": [3, 16, 16], "store": 20, "fit": "crop", "epochs": 10, "batch": 8, "device": "cpu"}
+    how: dict[str, Any] = {"input": [3, 16, 16], "store": 20, "fit": "crop", "epochs": 10, "batch": 8, "device": "cpu"}
     return alexlab.train("lenet-relu", f"folder:{folder / 'photos'}", out=folder / "run", **how)
 
 
@@ -128,10 +129,11 @@ def test_a_graph_that_begins_at_the_input_takes_what_the_path_makes(colours: ale
 def test_an_export_that_says_something_else_is_not_written(
     colours: alexlab.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = exporting.onnx_file
-    monkeypatch.setattr(
-        exporting, "onnx_file", lambda run, program, facts: made(_other(run), exporting.program(_other(run)), facts)
-    )
+
+    def made(run: alexlab.Run, _: object, facts: dict[str, Any]) -> bytes:
+        return onnx_file(_other(run), program(_other(run)), facts)
+
+    monkeypatch.setattr(exporting, "onnx_file", made)
     with pytest.raises(UserError, match=r"not written, as the export does not say what the run says"):
         export(colours, Path("other.onnx"))
     assert not Path("other.onnx").exists()

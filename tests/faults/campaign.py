@@ -5,7 +5,7 @@ time; in the n-th write to a file (half of it written), before or after the n-th
 write of the cache of decoded images. It is started again by the same command (--continue), perhaps killed again, until it
 ends. Then every file that does not speak of time must hold the bytes that an uninterrupted run wrote.
 
-The processes are forked from one that has imported everything and computed nothing: a trial takes a second instead of ten.
+The processes are forked from one that has imported everything (tests/forking.py): a trial takes a second instead of ten.
 Checkpoints are due after every update, so that most of the time something is being written.
 """
 
@@ -19,12 +19,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from alexlab.runs import lock, saving
 from alexlab.training import train as training
 from tests.conftest import write_photographs
+from tests.forking import begun
 
 TINY = """from torch import nn
 def net(classes, input):
@@ -143,40 +147,29 @@ def arm(moment: str, n: int) -> Dying:
     return Dying(n if moment == "evaluation" else None)
 
 
-def start(recipe: str, out: str, moment: str | None, n: int) -> int:
-    """A process that trains; its number."""
-    process = os.fork()
-    if process:
-        return process
-    try:
-        sys.stdout = sys.stderr = Path(f"{out}.txt").open("a")  # noqa: SIM115
-        saving.SHARE = 1e12
-        os.environ["XDG_CACHE_HOME"] = str(
-            Path(f"{out}-cache").resolve()
-        )  # its own: one that is whole is not written to
-        callback = arm(moment or "", n)
-        how = {**TRAINED[recipe], "out": out, "device": "cpu", "checkpoint_every": 1e-9}
-        training.train(recipe="quick", carry_on=True, callback=callback, **how)
-        os._exit(0)
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)
+def start(recipe: str, out: str, moment: str | None, n: int) -> BaseProcess:
+    """A process that trains."""
+    return begun(_train, recipe, out, moment, n)
 
 
-def ended(process: int, within: float | None = None) -> int:
-    """The signal that ended the process, 0 where it ended well; after `within` seconds it is killed."""
-    if within is not None:
-        deadline = time.monotonic() + within
-        while time.monotonic() < deadline:
-            done, status = os.waitpid(process, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.002)
-        os.kill(process, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+def _train(recipe: str, out: str, moment: str | None, n: int) -> None:
+    sys.stdout = sys.stderr = Path(f"{out}.txt").open("a")  # noqa: SIM115
+    torch.set_num_threads(1)
+    saving.SHARE = 1e12
+    os.environ["XDG_CACHE_HOME"] = str(Path(f"{out}-cache").resolve())  # its own: one that is whole is not written to
+    callback = arm(moment or "", n)
+    how = {**TRAINED[recipe], "out": out, "device": "cpu", "checkpoint_every": 1e-9}
+    training.train(recipe="quick", carry_on=True, callback=callback, **how)
+
+
+def ended(process: BaseProcess, within: float | None = None) -> int:
+    """0 where the process ended well, and -N where signal N ended it; after `within` seconds it is killed."""
+    process.join(within)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    assert process.exitcode is not None
+    return process.exitcode
 
 
 def trial(recipe: str, out: str, chance: random.Random, seconds: float) -> list[str]:
@@ -258,9 +251,6 @@ def main() -> None:
     options.add_argument("--recipes", default=",".join(TRAINED))
     options.add_argument("--quiet", action="store_true")
     chosen = options.parse_args()
-    import torch
-
-    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         say = (lambda text: None) if chosen.quiet else (lambda text: print(text, file=sys.stderr, flush=True))

@@ -56,7 +56,7 @@ def changed(chance: random.Random, seeds: list[bytes]) -> bytes:
             case 2:
                 size, order = chance.choice((1, 2, 4, 8)), chance.choice(("big", "little"))
                 value = chance.choice(NUMBERS) & (256**size - 1)
-                data[at : at + size] = value.to_bytes(size, order)  # type: ignore[arg-type]
+                data[at : at + size] = value.to_bytes(size, order)
             case 3:
                 del data[at : at + 1 + int(chance.expovariate(1 / 20))]
             case 4:

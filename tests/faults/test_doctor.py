@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +25,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("doctor")
     (folder / "tiny.py").write_text(TINY)
     torch.set_num_threads(1)
-    how = {"network": f"{folder}/tiny.py:net", "dataset": "digits", "epochs": 2, "batch": 200, "device": "cpu"}
+    how: dict[str, Any] = {
+        "network": f"{folder}/tiny.py:net",
+        "dataset": "digits",
+        "epochs": 2,
+        "batch": 200,
+        "device": "cpu",
+    }
     training.train(recipe="quick", out=folder / "runs/good", **how)
     training.train(recipe="quick", out=folder / "runs/part", steps=3, **how)
     return folder

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 
 from alexlab import Run
 from alexlab.runs.checkpoint import checkpoints, step_of
+from tests.waiting import until
 
 SLOW = """
 import time
@@ -121,13 +121,6 @@ def logged() -> str:
     return "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(Path().glob("machine-*.log")))
 
 
-def until(ready: Callable[[], bool], seconds: float = 200) -> None:
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, logged()
-        time.sleep(0.05)
-
-
 def newest() -> int:
     """The update of the newest checkpoint."""
     found = checkpoints(Path("run"))
@@ -148,10 +141,10 @@ def goes_on_after(fault: Callable[[], None], processes: int) -> None:
     """Make the fault; the job must go on in so many processes, at no earlier update than the newest checkpoint before the fault."""
     begun, before = len(sittings()), newest()
     fault()
-    until(lambda: any(count == processes for _, count in sittings()[begun:]))
+    until(lambda: any(count == processes for _, count in sittings()[begun:]), said=logged)
     assert all(step >= before for step, _ in sittings()[begun:]), (before, sittings())
     resumed = sittings()[-1][0]
-    until(lambda: newest() > resumed)
+    until(lambda: newest() > resumed, said=logged)
 
 
 def ends_well(machines: Machines, on: tuple[int, ...], epochs: int) -> None:
@@ -171,7 +164,7 @@ def ends_well(machines: Machines, on: tuple[int, ...], epochs: int) -> None:
 def test_a_machine_joins_a_worker_is_killed_a_machine_is_cut_off(machines: Machines) -> None:
     epochs = 60
     machines.start(1, epochs)
-    until(lambda: newest() > 0)
+    until(lambda: newest() > 0, said=logged)
     goes_on_after(lambda: machines.start(2, epochs), processes=2)
     goes_on_after(lambda: os.kill(machines.worker(2), signal.SIGKILL), processes=2)
     goes_on_after(lambda: machines.cut(2), processes=1)

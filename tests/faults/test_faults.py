@@ -147,10 +147,10 @@ def test_a_damaged_metrics_file_comes_back_whole(whole: Path, cut: str) -> None:
 def test_two_processes_in_one_run_folder() -> None:
     train("part", steps=3)
     code = (
-        "import time; from pathlib import Path; from alexlab.runs.lock import held\n"
-        "with held(Path('part')): print(1, flush=True); time.sleep(60)"
+        "import sys; from pathlib import Path; from alexlab.runs.lock import held\n"
+        "with held(Path('part')): print(1, flush=True); sys.stdin.read()"
     )
-    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert other.stdout is not None and other.stdout.readline()
         files = {path.name: path.read_bytes() for path in Path("part").iterdir()}

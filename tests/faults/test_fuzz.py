@@ -179,7 +179,7 @@ def test_the_published_shape_of_a_batch_is_still_read() -> None:
     for order in ("C", "F"):
         pixels = np.asarray(
             np.arange(30_720_000, dtype=np.uint32).reshape(10_000, 3072) % 251, dtype=np.uint8, order=order
-        )  # type: ignore[call-overload]
+        )
         found, labels = _unpickled(pickle.dumps({b"data": pixels, b"labels": [3] * 10_000}, 2), "f")
         assert np.array_equal(found, pixels) and set(labels.tolist()) == {3}
 

@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from alexlab.data.input.workers import workers
+from alexlab.errors import UserError
 from alexlab.runs.checkpoint import checkpoints
 from alexlab.runs.run import Run
 from alexlab.training import train as training
+from alexlab.training.callbacks import Silent
 from alexlab.training.loop import Loop
 from tests.conftest import write_photographs
 from tests.faults.campaign import TINY, differences
@@ -88,7 +90,7 @@ def test_the_global_random_state_is_ignored(monkeypatch: pytest.MonkeyPatch) -> 
     training.train(recipe="quick", out="whole", **HOW)
     whole, seen.updates = seen.updates, []
 
-    class Meddling(training.Silent):
+    class Meddling(Silent):
         def stepped(self, facts: dict[str, Any]) -> None:
             torch.manual_seed(facts["step"])
             random.seed(0)
@@ -182,5 +184,5 @@ def test_the_same_command_goes_on_with_the_newest_run_of_its_recipe() -> None:
     assert again.folder.name.endswith("-2")  # the one that is left
     assert training.train(recipe="quick", carry_on=True, **HOW).folder.name.endswith("-5")  # none is left: a new one
     assert training.train(recipe="quick", carry_on=True, out=again.folder, **HOW).folder == again.folder
-    with pytest.raises(training.UserError, match="a run of another recipe: batch"):
+    with pytest.raises(UserError, match="a run of another recipe: batch"):
         training.train(recipe="quick", carry_on=True, out=again.folder, **{**HOW, "batch": 299})

@@ -8,6 +8,7 @@ Weights are `{"a": {"conv1": (weight, bias), ...}, "b": {...}, "fc8": (weight, b
 width) or (out, in). Images are (N, 3, H, W); the result is (N, classes).
 """
 
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -100,17 +101,25 @@ def network(weights: Weights, images: Array, after: dict[str, tuple[str, ...]], 
         factor: of the sum of squares in LRN: 1e-4 as written, 1e-4 / 5 as it ran.
         hidden: what fc6 and fc7 are multiplied by: 0.5 at test time, 1 in training with every unit kept.
     """
-    step = {"relu": relu, "pool": max_pool, "within": within_map, "lrn": lambda x: cross_map(x, factor)}
+    step: dict[str, Callable[[Array], Array]] = {
+        "relu": relu,
+        "pool": max_pool,
+        "within": within_map,
+        "lrn": lambda x: cross_map(x, factor),
+    }
 
     def convolutional(tower: str, layer: str, x: Array) -> Array:
-        x = convolution(x, *weights[tower][layer], *GEOMETRY[layer])
+        weight, bias = weights[tower][layer]
+        stride, padding = GEOMETRY[layer]
+        x = convolution(x, weight, bias, stride, padding)
         for name in after[layer]:
             x = step[name](x)
         return x
 
     def dense(weight_bias: tuple[Array, Array], x: Array) -> Array:
         weight, bias = weight_bias
-        return np.einsum("oi,ni->no", weight, x, optimize=True) + bias
+        product: Array = np.einsum("oi,ni->no", weight, x, optimize=True)
+        return product + bias
 
     maps2 = {t: convolutional(t, "conv2", convolutional(t, "conv1", images)) for t in "ab"}
     both2 = np.concatenate([maps2["a"], maps2["b"]], axis=1)

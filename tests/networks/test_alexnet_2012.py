@@ -14,7 +14,9 @@ from alexlab.errors import UserError
 from alexlab.networks.alexnet_2012 import Tower, TwoTowers, Widths, alexnet_2012, alexnet_paper
 from alexlab.networks.building import build
 from alexlab.networks.layers.dropout import UnscaledDropout
+from alexlab.shape import Shape
 from tests.networks import reference_2012 as reference
+from tests.typed import gradient, laid_out
 
 SMALL = Widths(conv1=6, conv2=7, conv3=8, conv4=5, conv5=6, hidden=9)
 DEFINITIONS = {
@@ -28,7 +30,7 @@ def generator(seed: int) -> torch.Generator:
 
 
 def random_network(
-    name: str, classes: int, input: tuple[int, int, int], widths: Widths | None = None, scale: float = 1.0
+    name: str, classes: int, input: Shape, widths: Widths | None = None, scale: float = 1.0
 ) -> TwoTowers:
     """In float64, with weights that keep the activations large, so that the normalisations count."""
     builder = DEFINITIONS[name][0]
@@ -41,7 +43,7 @@ def random_network(
     return network
 
 
-def pixels(n: int, shape: tuple[int, int, int]) -> torch.Tensor:
+def pixels(n: int, shape: Shape) -> torch.Tensor:
     """0 to 255 minus a mean, roughly."""
     return 255 * torch.rand((n, *shape), dtype=torch.float64, generator=generator(n)) - 120
 
@@ -68,7 +70,7 @@ def reference_logits(name: str, network: TwoTowers, images: torch.Tensor, hidden
 @pytest.mark.parametrize("name", DEFINITIONS)
 @pytest.mark.parametrize("n", [1, 3, 5])
 @pytest.mark.parametrize("input", [(3, 63, 63), (3, 75, 99), (1, 80, 64)])
-def test_forward_equals_the_reference(name, n, input):
+def test_forward_equals_the_reference(name: str, n: int, input: Shape) -> None:
     """75x99 gives 17x23, 8x11, 4x5 and 2x2 positions: the ceiling counts in the convolution and in the pools."""
     network = random_network(name, 4, input, SMALL)
     images = pixels(n, input)
@@ -92,7 +94,7 @@ def test_forward_equals_the_reference(name, n, input):
         (reference.AS_IT_RAN | {"conv2": ("relu", "within", "lrn", "pool")}, 1e-4 / 5),
     ],
 )
-def test_each_choice_shows(after, factor):
+def test_each_choice_shows(after: dict[str, tuple[str, ...]], factor: float) -> None:
     """The comparison with the reference would notice another definition."""
     network = random_network("alexnet-2012", 4, (3, 75, 99), SMALL).eval()
     images = pixels(3, (3, 75, 99))
@@ -105,7 +107,7 @@ def test_each_choice_shows(after, factor):
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_gradients_equal_finite_differences_of_the_reference(name):
+def test_gradients_equal_finite_differences_of_the_reference(name: str) -> None:
     """The derivative along a random direction, for the images and for every weight and bias."""
     input = (3, 75, 99)
     network = random_network(name, 4, input, SMALL).eval()
@@ -127,12 +129,12 @@ def test_gradients_equal_finite_differences_of_the_reference(name):
             below = loss()
             value += step * direction
         expected = (above - below) / (2 * step)
-        found = float((value.grad * direction).sum())
+        found = float((gradient(value) * direction).sum())
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-7), key
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_true_size(name):
+def test_true_size(name: str) -> None:
     network = random_network(name, 1000, (3, 224, 224)).eval()
     images = pixels(1, (3, 224, 224))
     with torch.no_grad():
@@ -148,8 +150,11 @@ class Grouped(nn.Module):
         self.towers = towers
 
     def weights(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
-        a, b = self.towers.a.get_submodule(layer), self.towers.b.get_submodule(layer)
-        return torch.cat([a.weight, b.weight]), torch.cat([a.bias, b.bias])
+        towers = (self.towers.a, self.towers.b)
+        weight, bias = (
+            tuple(tower.get_parameter(f"{layer}.{kind}") for tower in towers) for kind in ("weight", "bias")
+        )
+        return torch.cat(weight), torch.cat(bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for name in (name for stage in self.towers.a.stages for name in stage):
@@ -164,11 +169,12 @@ class Grouped(nn.Module):
                 x = layer(x.view(2 * n, maps // 2, height, width)).view(n, maps, height, width)
             else:
                 x = layer(x)
-        return self.towers.fc8(x)
+        logits: torch.Tensor = self.towers.fc8(x)
+        return logits
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_tower_by_tower_equals_grouped(name):
+def test_tower_by_tower_equals_grouped(name: str) -> None:
     network = random_network(name, 4, (3, 75, 99), SMALL).eval()
     images = pixels(3, (3, 75, 99))
     torch.testing.assert_close(network(images), Grouped(network)(images), rtol=1e-11, atol=1e-11)
@@ -188,7 +194,7 @@ def one_tower(tower: Tower, first: bool, images: torch.Tensor, other: Connection
 
 
 @pytest.mark.filterwarnings("ignore:.*not writable")
-def test_the_towers_run_in_two_processes():
+def test_the_towers_run_in_two_processes() -> None:
     network = random_network("alexnet-2012", 4, (3, 63, 63), SMALL).eval()
     images = pixels(2, (3, 63, 63))
     context = multiprocessing.get_context("spawn")
@@ -232,7 +238,7 @@ UNITS = {
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_parameters_and_units_are_the_facts_table(name):
+def test_parameters_and_units_are_the_facts_table(name: str) -> None:
     network = build(name).to("meta")
     parameters, units = dict.fromkeys(PARAMETERS, 0), dict.fromkeys(UNITS, 0)
     for path, layer in network.named_modules():
@@ -253,7 +259,7 @@ def test_parameters_and_units_are_the_facts_table(name):
     ("size", "positions"),
     [(224, (55, 27, 13, 6)), (227, (55, 27, 13, 6)), (228, (56, 28, 14, 7)), (64, (15, 7, 3, 1)), (65, (15, 7, 3, 1))],
 )
-def test_positions_are_counted_with_a_ceiling(size, positions):
+def test_positions_are_counted_with_a_ceiling(size: int, positions: tuple[int, ...]) -> None:
     tower = alexnet_2012(10, (3, size, size)).to("meta").a
     x = torch.empty(1, 3, size, size, device="meta")
     seen = []
@@ -264,7 +270,7 @@ def test_positions_are_counted_with_a_ceiling(size, positions):
     assert (seen[1], seen[2], seen[4], seen[5]) == positions
 
 
-def test_the_overhang_is_on_the_right_and_bottom():
+def test_the_overhang_is_on_the_right_and_bottom() -> None:
     """A pixel's change reaches the first position from the top left, and only the last from the bottom right."""
     conv1 = nn.Sequential(*[alexnet_paper(10).a.get_submodule(name) for name in ("ceiling", "conv1")])
     images = torch.zeros(1, 3, 224, 224)
@@ -274,7 +280,7 @@ def test_the_overhang_is_on_the_right_and_bottom():
     assert changed == [[54, 54]]
 
 
-def test_options_and_what_is_too_small():
+def test_options_and_what_is_too_small() -> None:
     for name in DEFINITIONS:
         network = build(name, classes=5, input=(1, 63, 63)).eval()
         assert network(torch.zeros(2, 1, 63, 63)).shape == (2, 5)
@@ -283,12 +289,12 @@ def test_options_and_what_is_too_small():
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_channels_last_and_bfloat16(name):
+def test_channels_last_and_bfloat16(name: str) -> None:
     network = random_network(name, 10, (3, 99, 99), SMALL).float().eval()
     images = pixels(4, (3, 99, 99)).float()
     logits = network(images)
     scale = logits.abs().max()
-    last = network.to(memory_format=torch.channels_last)(images.to(memory_format=torch.channels_last))
+    last = laid_out(network, torch.channels_last)(images.to(memory_format=torch.channels_last))
     assert (last - logits).abs().max() < 1e-5 * scale
     with torch.autocast("cpu", torch.bfloat16):
         mixed = network(images)
@@ -299,7 +305,7 @@ def test_channels_last_and_bfloat16(name):
     assert (half - logits).abs().max() < 0.05 * scale
 
 
-STARTS = {  # weights' standard deviation, bias
+STARTS: dict[str, dict[str, tuple[float, float]]] = {  # weights' standard deviation, bias
     "alexnet-paper": {
         "conv1": (0.01, 0), "conv2": (0.01, 1), "conv3": (0.01, 0), "conv4": (0.01, 1), "conv5": (0.01, 1),
         "fc6": (0.01, 1), "fc7": (0.01, 1), "fc8": (0.01, 0),
@@ -316,7 +322,7 @@ STARTS = {  # weights' standard deviation, bias
 
 
 @pytest.mark.parametrize("name", STARTS)
-def test_initial_weights(name):
+def test_initial_weights(name: str) -> None:
     torch.manual_seed(1)
     seen = set()
     for path, layer in build(name).requires_grad_(False).named_modules():
@@ -326,17 +332,18 @@ def test_initial_weights(name):
             n = layer.weight.numel()
             assert float(layer.weight.std()) == pytest.approx(deviation, rel=5 * (2 * n) ** -0.5), path
             assert abs(float(layer.weight.mean())) < 5 * deviation * n**-0.5, path
+            assert layer.bias is not None
             assert torch.equal(layer.bias, torch.full_like(layer.bias, bias)), path
             seen.add(own_name)
     assert seen == set(STARTS[name])
 
 
-def test_an_initialisation_by_layer_name_refuses_other_names():
+def test_an_initialisation_by_layer_name_refuses_other_names() -> None:
     with pytest.raises(UserError, match=r"sets the layers conv1, .*; the network has 0, 3, 7"):
         build("lenet5", initialisation="alexnet-2012")
 
 
-def test_dropout_keeps_and_halves():
+def test_dropout_keeps_and_halves() -> None:
     dropout = UnscaledDropout(p=0.25)
     ones = torch.ones(200_000)
     torch.manual_seed(1)

@@ -14,6 +14,7 @@ from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS, Network, find
 from alexlab.networks.initialisation import INITIALISATIONS
 from alexlab.networks.layers.normalisation import LocalResponseNorm
+from tests.typed import as_a
 
 ON_META = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 
@@ -77,7 +78,7 @@ def test_too_small_an_input_names_the_smallest_that_works(name: str, smallest: i
 def shapes(name: str) -> list[tuple[int, ...]]:
     """The shape after every layer of a Sequential network, without the batch."""
     with torch.device("meta"):
-        network = build(name)
+        network = as_a(nn.Sequential, build(name))
         x, found = torch.empty(2, *find(name).input), []
         for layer in network:
             x = layer(x)
@@ -126,7 +127,7 @@ def test_torchvisions_names_and_order() -> None:
 
 def test_keras_lrn_is_tensorflows() -> None:
     """x / (1 + 1 * sum of squares over 5 maps on each side) ** 0.5, computed by hand on one position."""
-    lrn = next(layer for layer in build("alexnet-keras", classes=2) if isinstance(layer, LocalResponseNorm))
+    lrn = next(layer for layer in build("alexnet-keras", classes=2).modules() if isinstance(layer, LocalResponseNorm))
     x = torch.randn(1, 13, 1, 1, dtype=torch.float64)
     y = lrn(x)
     for i in range(13):
@@ -135,7 +136,7 @@ def test_keras_lrn_is_tensorflows() -> None:
 
 
 def test_keras_padding_is_left_and_top() -> None:
-    padding = build("alexnet-keras", classes=2)[0]
+    padding = as_a(nn.Sequential, build("alexnet-keras", classes=2))[0]
     padded = padding(torch.ones(1, 3, 224, 224))
     assert padded.shape == (1, 3, 227, 227)
     assert padded[0, 0, :3].sum() == 0 and padded[0, 0, :, :3].sum() == 0 and padded[0, 0, 3:, 3:].min() == 1
@@ -143,26 +144,28 @@ def test_keras_padding_is_left_and_top() -> None:
 
 def test_keras_batch_norm_moves_as_keras_does() -> None:
     """moving = 0.99 * moving + 0.01 * batch, epsilon 0.001."""
-    norm = next(layer for layer in build("alexnet8") if isinstance(layer, nn.BatchNorm2d))
+    norm = next(layer for layer in build("alexnet8").modules() if isinstance(layer, nn.BatchNorm2d))
     norm(torch.full((2, 96, 4, 4), 5.0))
-    assert norm.running_mean[0].item() == pytest.approx(0.05)
+    assert norm.get_buffer("running_mean")[0].item() == pytest.approx(0.05)
     assert norm.eps == 1e-3
 
 
 def test_initial_weights_are_the_sources() -> None:
     torch.manual_seed(0)
     keras = build("alexnet-keras", classes=10)
-    for layer in keras:
+    for layer in keras.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             assert layer.weight.std().item() == pytest.approx(0.01, rel=0.05)
-            assert layer.bias.abs().max() == 0
+            assert layer.bias is not None and layer.bias.abs().max() == 0
     alexnet8 = build("alexnet8")
-    first = next(layer for layer in alexnet8 if isinstance(layer, nn.Conv2d))
+    first = next(layer for layer in alexnet8.modules() if isinstance(layer, nn.Conv2d))
     assert first.weight.abs().max().item() == pytest.approx((6 / (9 * 3 + 9 * 96)) ** 0.5, rel=0.02)
     xavier = build("lenet5", initialisation="xavier")
-    assert xavier[0].weight.abs().max().item() == pytest.approx((6 / (25 * 1 + 25 * 6)) ** 0.5, rel=0.05)
+    assert xavier.get_parameter("0.weight").abs().max().item() == pytest.approx(
+        (6 / (25 * 1 + 25 * 6)) ** 0.5, rel=0.05
+    )
     he = build("mlp", initialisation="he")
-    assert he[1].weight.std().item() == pytest.approx((2 / 784) ** 0.5, rel=0.02)
+    assert he.get_parameter("1.weight").std().item() == pytest.approx((2 / 784) ** 0.5, rel=0.02)
 
 
 def test_unknown_names_offer_the_nearest() -> None:

@@ -48,9 +48,9 @@ def own(tmp_path: Path) -> str:
 
 
 def test_class_function_and_object(own: str) -> None:
-    assert build(f"{own}:Net", classes=5).layer.out_features == 5
-    assert build(f"{own}:Net").layer.out_features == 3
-    assert build(f"{own}:make", classes=2, input=(3, 2, 2))[1].in_features == 12
+    assert build(f"{own}:Net", classes=5).get_parameter("layer.bias").numel() == 5
+    assert build(f"{own}:Net").get_parameter("layer.bias").numel() == 3
+    assert build(f"{own}:make", classes=2, input=(3, 2, 2)).get_parameter("1.weight").shape == (2, 12)
     assert isinstance(build(f"{own}:ready"), nn.Linear)
 
 
@@ -59,7 +59,7 @@ def test_package_and_module(tmp_path: Path, own: str, monkeypatch: pytest.Monkey
     (tmp_path / "own_package" / "__init__.py").touch()
     (tmp_path / "own_package" / "nets.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
-    assert build("own_package.nets:Net", classes=4).layer.out_features == 4
+    assert build("own_package.nets:Net", classes=4).get_parameter("layer.bias").numel() == 4
     assert "own_package" not in sys.modules
 
 

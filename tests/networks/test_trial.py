@@ -83,7 +83,7 @@ def test_a_module_reads_a_command_line_of_its_own(monkeypatch: pytest.MonkeyPatc
     )
     arguments = ["alexlab", "train", name, "digits", "--epochs", "1"]
     monkeypatch.setattr(sys, "argv", arguments)
-    assert build(name, 10, (1, 8, 8)).layer.out_features == 10
+    assert build(name, 10, (1, 8, 8)).get_parameter("layer.bias").numel() == 10
     assert sys.argv is arguments
     name = module("import argparse\np = argparse.ArgumentParser()\np.add_argument('needed')\np.parse_args()\n")
     with pytest.raises(UserError, match=r"ended the process \(exit code 2\) \(net.py, line 6\); is it a script"):
@@ -117,9 +117,9 @@ def test_what_a_module_changes_is_put_back(change: str) -> None:
 
 def test_what_the_import_draws_changes_no_weight() -> None:
     torch.manual_seed(4)
-    expected = build(module()).layer.weight
+    expected = build(module()).get_parameter("layer.weight")
     torch.manual_seed(4)
-    found = build(module(before="torch.manual_seed(0)\ntorch.rand(3)\n")).layer.weight
+    found = build(module(before="torch.manual_seed(0)\ntorch.rand(3)\n")).get_parameter("layer.weight")
     assert torch.equal(found, expected)
 
 
@@ -127,7 +127,7 @@ def test_what_the_import_draws_changes_no_weight() -> None:
 def test_the_trial_leaves_weights_and_draws_as_they_were(name: str) -> None:
     input = (3, 32, 32)
     network = build("alexnet8")
-    network[0].weight.requires_grad_(False)
+    network.get_parameter("0.weight").requires_grad_(False)
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     drawn = torch.get_rng_state()
     try_network(network, "net.py:Net" if name == "own" else name, 10, input, optimiser)

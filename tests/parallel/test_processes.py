@@ -8,14 +8,15 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from safetensors.torch import load_file
 
 from alexlab.errors import UserError
+from tests.waiting import until
 
 # In float64 and without dropout, so that what is left of a difference is the order of sums. An own network lies where the test runs.
 OWN = """
@@ -73,7 +74,7 @@ def train(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def trained(*arguments: str) -> Path:
-    done = train(*arguments, "--out", folder := f"run-{time.monotonic_ns()}")
+    done = train(*arguments, "--out", folder := f"run-{uuid4().hex}")
     assert done.returncode == 0, done.stderr[-3000:]
     return Path(folder)
 
@@ -168,7 +169,7 @@ def test_a_signal_stops_all_at_the_same_update_and_the_run_goes_on(number: signa
     process = subprocess.Popen(
         command(*how), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **ENVIRONMENT}
     )
-    wait_for(lambda: len(figures(Path("run"))) > 1 if Path("run/metrics.jsonl").exists() else False, process)
+    begun(process, records=2)
     process.send_signal(number)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said[-3000:]
@@ -180,12 +181,14 @@ def test_a_signal_stops_all_at_the_same_update_and_the_run_goes_on(number: signa
     assert done.returncode == 0 and f"{result['steps'] + 3} updates" in done.stdout
 
 
-def wait_for(ready: Any, process: subprocess.Popen[str], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not ready():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
+def begun(process: subprocess.Popen[str], records: int) -> None:
+    """Return once the training in run/ has recorded so many figures."""
+    metrics = Path("run/metrics.jsonl")
+    until(
+        lambda: metrics.exists() and len(figures(Path("run"))) >= records,
+        alive=lambda: process.poll() is None,
+        said=process.communicate,
+    )
 
 
 # Mistakes: each is one message, exit code 2, and no folder
@@ -302,7 +305,7 @@ def test_datasets_and_recipes_that_differ(port: int) -> None:
 def test_a_process_that_is_lost_ends_the_others_with_one_message(port: int) -> None:
     how = ("own.py:slow", *TRAINED, "--epochs", "400", "--wait", "60", "--out", "run")
     first, second = (started_by_hand(rank, port, *how) for rank in (0, 1))
-    wait_for(lambda: Path("run/metrics.jsonl").exists(), first)
+    begun(first, records=1)
     second.kill()
     second.communicate()
     said = first.communicate(timeout=120)[1]

@@ -40,7 +40,7 @@ def _work(rank: int, count: int, folder: str, sender: Any, function: Callable[..
     import torch.distributed as dist
 
     torch.set_num_threads(1)
-    store = dist.FileStore(str(Path(folder) / "store"), count)
+    store = dist.FileStore(str(Path(folder) / "store"), count)  # type: ignore[attr-defined]
     dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=timedelta(seconds=TIME_LIMIT))
     try:
         sender.send(function(*given))

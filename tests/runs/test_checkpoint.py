@@ -1,6 +1,7 @@
 """Checkpoints: what is saved comes back as it was."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -11,17 +12,20 @@ from alexlab.parallel.strategies.alone import Alone
 from alexlab.recipes.schema import Recipe
 from alexlab.runs.checkpoint import TrainingState, checkpoint_bytes, read
 from alexlab.training.optimisers import make_optimiser
+from tests.typed import laid_out
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
-def test_a_checkpoint_gives_back_the_layout_with_the_numbers(tmp_path: Path, optimiser: str) -> None:
+def test_a_checkpoint_gives_back_the_layout_with_the_numbers(
+    tmp_path: Path, optimiser: Literal["sgd", "adamw"]
+) -> None:
     """Fused updates pair a parameter and its moments by their place in memory, so another layout would mix them up."""
     recipe = Recipe(optimiser=optimiser, rate=0.01, momentum=0.9)
 
     def start() -> tuple[nn.Module, torch.optim.Optimizer]:
         torch.manual_seed(0)
         network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 6 * 6, 2))
-        network.to(memory_format=torch.channels_last)
+        network = laid_out(network, torch.channels_last)
         return network, make_optimiser(network, recipe)
 
     def update(network: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:

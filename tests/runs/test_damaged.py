@@ -18,13 +18,14 @@ from alexlab.cli.runs import runs
 from alexlab.errors import UserError
 from alexlab.training import train as training
 from tests.conftest import ROOT
+from tests.typed import Command
 
 FORMAT_1 = ROOT / "tests" / "fixtures" / "format-1"
-Damage = Callable[[Path], None]
+Damage = Callable[[Path], object]
 
 
 def holds(name: str, text: str) -> Damage:
-    return lambda run: (run / name).write_text(text) and None
+    return lambda run: (run / name).write_text(text)
 
 
 def changed(name: str, **values: Any) -> Damage:
@@ -54,6 +55,7 @@ def a_socket(path: Path) -> None:
         os.chdir(place)
 
 
+STRANGE: dict[str, Damage] = {"a pipe": os.mkfifo, "a folder": Path.mkdir, "a socket": a_socket}
 DAMAGES: dict[str, Damage] = {
     "run.json []": holds("run.json", "[]"),
     "run.json null": holds("run.json", "null"),
@@ -61,9 +63,7 @@ DAMAGES: dict[str, Damage] = {
     "run.json empty": holds("run.json", ""),
     "run.json cut off": holds("run.json", '{"format": 1, "cla'),
     "run.json deep": holds("run.json", "[" * 100_000),
-    "run.json of another encoding": lambda run: (
-        (run / "run.json").write_bytes(b'{"format": 1, "found": "\xc4\xe3"}') and None
-    ),
+    "run.json of another encoding": lambda run: (run / "run.json").write_bytes(b'{"format": 1, "found": "\xc4\xe3"}'),
     "no format": changed("run.json", format=...),
     "format NaN": changed("run.json", format=float("nan")),
     "no classes": changed("run.json", classes=...),
@@ -109,7 +109,7 @@ DAMAGES: dict[str, Damage] = {
     **{
         f"{name} {kind}": put(name, make)
         for name in ("run.json", "recipe.toml", "result.json", "evaluation.json", "split.json", "metrics.jsonl")
-        for kind, make in {"a pipe": os.mkfifo, "a folder": Path.mkdir, "a socket": a_socket}.items()
+        for kind, make in STRANGE.items()
     },
     "timing.jsonl a pipe": put("timing.jsonl", os.mkfifo),
     "checksums a pipe": put("checksums.sha256", os.mkfifo),
@@ -181,7 +181,7 @@ def test_it_can_be_used_as_far_as_it_is_whole_or_the_error_names_the_file(place:
     use(lambda: Run(run)._repr_html_())
 
 
-RESUMED = {
+RESUMED: dict[str, Damage] = {
     **{
         name: DAMAGES[name]
         for name in DAMAGES
@@ -211,7 +211,7 @@ def test_it_goes_on_or_the_error_names_it(name: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("name", ["run.json []", "run.json a pipe", "split.json a pipe", "recipe.toml a pipe"])
-def test_as_a_process(place: Path, name: str, alexlab: Callable[..., Any]) -> None:
+def test_as_a_process(place: Path, name: str, alexlab: Command) -> None:
     DAMAGES[name](place / "bad")
     said = alexlab("evaluate", "runs/bad", "--device", "cpu")
     assert said.returncode == 2 and said.stderr.startswith("error: ") and "Traceback" not in said.stderr

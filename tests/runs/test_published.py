@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ CAFFE = {
 
 def write_caffemodel(path: Path) -> None:
     random = np.random.default_rng(5)
-    weights = {
+    weights: dict[str, tuple[caffe_files.Array, ...]] = {
         name: (
             0.02 * random.standard_normal(shape, dtype=np.float32),
             random.standard_normal(shape[0], dtype=np.float32),
@@ -115,15 +116,20 @@ def test_what_does_not_fit_leaves_nothing(torchvision_weights: Path, tmp_path: P
     write_caffemodel(tmp_path / "bvlc_alexnet.caffemodel")
     (tmp_path / "names.txt").write_text("a\nb\n")
     torch.save(build("lenet5").state_dict(), tmp_path / "lenet.pth")
-    cases = [
-        ((tmp_path / "lenet.pth",), "these are weights of lenet5"),
-        ((torchvision_weights, tmp_path / "mean.binaryproto"), "belongs to alexnet-caffe"),
-        ((tmp_path / "bvlc_alexnet.caffemodel", tmp_path / "mean.binaryproto"), "found a mean of .*expected 3x256x256"),
-        ((torchvision_weights, None, tmp_path / "names.txt"), "found 2 different names; .* 1,000 classes"),
+    cases: list[tuple[Path, Path | None, Path | None, str]] = [
+        (tmp_path / "lenet.pth", None, None, "these are weights of lenet5"),
+        (torchvision_weights, tmp_path / "mean.binaryproto", None, "belongs to alexnet-caffe"),
+        (
+            tmp_path / "bvlc_alexnet.caffemodel",
+            tmp_path / "mean.binaryproto",
+            None,
+            "found a mean of .*expected 3x256x256",
+        ),
+        (torchvision_weights, None, tmp_path / "names.txt", "found 2 different names; .* 1,000 classes"),
     ]
-    for (file, *more), message in cases:
+    for file, mean, names, message in cases:
         with pytest.raises(UserError, match=message):
-            weights.run_from_weights(file, tmp_path / "run", *more)
+            weights.run_from_weights(file, tmp_path / "run", mean, names)
         assert not (tmp_path / "run").exists()
 
 
@@ -136,7 +142,11 @@ def test_pretrained_weights_are_shown_images_as_they_were_trained(
     file = File(torchvision_weights.name, None, f"sha256:{digest[:8]}", "http://127.0.0.1:9/")
     monkeypatch.setitem(PUBLISHED, "torchvision", file)
     write_photographs(Path("photos"), each=6)
-    how = {"network": "alexnet-torchvision", "dataset": "folder:photos", "pretrained": str(torchvision_weights)}
+    how: dict[str, Any] = {
+        "network": "alexnet-torchvision",
+        "dataset": "folder:photos",
+        "pretrained": str(torchvision_weights),
+    }
     how |= {"freeze": True, "steps": 1, "batch": 4, "device": "cpu"}
     recipe = train(**how, out="one").recipe
     assert recipe.mean == (0.485, 0.456, 0.406) and recipe.std == (0.229, 0.224, 0.225)

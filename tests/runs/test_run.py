@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> alexlab.Run:
     """A network that tells red pictures from blue ones."""
     folder = tmp_path_factory.mktemp("colours")
     write_photographs(folder / "photos", each=20)
-    how = {
+    how: dict[str, Any] = {
         "input": [3, 16, 16],
         "epochs": 20,
         "batch": 8,

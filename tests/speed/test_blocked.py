@@ -11,6 +11,7 @@ from torch import nn
 
 from alexlab.networks.building import build
 from alexlab.speed.blocked import Blocked, blocked, pooled_first
+from tests.typed import laid_out
 
 vectorised = pytest.mark.skipif(
     not torch.backends.cpu.get_cpu_capability().startswith("AVX"), reason="no AVX: every network stays as it is"
@@ -64,9 +65,9 @@ def test_logits_and_gradients_are_those_of_double_precision(
     network(images)
     reference = copy.deepcopy(network).double()
     expected = gradients(reference, images.double(), reference)
-    network = network.to(memory_format=torch.channels_last if last else torch.contiguous_format)
+    network = laid_out(network, torch.channels_last if last else torch.contiguous_format)
     fast = blocked(network)
-    assert isinstance(fast[0], Blocked)
+    assert isinstance(fast.get_submodule("0"), Blocked)
     for mine, exact in zip(gradients(fast, images, network), expected, strict=True):
         assert torch.allclose(mine.double(), exact, rtol=1e-4, atol=1e-4 * float(exact.abs().max() + 1))
 
@@ -93,13 +94,13 @@ def test_lenet_keeps_its_names_and_weights() -> None:
     network = build("lenet-relu")
     names = list(network.state_dict())
     fast = blocked(network)
-    assert isinstance(fast[0], Blocked) and list(network.state_dict()) == names
+    assert isinstance(fast.get_submodule("0"), Blocked) and list(network.state_dict()) == names
     assert {id(p) for p in fast.parameters()} == {id(p) for p in network.parameters()}
 
 
 def test_max_pooling_goes_before_the_relu() -> None:
     network = build("lenet-relu")
-    kinds = [type(layer) for layer in pooled_first(list(network)[:6])]
+    kinds = [type(layer) for layer in pooled_first(list(network.children())[:6])]
     assert kinds == [nn.Conv2d, nn.MaxPool2d, nn.ReLU] * 2
 
 
@@ -112,7 +113,7 @@ def test_other_networks_stay_as_they_are(name: str) -> None:
 @vectorised
 def test_a_layer_that_somebody_watches_stays_as_it_is() -> None:
     network = build("lenet-relu")
-    network[0].register_forward_hook(lambda *_: None)
+    network.get_submodule("0").register_forward_hook(lambda *_: None)
     assert blocked(network) is network
 
 

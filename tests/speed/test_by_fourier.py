@@ -21,9 +21,12 @@ def test_a_run_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(fourier, "MANY", 8)
     calls: list[bool] = []
     convolve = fourier.convolution
-    monkeypatch.setattr(
-        fourier, "convolution", lambda *given: calls.append(torch.is_inference_mode_enabled()) or convolve(*given)
-    )
+
+    def noted(*given: Any) -> torch.Tensor:
+        calls.append(torch.is_inference_mode_enabled())
+        return convolve(*given)
+
+    monkeypatch.setattr(fourier, "convolution", noted)
     folder = write_photographs(tmp_path / "photographs", each=40)
     how: dict[str, Any] = {"dataset": f"folder:{folder}", "epochs": 2, "batch": 24, "device": "cpu", "select": "last"}
     whole = train("alexnet8", out="whole", **how)

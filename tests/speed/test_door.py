@@ -64,7 +64,7 @@ def test_answers_are_those_of_the_network() -> None:
 
 def test_channels_lie_last_but_in_a_users_own_network() -> None:
     assert layout("lenet5") is torch.channels_last and layout("net.py:Net") is torch.contiguous_format
-    kernels = placed(nn.Conv2d(3, 4, 5), "lenet5", CPU).weight
+    kernels = placed(nn.Conv2d(3, 4, 5), "lenet5", CPU).get_parameter("weight")
     assert kernels.is_contiguous(memory_format=torch.channels_last) and not kernels.is_contiguous()
 
 

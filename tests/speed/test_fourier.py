@@ -150,7 +150,12 @@ def test_a_network_learns_as_it_does_without(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(fourier, "MANY", 32)
     calls: list[object] = []
     convolve = fourier.convolution
-    monkeypatch.setattr(fourier, "convolution", lambda *given: calls.append(given) or convolve(*given))
+
+    def noted(*given: Any) -> torch.Tensor:
+        calls.append(given)
+        return convolve(*given)
+
+    monkeypatch.setattr(fourier, "convolution", noted)
     torch.manual_seed(0)
     network = build("alexnet-torchvision", 10, (3, 131, 131))
     plain = copy.deepcopy(network)

@@ -7,6 +7,7 @@ from torch import nn
 from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.speed import packing
+from alexlab.speed.bfloat16 import multiplies_bfloat16
 from alexlab.speed.packing import about_precision, check_precision, packed
 
 
@@ -35,7 +36,7 @@ NETWORKS += [("alexnet-caffe", (3, 67, 67)), ("alexnet-2012", (3, 67, 67))]
 def bfloat16(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both kinds of processor, where this one is of the first."""
     kind: str = request.param
-    if kind == "multiplied" and not packing.multiplies_bfloat16(torch.device("cpu")):
+    if kind == "multiplied" and not multiplies_bfloat16(torch.device("cpu")):
         pytest.skip("this processor does not multiply bfloat16")
     monkeypatch.setattr(packing, "multiplies_bfloat16", lambda device: kind == "multiplied")
     return kind
@@ -88,9 +89,9 @@ def test_eight_bits_are_one_answer_for_few_images_and_many(bfloat16: str, monkey
 def test_an_undecided_image_is_answered_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two classes a hair apart, which bfloat16 cannot tell, and a class that is far ahead."""
     monkeypatch.setattr(packing, "LARGE", 1)
-    network = nn.Sequential(nn.Linear(2, 3, bias=False)).eval()
+    network = nn.Sequential(layer := nn.Linear(2, 3, bias=False)).eval()
     with torch.no_grad():
-        network[0].weight.copy_(torch.tensor([[1.0, 0.0], [1.0009, 0.0], [0.0, 30.0]]))
+        layer.weight.copy_(torch.tensor([[1.0, 0.0], [1.0009, 0.0], [0.0, 30.0]]))
     close, sure = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.001]])
     with torch.inference_mode():
         answering = packed(network, "bfloat16")
@@ -102,10 +103,10 @@ def test_an_undecided_image_is_answered_exactly(monkeypatch: pytest.MonkeyPatch)
 
 def undecided(sure: int) -> tuple[nn.Module, torch.Tensor]:
     """A linear layer that 8 bits round so that classes 0 and 1 are alike, an image of either's, and `sure` images of class 2."""
-    network = nn.Sequential(nn.Linear(64, 64, bias=False)).eval()
+    network = nn.Sequential(layer := nn.Linear(64, 64, bias=False)).eval()
     with torch.no_grad():
-        network[0].weight.zero_()
-        network[0].weight[:3, :2] = torch.tensor([[1.0, 2.0], [1.004, 2.0], [0.0, 30.0]])
+        layer.weight.zero_()
+        layer.weight[:3, :2] = torch.tensor([[1.0, 2.0], [1.004, 2.0], [0.0, 30.0]])
     images = torch.zeros(1 + sure, 64)
     images[0, 0], images[1:, 1] = 1.0, 1.001
     return network, images

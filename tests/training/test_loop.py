@@ -20,10 +20,13 @@ from alexlab.networks.building import build
 from alexlab.recipes import overridden, read_recipe
 from alexlab.speed.device import exact
 from alexlab.training import train as training
+from alexlab.training.loop import Loop
 from alexlab.training.optimisers import make_optimiser
 from alexlab.training.schedule import rate_at
 from alexlab.training.seeds import epoch_order, seed_for
 
+FILLING: Any = torch.utils.deterministic
+"""Its attribute is a property of the module, which its types do not say."""
 SHORT: dict[str, Any] = {"network": "lenet5", "dataset": "digits", "epochs": 2, "batch": 100, "device": "cpu"}
 
 
@@ -79,13 +82,13 @@ def test_the_losses_are_those_of_a_plain_loop(
     recipe: str, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[float] = []
-    look = training.Loop._look
+    look = Loop._look
 
-    def listen(loop: training.Loop) -> None:
+    def listen(loop: Loop) -> None:
         seen.extend(loss.item() for loss, _, _ in loop._unseen)
         look(loop)
 
-    monkeypatch.setattr(training.Loop, "_look", listen)
+    monkeypatch.setattr(Loop, "_look", listen)
     training.train(recipe=recipe, steps=5, out="run", device="cpu", **values)
     assert seen == pytest.approx(plain_losses(recipe, 5, **values), rel=1e-5)
 
@@ -191,7 +194,7 @@ def test_networks_of_the_users_that_do_not_fit() -> None:
     run = training.train(**{**SHORT, "network": "mine.py:right", "epochs": 10}, rate=0.01)
     assert run.metrics("epoch")[-1]["validation_accuracy"] > 0.7
     Path("mine.py").rename("moved.py")  # the run keeps the code that made it
-    assert alexlab.Run(run.folder).evaluate(device="cpu").top1 == run.final["top1"]
+    assert run.final is not None and alexlab.Run(run.folder).evaluate(device="cpu").top1 == run.final["top1"]
     assert describe(str(run.folder)).to_dict()["totals"]["parameters"] == 64 * 10 + 10
     assert not check_target(str(run.folder)).findings
     Path("moved.py").rename("mine.py")
@@ -279,10 +282,10 @@ def test_the_callers_random_state_and_settings_are_left_alone() -> None:
     training.train(**{**SHORT, "epochs": 1}, out="run")
     assert torch.equal(torch.rand(3), expected)
     assert not torch.are_deterministic_algorithms_enabled()
-    assert torch.utils.deterministic.fill_uninitialized_memory
+    assert FILLING.fill_uninitialized_memory
 
 
 def test_new_tensors_are_not_filled_while_it_trains() -> None:
     with exact():
         assert torch.are_deterministic_algorithms_enabled()
-        assert not torch.utils.deterministic.fill_uninitialized_memory
+        assert not FILLING.fill_uninitialized_memory

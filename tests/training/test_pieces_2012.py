@@ -1,6 +1,7 @@
 """Pieces of 2012's training, each by hand: where the noise ends, what a view and a mean are, that each image has its own noise."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -21,12 +22,13 @@ def statistics(mean_image_CHW: torch.Tensor) -> PixelStatistics:
 
 def test_the_colour_noise_ends_with_epoch_66_as_it_ran() -> None:
     transform = Transform((3, 8, 8), "crop", (3, 8, 8), augment=("crop", "colour", "mirror"))
-    for schedule, epoch, words in (
+    cases: list[tuple[Literal["as-it-ran", "constant"], int, tuple[str, ...]]] = [
         ("as-it-ran", 66, ("crop", "colour", "mirror")),
         ("as-it-ran", 67, ("crop", "mirror")),
         ("as-it-ran", 90, ("crop", "mirror")),
         ("constant", 90, ("crop", "colour", "mirror")),
-    ):
+    ]
+    for schedule, epoch, words in cases:
         recipe = Recipe(schedule=schedule, optimiser="sgd-2012")
         assert transform_in(epoch, recipe, transform).augment == words
 

@@ -50,7 +50,7 @@ def test_the_mean_image_is_the_training_sets_and_is_cropped_with_its_window() ->
     run = training.train(**HOW, epochs=1, out="run")
     split = run.dataset().train
     out = [name not in _watched(run) for name in split.images.names]
-    stored = np.stack([run.transform.stored(split.images.picture(i)) for i in np.flatnonzero(out)])
+    stored = np.stack([run.transform.stored(split.images.picture(i)) for i in np.flatnonzero(out).tolist()])
     stored = stored.transpose(0, 3, 1, 2).astype(float)
     tensors, _ = load_tensors(run.folder / "pixels.safetensors")
     assert np.allclose(tensors["mean_image_CHW"].numpy(), stored.mean(axis=0))
@@ -120,7 +120,13 @@ def test_runs_that_cannot_be_averaged_and_views_that_do_not_fit() -> None:
 
 def test_old_weights_are_a_start_and_the_rest_can_be_frozen() -> None:
     first = training.train("lenet5", "digits", epochs=1, out="first", device="cpu")
-    how = {"pretrained": str(first.weights), "freeze": True, "mean": [0.5], "std": [0.5], "device": "cpu"}
+    how: dict[str, Any] = {
+        "pretrained": str(first.weights),
+        "freeze": True,
+        "mean": [0.5],
+        "std": [0.5],
+        "device": "cpu",
+    }
     run = training.train("lenet5", "folder:photos", epochs=1, out="run", **how)
     before, _ = load_tensors(first.weights)
     after, _ = load_tensors(run.weights)

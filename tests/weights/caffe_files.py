@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("google.protobuf", reason="protobuf comes with tensorboard, a development dependency")
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+Array = np.ndarray[Any, np.dtype[Any]]
 Field = descriptor_pb2.FieldDescriptorProto
 # message: field, number, type, repeated. `data` is declared as bytes where the schema says packed floats: the wire is
 # the same, and a quarter of a gigabyte is written in a moment. FloatBlob declares it as the schema does.
@@ -55,7 +56,7 @@ def _messages() -> dict[str, Any]:
 MESSAGES = _messages()
 
 
-def blob(values: np.ndarray, old: bool = False) -> Any:
+def blob(values: Array, old: bool = False) -> Any:
     """A BlobProto; `old` writes num, channels, height and width, with ones before the shape, as until 2014."""
     message = MESSAGES["BlobProto"](data=np.ascontiguousarray(values, "<f4").tobytes())
     if old:
@@ -65,7 +66,7 @@ def blob(values: np.ndarray, old: bool = False) -> Any:
     return message
 
 
-def caffemodel(weights: dict[str, tuple[np.ndarray, ...]], old: bool = False, name: str = "AlexNet") -> bytes:
+def caffemodel(weights: dict[str, tuple[Array, ...]], old: bool = False, name: str = "AlexNet") -> bytes:
     """A NetParameter with these layers in order; a layer without weights has an empty tuple."""
     net = MESSAGES["NetParameter"](name=name)
     for layer, values in weights.items():
@@ -73,4 +74,5 @@ def caffemodel(weights: dict[str, tuple[np.ndarray, ...]], old: bool = False, na
         added.blobs.extend(blob(value, old) for value in values)
         if not old:
             added.loss_weight.append(1.0)
-    return net.SerializeToString()
+    written: bytes = net.SerializeToString()
+    return written

@@ -2,6 +2,8 @@
 
 import hashlib
 import pickle
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -32,9 +34,11 @@ TORCHVISION = {
     "classifier.6.weight": (1000, 4096), "classifier.6.bias": (1000,),
 }  # fmt: skip
 
+TorchvisionFile = tuple[Path, dict[str, torch.Tensor]]
+
 
 @pytest.fixture(scope="module")
-def torchvision(tmp_path_factory):
+def torchvision(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchvisionFile]:
     """A file in torchvision's format with random weights, and the weights."""
     weights = {
         name: torch.randn(shape, generator=torch.Generator().manual_seed(i))
@@ -50,7 +54,7 @@ def torchvision(tmp_path_factory):
     path.unlink()
 
 
-def test_torchvisions_file_comes_in(torchvision):
+def test_torchvisions_file_comes_in(torchvision: TorchvisionFile) -> None:
     path, weights = torchvision
     network = build("alexnet-torchvision")
     assert load_pretrained(network, path, "alexnet-torchvision") is True
@@ -58,7 +62,7 @@ def test_torchvisions_file_comes_in(torchvision):
         assert torch.equal(tensor, weights[name]), name
 
 
-def test_torchvisions_file_goes_out(tmp_path):
+def test_torchvisions_file_goes_out(tmp_path: Path) -> None:
     network = build("alexnet-torchvision", classes=3)
     name, data = torchvision_file(network)
     assert name == f"alexnet-owt-{hashlib.sha256(data).hexdigest()[:8]}.pth"
@@ -79,7 +83,7 @@ def test_torchvisions_file_goes_out(tmp_path):
         torchvision_file(build("lenet5"))
 
 
-def test_five_classes_keep_the_head_they_were_built_with(torchvision):
+def test_five_classes_keep_the_head_they_were_built_with(torchvision: TorchvisionFile) -> None:
     path, weights = torchvision
     torch.manual_seed(0)
     network = build("alexnet-torchvision", classes=5)
@@ -96,7 +100,7 @@ def test_five_classes_keep_the_head_they_were_built_with(torchvision):
     ]
 
 
-def test_the_hash_in_the_name_is_checked(tmp_path):
+def test_the_hash_in_the_name_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "alexnet-owt-7be5be79.pth"
     torch.save(build("lenet5").state_dict(), path)
     with pytest.raises(UserError, match=r"its SHA-256 begins with [0-9a-f]{8}, its name says 7be5be79"):
@@ -104,7 +108,7 @@ def test_the_hash_in_the_name_is_checked(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["lenet5", "mlp", "alexnet8"])
-def test_a_checkpoint_of_another_network_is_named(tmp_path, name):
+def test_a_checkpoint_of_another_network_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / "weights.pth"
     torch.save(build(name).state_dict(), path)
     network = build("lenet-relu")
@@ -114,7 +118,7 @@ def test_a_checkpoint_of_another_network_is_named(tmp_path, name):
     assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True)), "nothing half-loaded"
 
 
-def test_every_network_of_the_catalogue_is_recognised():
+def test_every_network_of_the_catalogue_is_recognised() -> None:
     for entry in NETWORKS:
         for classes in (entry.classes, 7):
             with torch.device("meta"):
@@ -125,7 +129,7 @@ def test_every_network_of_the_catalogue_is_recognised():
         assert recognised(nn.Linear(3, 4).state_dict()) == []
 
 
-def test_weights_of_no_network_are_told_apart(tmp_path):
+def test_weights_of_no_network_are_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     weights = build("lenet5").state_dict()
     weights["0.weight"] = torch.zeros(7, 1, 5, 5)
@@ -138,7 +142,7 @@ def test_weights_of_no_network_are_told_apart(tmp_path):
         assert part in str(error.value)
 
 
-def test_values_that_are_not_finite(tmp_path):
+def test_values_that_are_not_finite(tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     weights = build("lenet5").state_dict()
     weights["3.bias"][2] = float("nan")
@@ -148,12 +152,12 @@ def test_values_that_are_not_finite(tmp_path):
 
 
 class Malicious:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[object, tuple[str]]:
         return exec, ("raise SystemExit('code ran')",)
 
 
 @pytest.mark.parametrize("legacy", [True, False])
-def test_a_pickle_is_refused_and_does_not_run(tmp_path, legacy):
+def test_a_pickle_is_refused_and_does_not_run(tmp_path: Path, legacy: bool) -> None:
     path = tmp_path / "weights.pth"
     torch.save({"weight": Malicious()}, path, _use_new_zipfile_serialization=not legacy)
     with pytest.raises(UserError, match=r"refused, it wants to load \S*exec.*weights_only=False"):
@@ -163,7 +167,7 @@ def test_a_pickle_is_refused_and_does_not_run(tmp_path, legacy):
         read_weights(path)
 
 
-def test_a_whole_network_and_what_holds_no_weights_are_refused(tmp_path):
+def test_a_whole_network_and_what_holds_no_weights_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save(nn.Linear(2, 3), path)
     with pytest.raises(UserError, match=r"wants to load torch\.nn\.modules\.linear\.Linear"):
@@ -182,7 +186,7 @@ def test_a_whole_network_and_what_holds_no_weights_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("ending", [".pth", ".pt", ".safetensors", ".caffemodel"])
-def test_a_damaged_file(tmp_path, ending):
+def test_a_damaged_file(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"weights{ending}"
     if ending == ".safetensors":
         save_file(build("lenet5").state_dict(), path)
@@ -195,7 +199,7 @@ def test_a_damaged_file(tmp_path, ending):
             read_weights(path)
 
 
-def test_no_file_and_an_unknown_ending(tmp_path):
+def test_no_file_and_an_unknown_ending(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such weight file"):
         read_weights(tmp_path / "none.pth")
     (tmp_path / "weights.h5").write_bytes(b"")
@@ -205,7 +209,7 @@ def test_no_file_and_an_unknown_ending(tmp_path):
         read_weights(tmp_path / "weights.h5")
 
 
-def test_a_network_without_a_linear_layer_has_no_head():
+def test_a_network_without_a_linear_layer_has_no_head() -> None:
     assert head_name(build("alexnet-2012", classes=5)) == "fc8"
     with pytest.raises(UserError, match="no linear layer"):
         head_name(nn.Conv2d(1, 2, 3))

@@ -64,7 +64,7 @@ def _try_own(network: nn.Module, images_NCHW: torch.Tensor, name: str, classes: 
     copied.train()
     with _told(copied, name, "a trial update"), torch.enable_grad():
         optimiser = make_optimiser(copied)
-        F.cross_entropy(copied(images_NCHW).float(), torch.arange(2) % classes).backward()  # type: ignore[no-untyped-call]
+        F.cross_entropy(copied(images_NCHW).float(), torch.arange(2) % classes).backward()
         optimiser.step()
 
 

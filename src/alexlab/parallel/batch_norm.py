@@ -21,7 +21,7 @@ def synchronised(network: nn.Module, device: torch.device) -> None:
 
 def _counterpart(layer: _BatchNorm, device: torch.device) -> nn.Module:
     if device.type == "cuda":
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(layer)  # type: ignore[no-untyped-call]
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(layer)
         return converted
     made = SynchronisedBatchNorm(layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
     made._parameters, made._buffers, made.training = layer._parameters, layer._buffers, layer.training

@@ -119,7 +119,7 @@ def _binary(function: str, x: Tensor, given: dict[str, Any]) -> Answer | None:
     if not isinstance(other, Tensor) or not other.is_meta or other.dtype != x.dtype:
         return None
     try:
-        shape = torch.broadcast_shapes(x.shape, other.shape)  # type: ignore[no-untyped-call]
+        shape = torch.broadcast_shapes(x.shape, other.shape)
     except RuntimeError:
         return None
     if in_place:

@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 
-class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Counter(TorchDispatchMode):
     """Counts what torch.utils.flop_counter.FlopCounterMode counts, from its registry, in `flops`: 2 a multiply-add.
 
     FlopCounterMode itself imports the compiler on its first call (2 to 3 seconds) and hooks every module for a table

@@ -280,4 +280,4 @@ def _name(func: Callable[..., Any]) -> str:
 def _backward(outputs: Any) -> None:
     sums = [tensor.sum() for tensor in tensors(outputs) if tensor.requires_grad]
     if sums:
-        torch.stack(sums).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack(sums).sum().backward()

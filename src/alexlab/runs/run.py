@@ -172,9 +172,7 @@ class Run:
         at = None if data_dir else Path(self.facts["found"])
         return open_dataset(self.recipe.dataset, directory, self.recipe.seed, at=at).at(levels_of(self.recipe))
 
-    def predict(
-        self, image: Given | list[Given], top: int = 5, device: str = "auto", precision: str = "float32"
-    ) -> Any:
+    def predict(self, image: Given | list[Any], top: int = 5, device: str = "auto", precision: str = "float32") -> Any:
         """Return the most probable classes of an image: the same for a file and for what is in it.
 
         Args:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -74,7 +75,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/stalls/") and len(self.asked) < 3:
             self.wfile.write(body[:1000])
             self.wfile.flush()
-            time.sleep(1)
+            self.connection.recv(1)  # nothing, once whoever asked has given up
             return
         if self.path.startswith("/slow/"):
             time.sleep(0.5)
@@ -228,9 +229,10 @@ def test_a_folder_deleted_before_it_is_locked_is_made_again(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As another thread does that makes room in the cache of shards."""
-    made, mkdir = [], Path.mkdir
+    made: list[Path] = []
+    mkdir = Path.mkdir
 
-    def made_and_deleted(path: Path, *arguments: int, **options: bool) -> None:
+    def made_and_deleted(path: Path, *arguments: Any, **options: Any) -> None:
         mkdir(path, *arguments, **options)
         if path.name == "shard" and not made:
             made.append(path)

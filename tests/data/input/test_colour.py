@@ -1,5 +1,7 @@
 """Mean image, principal colours and the noise along them, against small examples worked out by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from alexlab.data.input.colour import PixelStatistics, noise_as_it_ran, noise_as
 from alexlab.errors import UserError
 
 
-def uint8(values: list) -> torch.Tensor:
+def uint8(values: list[Any]) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.uint8)
 
 

@@ -1,6 +1,7 @@
 """Batches made by workers: the same for any number of them, and no more of them than agreed."""
 
 from pathlib import Path
+from types import GeneratorType
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.errors import UserError
 from alexlab.training.seeds import generator_for
 from tests.conftest import write_photographs
+from tests.typed import as_a
 
 AUGMENT = ("random-resized-crop", "mirror")
 READY = Transform((3, 20, 20), "crop", (3, 16, 16), mean=(0.4,), std=(0.2, 0.3, 0.4), augment=AUGMENT)
@@ -67,7 +69,7 @@ def test_no_more_batches_are_made_than_agreed(split: Split, monkeypatch: pytest.
     next(batches)
     working.workers().submit(int).result()
     assert max(made) <= max(2, working.cores() // 2)
-    batches.close()
+    as_a(GeneratorType, batches).close()
 
 
 def test_a_worker_computes_alone_and_leaves_others_their_threads() -> None:

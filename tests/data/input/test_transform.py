@@ -1,6 +1,7 @@
 """The one path from an image to the input: the same for arrays and files, training and prediction, and as Pillow has it."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.statistics import channel_statistics
 from alexlab.errors import UserError
 from tests.conftest import write_photographs
+from tests.typed import as_a
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -44,16 +46,16 @@ def test_resize_is_pillows_within_one_level(h: int, w: int, new_h: int, new_w: i
 
 
 def test_fashion_at_224_is_the_textbooks_within_one_level(datasets: object) -> None:
-    images = open_dataset("fashion-mnist").train.images
+    images = as_a(ArrayImages, open_dataset("fashion-mnist").train.images)
     for i in range(20):
         pillow = np.asarray(images.picture(i).resize((224, 224), Image.Resampling.BILINEAR)).astype(float)
         ours = scaled(images.pixels_NCHW[i, 0], (224, 224))
         assert np.abs(pillow - np.rint(ours)).max() <= 1
 
 
-def test_photographs_of_mixed_sizes_take_one_path(tmp_path: object) -> None:
+def test_photographs_of_mixed_sizes_take_one_path(tmp_path: Path) -> None:
     """What a batch holds equals the path taken by hand for each picture, whether stored in memory or decoded as needed."""
-    dataset = open_dataset(f"folder:{write_photographs(tmp_path / 'p')}")  # type: ignore[operator]
+    dataset = open_dataset(f"folder:{write_photographs(tmp_path / 'p')}")
     ready = Transform((3, 20, 18), "crop", (3, 16, 16), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
     held, streamed = Store(dataset.train, ready), Store(dataset.train, ready, budget=0)
     assert held.in_memory and not streamed.in_memory
@@ -66,8 +68,8 @@ def test_photographs_of_mixed_sizes_take_one_path(tmp_path: object) -> None:
         torch.testing.assert_close(batch[position : position + 1], ready(by_hand))
 
 
-def test_arrays_and_files_take_the_same_path(tmp_path: object) -> None:
-    dataset = open_dataset(f"folder:{write_photographs(tmp_path / 'p', size=12)}")  # type: ignore[operator]
+def test_arrays_and_files_take_the_same_path(tmp_path: Path) -> None:
+    dataset = open_dataset(f"folder:{write_photographs(tmp_path / 'p', size=12)}")
     ready = Transform((3, 12, 12), "stretch", (3, 8, 8))
     pixels_NHWC = np.stack([ready.stored(dataset.train.images.picture(i)) for i in range(len(dataset.train))])
     as_array = Split(ArrayImages(pixels_NHWC.transpose(0, 3, 1, 2), dataset.train.images.names), dataset.train.labels)
@@ -163,7 +165,10 @@ def test_of_many_images_evenly_spaced_ones_are_measured(monkeypatch: pytest.Monk
     assert channel_statistics(store)[0] == (round(np.arange(100).mean() / 255, 4),)
     monkeypatch.setattr(statistics, "MOST_IMAGES", 40)
     seen = [100 * i // 40 for i in range(40)]  # 0, 2, 5, 7, 10 ...
-    assert channel_statistics(store) == ((round(np.mean(seen) / 255, 4),), (round(np.std(seen) / 255, 4),))
+    assert channel_statistics(store) == (
+        (round(float(np.mean(seen)) / 255, 4),),
+        (round(float(np.std(seen)) / 255, 4),),
+    )
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
@@ -179,8 +184,8 @@ def test_a_grey_store_of_jpegs_is_pillows(mode: str, fit: str) -> None:
     assert np.array_equal(stored, ready.stored(decode(file.getvalue(), "x.jpg")))
 
 
-def test_unreadable_images_are_all_named_at_once(tmp_path: object) -> None:
-    folder = write_photographs(tmp_path / "p", each=10)  # type: ignore[operator]
+def test_unreadable_images_are_all_named_at_once(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path / "p", each=10)
     for name in ("red/0.png", "blue/1.png"):
         (folder / name).write_text("not an image")
     dataset = open_dataset(f"folder:{folder}")

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +22,8 @@ from alexlab.data.shards.packing import CHECKSUMS, STATE, pack
 from alexlab.errors import UserError
 from tests.conftest import write_photographs
 from tests.faults.campaign import arm, ended
+from tests.forking import begun
+from tests.waiting import until
 
 
 def photographs(folder: Path = Path("photos"), each: int = 20) -> str:
@@ -69,6 +70,11 @@ def test_files_are_copied_and_pixels_are_not_changed() -> None:
     assert copied == 41
 
 
+def _pack_and_die(name: str, moment: str, n: int) -> None:
+    arm(moment, n)
+    pack(name, Path("out"), images=5, processes=1)
+
+
 @pytest.mark.parametrize("moment", ["fsync", "rename", "after rename", "write"])
 def test_killed_at_every_moment_of_its_kind(moment: str) -> None:
     """Each child dies at its n-th sync, rename or write; no half is under its name; the last one ends, and the bytes are the same."""
@@ -76,15 +82,7 @@ def test_killed_at_every_moment_of_its_kind(moment: str) -> None:
     pack(name, Path("whole"), images=5, processes=1)
     kills = 0
     for n in range(1, 40):
-        child = os.fork()
-        if not child:
-            try:
-                arm(moment, n)
-                pack(name, Path("out"), images=5, processes=1)
-                os._exit(0)
-            except BaseException:
-                os._exit(1)
-        code = ended(child)
+        code = ended(begun(_pack_and_die, name, moment, n))
         for tar in Path("out").glob("*.tar"):
             assert tar.read_bytes() == Path("whole", tar.name).read_bytes()
         if code == 0:
@@ -96,25 +94,25 @@ def test_killed_at_every_moment_of_its_kind(moment: str) -> None:
     assert code == 0 and kills >= 1 and content(Path("out")) == content(Path("whole"))
 
 
+def lives(group: int) -> bool:
+    """Whether a process of this group lives."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_killed_while_several_pack(tmp_path: Path) -> None:
     """kill -9 of the first process: its children end too, and the same command goes on."""
     name = photographs(each=300)
     command = [sys.executable, "-m", "alexlab", "pack", name, "out", "--images", "25", "--processes", "2"]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not list(Path("out").glob("*.tar")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: list(Path("out").glob("*.tar")), alive=lambda: process.poll() is None)
     process.kill()
     process.wait()
     assert not Path("out", INDEX).exists()
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail("the processes of a packing that was killed live on")
+    until(lambda: not lives(process.pid))
     pack(name, Path("out"), images=25, processes=1)
     pack(name, Path("whole"), images=25, processes=1)
     assert content(Path("out")) == content(Path("whole"))

@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,11 +24,17 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.shards.index import Index
 from alexlab.data.shards.order import WINDOW
 from alexlab.data.shards.packing import pack
-from alexlab.data.shards.remote import _Reader, cache_folder
+from alexlab.data.shards.remote import cache_folder
 from alexlab.errors import UserError
+from alexlab.runs import saving
+from alexlab.runs.checkpoint import checkpoints, step_of
+from alexlab.training.callbacks import Silent
 from alexlab.training.seeds import epoch_order
 from alexlab.training.train import resume, train
 from tests.data.serving import Served, serving
+from tests.faults.campaign import die, ended
+from tests.forking import begun
+from tests.waiting import until
 
 SIZE = (3, 8, 8)
 READY = Transform(store=SIZE, fit="stretch", input=SIZE)
@@ -121,29 +129,22 @@ def test_the_cache_keeps_its_bound(served: Served, packed: tuple[Path, Index], m
         assert WINDOW <= max(held) <= most, held
 
 
-def waiting(address: str, seconds: float) -> float:
-    """The share of the time that somebody who computes for `seconds` on each batch waits for the next one, after the first."""
-    store = Store(open_dataset(address, whole=True).train, READY, budget=0)
-    batches = store.batches(epoch_order(0, 0, 600, store.shards, 10), 10)
-    next(batches)
-    began, waited = time.perf_counter(), 0.0
-    while True:
-        time.sleep(seconds)
-        asked = time.perf_counter()
-        if next(batches, None) is None:
-            return waited / (asked - began)
-        waited += time.perf_counter() - asked
-
-
-def test_a_latency_of_50_ms_is_hidden(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each shard is two batches. Without fetching ahead each costs the 50 ms; with it they are hidden behind 60 ms of work."""
+def test_shards_come_while_somebody_computes(served: Served, packed: tuple[Path, Index]) -> None:
+    """Whoever holds a batch, and asks for nothing more, finds the shards that come next on their way."""
     served.delay = 0.05
-    ahead = waiting(served.address, 0.03)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(Path("another").resolve()))
-    monkeypatch.setattr(_Reader, "upcoming", lambda self: [])
-    behind = waiting(served.address, 0.03)
-    print(f"waiting: {ahead:.3f} of the time, {behind:.3f} without fetching ahead")
-    assert ahead < 0.15 < behind
+    store = Store(open_dataset(served.address, whole=True).train, READY, budget=0)
+    assert store.shards is not None
+    order = epoch_order(0, 0, 600, store.shards, 10)
+    names = [shard.name for shard in packed[1].shards]
+    sequence = list(dict.fromkeys(store.shards[order].tolist()))
+
+    def came(shards: list[int]) -> bool:
+        return all(served.asked[names[shard]] for shard in shards)
+
+    for number, _ in enumerate(store.batches(order, 10), 1):
+        seen = len(set(store.shards[order[: 10 * number]].tolist()))
+        until(partial(came, sequence[: seen + WINDOW]))
+    assert all(served.asked[name] == 1 for name in names)
 
 
 def test_processes_fetch_shards_of_their_own(served: Served, packed: tuple[Path, Index]) -> None:
@@ -165,9 +166,9 @@ def test_processes_fetch_shards_of_their_own(served: Served, packed: tuple[Path,
 
 
 def test_a_training_goes_on_inside_an_epoch_to_the_same_bytes(served: Served) -> None:
-    how = {"epochs": 2, "device": "cpu", "memory": 0, "batch": 50}
-    whole = train("lenet-relu", served.address, out="whole", **how)  # type: ignore[arg-type]
-    stopped = train("lenet-relu", served.address, out="half", steps=5, **how)  # type: ignore[arg-type]
+    how: dict[str, Any] = {"epochs": 2, "device": "cpu", "memory": 0, "batch": 50}
+    whole = train("lenet-relu", served.address, out="whole", **how)
+    stopped = train("lenet-relu", served.address, out="half", steps=5, **how)
     assert stopped.result["state"] == "stopped"
     served.wrong["all-000011.tar"] = ["busy"]
     resumed = resume("half", device="cpu", memory=0)
@@ -175,21 +176,36 @@ def test_a_training_goes_on_inside_an_epoch_to_the_same_bytes(served: Served) ->
         assert (whole.folder / name).read_bytes() == (resumed.folder / name).read_bytes(), name
 
 
+class Killed(Silent):
+    """Ends the process by kill -9 at the first update after a checkpoint."""
+
+    def stepped(self, facts: dict[str, Any]) -> None:
+        if checkpoints(Path("killed")):
+            die()
+
+
+def _trained_until_killed(address: str, how: dict[str, Any]) -> None:
+    saving.SHARE = 1e12  # checkpoints are written as often as is asked for
+    train("lenet-relu", address, out="killed", checkpoint_every=1e-9, callback=Killed(), **how)
+
+
 def test_a_killed_training_goes_on_to_the_same_bytes(served: Served) -> None:
-    """kill -9 after the first checkpoint, in the middle of an epoch."""
-    command = [sys.executable, "-m", "alexlab", "train", "lenet-relu", served.address, "--epochs", "6", "--set", "batch=50"]  # fmt: skip
-    command += ["--memory", "0", "--device", "cpu", "--checkpoint-every", "0.00001"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen([*command, "--out", "killed"], env=environment, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 120
-        while not list(Path().glob("killed/checkpoint-*.safetensors")) and time.monotonic() < deadline:
-            time.sleep(0.002)
-        process.kill()
-    how = {"epochs": 6, "batch": 50, "memory": 0, "device": "cpu"}
-    ended = train("lenet-relu", served.address, out="killed", carry_on=True, **how)  # type: ignore[arg-type]
-    whole = train("lenet-relu", served.address, out="whole", **how)  # type: ignore[arg-type]
+    """kill -9 in the middle of an epoch."""
+    how: dict[str, Any] = {"epochs": 2, "batch": 50, "memory": 0, "device": "cpu"}
+    assert ended(begun(_trained_until_killed, served.address, how)) == -signal.SIGKILL
+    assert 0 < step_of(checkpoints(Path("killed"))[0]) < 12
+    again = train("lenet-relu", served.address, out="killed", carry_on=True, **how)
+    whole = train("lenet-relu", served.address, out="whole", **how)
     for name in ("last.safetensors", "evaluation.json"):
-        assert (whole.folder / name).read_bytes() == (ended.folder / name).read_bytes(), name
+        assert (whole.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -200,12 +216,7 @@ def moto() -> Iterator[str]:
     command = [sys.executable, "-m", "moto.server", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            deadline = time.monotonic() + 60
-            while True:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                assert time.monotonic() < deadline and process.poll() is None
-                time.sleep(0.05)
+            until(lambda: answers(port), alive=lambda: process.poll() is None)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()

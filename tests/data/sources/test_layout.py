@@ -34,7 +34,7 @@ def folders(*classes: str, each: int = 3) -> list[str]:
 
 
 def counts(dataset: Dataset) -> list[int | None]:
-    return [split and len(split) for split in (dataset.train, dataset.validation, dataset.test)]
+    return [None if split is None else len(split) for split in (dataset.train, dataset.validation, dataset.test)]
 
 
 def left(dataset: Dataset) -> dict[str, int]:

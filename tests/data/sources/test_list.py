@@ -185,7 +185,7 @@ def test_predictions_of_a_class_like_a_formula_read_back(tmp_path: Path) -> None
 
     from alexlab.inference.evaluation import from_logits
 
-    names = ["=HYPERLINK(1)", "b.png"]
+    names = ("=HYPERLINK(1)", "b.png")
     found: Evaluation = from_logits(
         torch.tensor([[0.75, 0.25], [0.5, 0.5]]).log(), torch.tensor([0, 1]), "test", ("=1+1", "b"), names
     )

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexlab.data.images import ArrayImages
 from alexlab.data.opening import open_dataset
 from alexlab.data.sources import files as archives
 from alexlab.data.sources.cifar import read_cifar10
 from alexlab.errors import UserError
 from tests.conftest import write_photographs
+from tests.typed import as_a
 
 
 def test_folder_without_splits_is_divided_by_names_and_seed_alone(tmp_path: Path) -> None:
@@ -220,7 +222,7 @@ def test_cifar10_that_is_wrong(tmp_path: Path) -> None:
 def test_the_real_datasets(datasets: Path) -> None:
     mnist, fashion = open_dataset("mnist"), open_dataset("fashion-mnist")
     for dataset, mean, std in ((mnist, 0.1307, 0.3081), (fashion, 0.2860, 0.3530)):
-        pixels = dataset.train.images.pixels_NCHW
+        pixels = as_a(ArrayImages, dataset.train.images).pixels_NCHW
         assert pixels.shape == (60_000, 1, 28, 28) and dataset.test is not None and len(dataset.test) == 10_000
         assert pixels.mean() / 255 == pytest.approx(mean, abs=1e-4)
         assert pixels.std() / 255 == pytest.approx(std, abs=1e-4)
@@ -236,7 +238,7 @@ def test_the_real_datasets(datasets: Path) -> None:
 def test_digits_are_embedded_small_and_as_the_catalogue_says() -> None:
     digits = open_dataset("digits")
     assert digits.test is not None and (len(digits.train), len(digits.test)) == (1500, 297)
-    pixels = digits.train.images.pixels_NCHW / 255
+    pixels = as_a(ArrayImages, digits.train.images).pixels_NCHW / 255
     assert digits.mean == (round(pixels.mean(), 4),) and digits.std == (round(pixels.std(), 4),)
     assert sum(file.stat().st_size for file in Path(digits.found).iterdir()) < 200_000
 

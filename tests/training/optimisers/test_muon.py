@@ -20,6 +20,7 @@ from alexlab.recipes import overridden, read_recipe
 from alexlab.training import train as training
 from alexlab.training.optimisers import make_optimiser
 from alexlab.training.optimisers.muon import Muon, hidden_weights, orthogonal
+from tests.typed import laid_out
 
 Array = npt.NDArray[np.float64]
 SHORT: dict[str, Any] = {"network": "lenet5", "dataset": "digits", "batch": 100, "device": "cpu", "optimiser": "muon"}
@@ -48,17 +49,17 @@ def newton_schulz(x: Array) -> Array:
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
 def test_hidden_layers_move_by_muon_and_the_rest_by_adamw(layout: torch.memory_format) -> None:
     torch.manual_seed(0)
-    network, other = (build("lenet-relu").double().to(memory_format=layout) for _ in range(2))  # type: ignore[call-overload]
+    network, other = (laid_out(build("lenet-relu").double(), layout) for _ in range(2))
     other.load_state_dict(network.state_dict())
     recipe = overridden(read_recipe("quick"), {"optimiser": "muon", "rate": 0.01, "weight_decay": 0.1, "momentum": 0.9})
     optimiser = make_optimiser(network, recipe)
     assert isinstance(optimiser, Muon)
     hidden = ["3.weight", "7.weight", "9.weight"]  # neither the layer that reads pixels nor the one that answers
-    plain = torch.optim.AdamW(
-        [{"params": [p for p in other.parameters() if p.ndim > 1]},
-         {"params": [p for p in other.parameters() if p.ndim == 1], "weight_decay": 0.0}],
-        lr=0.01, weight_decay=0.1, fused=True,
-    )  # fmt: skip
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in other.parameters() if p.ndim > 1]},
+        {"params": [p for p in other.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    plain = torch.optim.AdamW(groups, lr=0.01, weight_decay=0.1, fused=True)
     for group in optimiser.param_groups:
         group["lr"] = 0.01
     expected = {name: network.get_parameter(name).detach().numpy().copy() for name in hidden}

@@ -73,9 +73,9 @@ def divide_hybrid(network: nn.Module, rows: int, evaluated: int | None = None) -
     for name in divided:
         parameter = network.get_parameter(name)
         if parameter.requires_grad:
-            parameter.register_hook(lambda gradient: gradient / count)  # type: ignore[no-untyped-call]  # each process adds the gradient of its own mean
+            parameter.register_hook(lambda gradient: gradient / count)  # each process adds the gradient of its own mean
     # DDP has no public name for what it is to leave alone; FSDP and torchrec call this one too.
-    DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(network, divided)  # type: ignore[no-untyped-call]
+    DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(network, divided)
     return division
 
 
