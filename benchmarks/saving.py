@@ -20,7 +20,7 @@ from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.runs.checkpoint import TrainingState, checkpoint_bytes, path_of
 from alexlab.runs.saving import SHARE, Saver
 from alexlab.training.optimisers import make_optimiser
-from alexlab.training.train import CHECKPOINT_EVERY
+from alexlab.training.settings import CHECKPOINT_EVERY
 from alexlab.weights.finite import not_finite
 
 NETWORKS = {"lenet5": ((1, 28, 28), 64), "alexnet8": ((3, 32, 32), 64), "alexnet-torchvision": ((3, 224, 224), 32)}

@@ -111,11 +111,11 @@ def test_lazy_layers_have_weights_when_they_are_built(lazy: str, initialisation:
     assert {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()} == {
         key: tuple(tensor.shape) for key, tensor in build(f"{lazy}:plain").state_dict().items()
     }
-    assert network[1].running_mean.eq(0).all()
+    assert network.get_buffer("1.running_mean").eq(0).all()
     torch.manual_seed(3)
     again = build(f"{lazy}:layers", 10, (1, 8, 8), initialisation)
     assert all(map(torch.equal, network.state_dict().values(), again.state_dict().values()))
-    assert (network[4].weight.std() < 0.02) == (initialisation == "normal")
+    assert (network.get_parameter("4.weight").std() < 0.02) == (initialisation == "normal")
 
 
 def test_lazy_layers_are_trained_described_and_checked(lazy: str) -> None:

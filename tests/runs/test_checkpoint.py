@@ -47,5 +47,5 @@ def test_a_checkpoint_gives_back_the_layout_with_the_numbers(
     alone.take(found.weights, found.optimiser_state)
     for step in (2, 3):
         update(again, other_optimiser, step)
-    for expected, found in zip(whole.parameters(), again.parameters(), strict=True):
-        assert torch.equal(expected, found)
+    for expected, reached in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(expected, reached)
