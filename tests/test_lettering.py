@@ -15,6 +15,7 @@ from alexlab.describe.diagram import diagram
 from alexlab.describe.raster import raster
 from alexlab.lettering import advice, label, undrawn
 from alexlab.report import drawings, figures, sheets
+from alexlab.showing import width
 
 NAMES = (
     "$",
@@ -116,7 +117,7 @@ def test_a_diagram_of_a_network_so_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "shown"),
+    ("name", "most", "shown"),
     [
         ("rose", 24, "rose"),
         ("r" * 25, 24, "r" * 23 + "…"),
@@ -125,8 +126,8 @@ def test_a_diagram_of_a_network_so_named() -> None:
         ("a\nb\x1b", 9, "a\\x0ab\\x…"),
     ],
 )
-def test_labels(name: str, width: int, shown: str) -> None:
-    assert label(name, width) == shown
+def test_labels(name: str, most: int, shown: str) -> None:
+    assert label(name, most) == shown and width(label(name, most)) <= most
 
 
 def test_a_matrix_of_many_classes_says_that_its_names_are_left_out() -> None:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alexlab.showing import shown
+from alexlab.showing import shown, width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,15 +26,12 @@ FIRST_UNSURE = (
 )
 
 
-def label(name: str, width: int = 24) -> str:
+def label(name: str, most: int = 24) -> str:
     """Return a name for a picture: control characters as escapes, and of a long one the beginning. Letters of East Asia count twice."""
     name = shown(name)
-    taken = 0
-    for place, letter in enumerate(name):
-        taken += 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        if taken > width:
-            return name[: max(place - 1, 1)] + "…"
-    return name
+    if width(name) <= most:
+        return name
+    return name[: max(place for place in range(most) if width(name[:place]) < most)] + "…"
 
 
 def undrawn(texts: Iterable[str]) -> str:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from unicodedata import combining, east_asian_width
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r].")  # what a spreadsheet would compute, or has been kept from computing
+_FORMULA = re.compile(r"'*[=+\-@\t\r].", re.DOTALL)  # what a spreadsheet would compute, or has been kept from computing
 _NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?", re.IGNORECASE)
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -21,6 +22,11 @@ def _escaped(code: int) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a name, as os.fsdecode keeps it
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal a text takes: letters of East Asia two, marks on other letters none."""
+    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def cell(text: str) -> str:

@@ -1,9 +1,13 @@
 """CSV lists as spreadsheets and other people write them."""
 
+import csv
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from alexlab.data.sources.list import read_list
@@ -170,6 +174,33 @@ def test_a_row_that_stands_twice_is_used_once(write: Callable[..., Path]) -> Non
     )
 
 
+@settings(deadline=None)
+@given(st.text())
+def test_any_cell_reads_back(text: str) -> None:
+    assert from_cell(cell(text)) == text
+
+
+LABELS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(LABELS, min_size=2, max_size=4), st.sampled_from(",;\t|"), st.sampled_from(["utf-8-sig", "utf-16"]))
+def test_any_label_in_any_form_of_list(
+    tmp_path_factory: pytest.TempPathFactory, labels: list[str], separator: str, encoding: str
+) -> None:
+    wanted = [unicodedata.normalize("NFC", label) for label in labels]
+    assume(len(set(wanted)) > 1)
+    folder = tmp_path_factory.mktemp("any")
+    with (folder / "all.csv").open("w", newline="", encoding=encoding) as file:
+        writer = csv.writer(file, delimiter=separator)
+        writer.writerow(("path", "label"))
+        for i, label in enumerate(labels):
+            (folder / f"{i}.png").touch()
+            writer.writerow((f"{i}.png", cell(label)))
+    splits, classes, *_ = read_list(folder / "all.csv")
+    assert [classes[label] for label in splits["all"].labels] == wanted
+
+
 @pytest.mark.parametrize(
     "text", ["=1+1", "+x", "-x", "@sum", "'=1+1", "''-x", "'quoted'", "-1", "+2.5e3", "-", "rose", ""]
 )
@@ -179,8 +210,6 @@ def test_a_cell_reads_back_and_is_no_formula(text: str) -> None:
 
 
 def test_predictions_of_a_class_like_a_formula_read_back(tmp_path: Path) -> None:
-    import csv
-
     import torch
 
     from alexlab.inference.evaluation import from_logits
