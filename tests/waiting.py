@@ -13,8 +13,8 @@ def until(
     said: Callable[[], object] = lambda: "",
 ) -> None:
     """Return once `ready`. Fail with what was `said` where it is not `alive` any more, or nothing happens."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + PATIENCE  # noqa: TID251
     while not ready():
         assert alive() or ready(), f"it ended first: {said()}"
-        assert time.monotonic() < end, f"nothing happened in {PATIENCE:.0f} s: {said()}"
-        time.sleep(0.01)
+        assert time.monotonic() < end, f"nothing happened in {PATIENCE:.0f} s: {said()}"  # noqa: TID251
+        time.sleep(0.01)  # noqa: TID251

@@ -5,7 +5,6 @@ import io
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from PIL import Image
 
 from alexlab.runs.run import Run
 from tests.conftest import ROOT
+from tests.waiting import until
 from tests.web.conftest import Service
 
 DIGITS = sorted((ROOT / "examples" / "digits").glob("*.png"))
@@ -147,10 +147,7 @@ def test_pages_of_other_sites_are_kept_out(service: Service) -> None:
 
 def test_the_log_tells_requests_and_no_content(service: Service) -> None:
     service.predict(b"a secret in an image", "?model=digits")
-    until = time.monotonic() + 60
-    while not any(event["event"] == "request" and event["status"] == 415 for event in service.events()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    until(lambda: any(event["event"] == "request" and event["status"] == 415 for event in service.events()))
     assert "secret" not in service.log.read_text()
 
 
@@ -208,8 +205,8 @@ def test_what_was_accepted_is_answered_before_the_end(serve: Callable[..., Any],
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
             thread.start()
-        while 'alexlab_queue_images{model="digits"} 0.0' in service.ask("GET", "/metrics").data.decode():
-            time.sleep(0.01)
+        idle = 'alexlab_queue_images{model="digits"} 0.0'
+        until(lambda: idle not in service.ask("GET", "/metrics").data.decode() or statuses)
         assert service.end() == 0
         for thread in threads:
             thread.join()
@@ -232,11 +229,12 @@ def test_a_newer_model_is_taken_and_a_damaged_one_is_not(
 
         def loads(outcome: str) -> None:
             wanted = f'alexlab_model_loads_total{{model="digits",outcome="{outcome}"}}'
-            until = time.monotonic() + 60
-            while wanted not in service.ask("GET", "/metrics").data.decode():
-                assert time.monotonic() < until
+
+            def looked() -> bool:
                 assert service.predict(data)[0] == 200
-                time.sleep(0.1)
+                return wanted in service.ask("GET", "/metrics").data.decode()
+
+            until(looked)
 
         weights.write_bytes(b"damaged")
         loads("failed")

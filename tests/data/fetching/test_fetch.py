@@ -70,7 +70,7 @@ class Server(http.server.BaseHTTPRequestHandler):
             with contextlib.suppress(OSError):
                 for i in range(100):
                     self.wfile.write(body[i : i + 1])
-                    time.sleep(0.05)
+                    time.sleep(0.05)  # noqa: TID251
             return
         if self.path.startswith("/stalls/") and len(self.asked) < 3:
             self.wfile.write(body[:1000])
@@ -78,7 +78,7 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.connection.recv(1)  # nothing, once whoever asked has given up
             return
         if self.path.startswith("/slow/"):
-            time.sleep(0.5)
+            time.sleep(0.5)  # noqa: TID251  # the other process comes meanwhile, or later
         self.wfile.write(body[:cut])
 
     def log_message(self, *arguments: object) -> None:
