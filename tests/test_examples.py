@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from alexlab.cli.serve import serve
+
 PLACES = Path(__file__).parent.parent / "examples" / "scale-out"
+SERVICE = PLACES.parent / "serve"
 KUBERNETES = "1.30"
 
 
@@ -26,6 +29,35 @@ def test_kubernetes_takes_every_object() -> None:
     found[1]["spec"]["completionModes"] = found[1]["spec"].pop("completionMode")
     with pytest.raises(validate.ValidationError):  # so it would tell
         validate.validate(found[1], KUBERNETES, strict=True)
+
+
+def test_kubernetes_takes_the_service() -> None:
+    validate, yaml = pytest.importorskip("kubernetes_validate"), pytest.importorskip("yaml")
+    found = list(yaml.safe_load_all((SERVICE / "kubernetes.yaml").read_text(encoding="utf-8")))
+    assert [each["kind"] for each in found] == ["Service", "Deployment", "HorizontalPodAutoscaler"]
+    for each in found:
+        validate.validate(each, KUBERNETES, strict=True)
+    service, deployment, autoscaler = found
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    (port,) = container["ports"]
+    assert service["spec"]["ports"][0]["targetPort"] == port["name"]
+    assert service["spec"]["selector"] == deployment["spec"]["template"]["metadata"]["labels"]
+    assert autoscaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    container_file = (SERVICE / "Containerfile").read_text(encoding="utf-8")
+    assert f"EXPOSE {port['containerPort']}" in container_file
+
+
+@pytest.mark.parametrize("name", ["Containerfile", "alexlab.service"])
+def test_what_starts_the_service_gives_options_that_it_takes(name: str) -> None:
+    known = {option for each in serve.params for option in each.opts}
+    given = re.findall(r"(?<=[\s\"])--(?:host|port|token|watch|queue|[a-z-]+)(?=[\s\",])", _command(SERVICE / name))
+    assert given
+    assert {option.strip() for option in given} <= known
+
+
+def _command(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if line.startswith(("ENTRYPOINT", "CMD", "ExecStart")))
 
 
 def test_the_parts_of_the_kubernetes_job_fit_together() -> None:

@@ -141,6 +141,8 @@ def test_pages_of_other_sites_are_kept_out(service: Service) -> None:
     assert service.predict(data, "?model=digits", origin="https://elsewhere.example")[0] == 403
     assert service.predict(data, "?model=digits", host="rebound.example")[0] == 403
     assert service.predict(data, "?model=digits", origin=service.address)[0] == 200
+    for name in ("localhost", "localhost:8000", "127.0.0.1", "[::1]", "[::1]:8000"):
+        assert service.predict(data, "?model=digits", host=name)[0] == 200
     policy = service.ask("GET", "/").headers["content-security-policy"]
     assert "default-src 'none'" in policy
 

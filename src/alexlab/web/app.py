@@ -179,7 +179,7 @@ def make_app(service: Service, token: str | None = None, hosts: Sequence[str] | 
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi(request: Request) -> Response:
-        return _json(document(__version__))
+        return _json(document(__version__, list(service.engines)))
 
     async def page(request: Request) -> Response:
         models = {name: engine.model.classes for name, engine in service.engines.items()}
@@ -262,7 +262,7 @@ class _Guard:
     def _refused(self, scope: Scope) -> Refused | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._hosts is not None and host.rpartition(":")[0 if _has_port(host) else 2] not in self._hosts:
+        if self._hosts is not None and _without_port(host) not in self._hosts:
             return Refused(403, "host", "asked under another name than this service has.")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
@@ -280,8 +280,9 @@ class _Guard:
         return None
 
 
-def _has_port(host: str) -> bool:
-    return host.rpartition(":")[2].isdecimal() and not host.endswith("]")
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() else host
 
 
 def _refusal(service: Service, refused: Refused) -> Response:

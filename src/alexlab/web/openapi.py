@@ -1,5 +1,6 @@
 """The service's addresses in OpenAPI 3.1, for clients that are generated and tests that are."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -36,8 +37,8 @@ _TENSOR: dict[str, Any] = {
 }
 
 
-def document(version: str) -> dict[str, Any]:
-    """Return the OpenAPI document."""
+def document(version: str, names: Sequence[str]) -> dict[str, Any]:
+    """Return the OpenAPI document of a service of models with these names."""
     _, definitions = models_json_schema(
         [(Pictures, "validation"), (Inference, "validation")], ref_template="#/components/schemas/{model}"
     )
@@ -58,13 +59,13 @@ def document(version: str) -> dict[str, Any]:
             }
         ),
     }
-    model = {"name": "model", "in": "path", "required": True, "schema": _STRING}
+    model = {"name": "model", "in": "path", "required": True, "schema": {**_STRING, "enum": list(names)}}
     paths = {
         "/predict": {
             "post": {
                 "summary": "The most probable classes of images",
                 "parameters": [
-                    _query("model", _STRING, "which model, where several are served"),
+                    _query("model", {**_STRING, "enum": list(names)}, "which model, where several are served"),
                     _query("top", {"type": "integer", "minimum": 1, "maximum": 1_000_000}, "how many classes to name"),
                 ],
                 "requestBody": {
