@@ -244,3 +244,23 @@ def test_a_newer_model_is_taken_and_a_damaged_one_is_not(
         weights.write_bytes(sound)
         loads("opened")
         assert service.predict(data)[1] == before
+
+
+def test_an_exported_file_answers_as_its_run_and_without_torch(
+    serve: Callable[..., Any], digits_run: Path, tmp_path: Path, alexlab: Callable[..., Any]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    file = tmp_path / "exported.onnx"
+    assert alexlab("export", str(digits_run), "-o", str(file)).returncode == 0
+    run = Run(digits_run)
+    with serve(str(file)) as service:
+        maps = Path(f"/proc/{service.process.pid}/maps")
+        if maps.exists():
+            assert "libtorch" not in maps.read_text()
+        body = json.dumps({"images": [base64.b64encode(path.read_bytes()).decode() for path in DIGITS]})
+        answer = service.ask("POST", "/predict?top=10", body=body, headers={"content-type": "application/json"})
+        found = json.loads(answer.data)["predictions"]
+        for path, each in zip(DIGITS, found, strict=True):
+            assert probabilities(each) == pytest.approx(dict(run.predict(path, top=10).top), abs=1e-3)
+        file.write_bytes(b"damaged")
+        assert service.predict(DIGITS[0].read_bytes())[0] == 200

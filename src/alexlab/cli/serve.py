@@ -10,7 +10,7 @@ from alexlab.errors import UserError
 
 
 @click.command("serve")
-@click.argument("models", nargs=-1, required=True, metavar="RUN...")
+@click.argument("models", nargs=-1, required=True, metavar="RUN|FILE.onnx...")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Where to listen; others than loopback take a token."
 )
@@ -48,18 +48,18 @@ def serve(
     precision: str,
     device: str,
 ) -> None:
-    """Answer over HTTP with RUNs, each by the name of its folder or as NAME=RUN.
+    """Answer over HTTP with runs and exported files, each by the last part of its path or as NAME=PATH.
 
     `curl -F image=@photo.jpg localhost:8000/predict` gives the top classes; /v2 speaks the Open Inference Protocol. Ctrl-C or SIGTERM:
     what has been accepted is answered, nothing new is taken.
     """
     try:
         from alexlab.web.app import Limits, Service
-        from alexlab.web.models import RunModel, named
+        from alexlab.web.models import named, opened
         from alexlab.web.server import serve as serve_at
     except ModuleNotFoundError as error:
         raise UserError(f"serving takes {error.name}: pip install 'alexlab[serve]'.") from None
 
-    opened = partial(RunModel, device=device, precision=precision)
-    service = Service([named(each, opened) for each in models], Limits(most_megabytes << 20, queue, timeout), watch)
+    opening = partial(opened, device=device, precision=precision)
+    service = Service([named(each, opening) for each in models], Limits(most_megabytes << 20, queue, timeout), watch)
     serve_at(service, host, port, token, ready=say)

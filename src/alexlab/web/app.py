@@ -22,7 +22,7 @@ from alexlab.errors import UserError
 from alexlab.templates import fill
 from alexlab.valid_json import to_json
 from alexlab.web import inference_protocol as protocol
-from alexlab.web.bodies import read_body, read_images
+from alexlab.web.bodies import Held, read_body, read_images
 from alexlab.web.engine import Answer, Engine
 from alexlab.web.errors import Refused, bad
 from alexlab.web.metrics import Metrics
@@ -52,11 +52,13 @@ class Limits:
         body: bytes of a request's body.
         queue: images of a model that wait.
         seconds: within which a request is answered.
+        held: bytes of bodies at a time, of all requests.
     """
 
     body: int = 32 << 20
     queue: int = 512
     seconds: float = 30.0
+    held: int = 1 << 30
 
 
 class Service:
@@ -65,6 +67,7 @@ class Service:
     def __init__(self, models: Sequence[Named], limits: Limits, watch: bool = False) -> None:
         """Open the models. Raises UserError where one cannot be opened or two have one name."""
         self.limits, self.metrics, self.draining = limits, Metrics(), False
+        self.held = Held(limits.held)
         self._watch = watch
         self._named = {each.name: each for each in models}
         if len(self._named) < len(models):
@@ -132,7 +135,7 @@ def make_app(service: Service, token: str | None = None, hosts: Sequence[str] | 
     async def predict(request: Request) -> Response:
         engine = service.engine(request.query_params.get("model"))
         top = _top(request.query_params.get("top"))
-        images = await read_images(request, service.limits.body)
+        images = await read_images(request, service.limits.body, service.held)
         answers = await engine.answers([data for _, data in images], service.limits.seconds)
         refused = protocol.first_refusal(answers)
         if refused and all(isinstance(answer, Refused) for answer in answers):
@@ -144,7 +147,7 @@ def make_app(service: Service, token: str | None = None, hosts: Sequence[str] | 
 
     async def infer(request: Request) -> Response:
         engine = service.engine(request.path_params["model"])
-        body = await read_body(request, service.limits.body)
+        body = await read_body(request, service.limits.body, service.held)
         asked, images = protocol.read(body, request.headers.get(protocol.HEADER_LENGTH))
         answers = await engine.answers(images, service.limits.seconds)
         if refused := protocol.first_refusal(answers):
@@ -252,6 +255,7 @@ class _Guard:
             else:
                 await self._app(scope, receive, sending)
         finally:
+            self._service.held.give_back(scope)
             seconds = time.perf_counter() - began
             route = getattr(scope.get("route"), "path", "other")
             self._service.metrics.requests.labels(route, str(status)).inc()

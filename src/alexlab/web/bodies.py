@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
 from alexlab.web.errors import Refused, bad
 
@@ -33,11 +34,33 @@ class Pictures(BaseModel):
         return self
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+class Held:
+    """Bytes of bodies that are held at a time, over all requests."""
+
+    def __init__(self, most: int) -> None:
+        """Hold no more than `most` bytes."""
+        self.most, self.now = most, 0
+
+    def take(self, scope: Scope, size: int) -> None:
+        """Hold `size` more bytes until the request is answered. Raises Refused (429) where that would be too many."""
+        if self.now + size > self.most:
+            raise Refused(
+                429, "memory", f"{self.now >> 20:,} MB of images are held already; try again in a second.", retry=1
+            )
+        self.now += size
+        scope["alexlab.held"] = scope.get("alexlab.held", 0) + size
+
+    def give_back(self, scope: Scope) -> None:
+        """Forget what was held for a request."""
+        self.now -= scope.pop("alexlab.held", 0)
+
+
+async def read_body(request: Request, limit: int, held: Held) -> bytes:
     """Return the body, of `limit` bytes at most.
 
     Raises:
-        Refused: 413 where it is longer, 415 where it is compressed, 408 where it does not arrive in time, 400 where it breaks off.
+        Refused: 413 where it is longer, 415 where it is compressed, 408 where it does not arrive in time, 400 where it breaks off, 429
+            where too much is held.
     """
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Refused(415, "encoding", "the body is compressed; images are already: send it as it is.")
@@ -51,6 +74,7 @@ async def read_body(request: Request, limit: int) -> bytes:
                 size += len(part)
                 if size > limit:
                     raise _too_long(limit)
+                held.take(request.scope, len(part))
                 parts.append(part)
     except TimeoutError:
         raise Refused(408, "slow-client", f"the body did not arrive within {BODY_SECONDS:g} s.") from None
@@ -63,13 +87,13 @@ def _too_long(limit: int) -> Refused:
     return Refused(413, "too-large", f"the body is longer than {limit:,} bytes, the most that this service takes.")
 
 
-async def read_images(request: Request, limit: int) -> list[tuple[str, bytes]]:
+async def read_images(request: Request, limit: int, held: Held) -> list[tuple[str, bytes]]:
     """Return the images of a request, each with the name that the client gave it.
 
     Raises:
         Refused: see `read_body`; 400 where there are none or too many, 415 where the body is of another kind.
     """
-    body = await read_body(request, limit)
+    body = await read_body(request, limit, held)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _of_form(request.headers, body)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Thread
 
+import numpy as np
+
 from alexlab.data.input.decode import ImageError, Pixels
-from alexlab.data.input.workers import workers
 from alexlab.web.errors import Refused, of_image
 from alexlab.web.metrics import Metrics
 from alexlab.web.models import Model, Probabilities
@@ -47,7 +48,7 @@ class Engine:
             model  # may be replaced at any time: what was asked before is answered by the one that it was asked of
         )
         self._name, self._limit, self._metrics = name, limit, metrics
-        self._waiting = 0
+        self._waiting = self._ahead = 0
         self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = Thread(target=self._work, name=f"model {name}")
@@ -62,7 +63,7 @@ class Engine:
         if self._waiting + len(images) > self._limit:
             raise Refused(429, "queue-full", f"{self._waiting} images wait already; try again in a second.", retry=1)
         model = self.model
-        asked = _Asked(model, [_begun(model, image) for image in images], self._loop.create_future())
+        asked = _Asked(model, [self._begun(image) for image in images], self._loop.create_future())
         self._count(len(images))
         self._queue.put(asked)
         try:
@@ -72,6 +73,13 @@ class Engine:
             raise Refused(504, "timeout", f"not answered within {seconds:g} s.", retry=1) from None
         finally:
             asked.wanted = False
+
+    def _begun(self, image: Image) -> Image | Future[Pixels]:
+        """Begin to decode an image, where that is worth a thread and few are begun."""
+        if len(image) < SMALL or isinstance(image, np.ndarray) or self._ahead >= self.model.ahead:
+            return image
+        self._ahead += 1
+        return self.model.pool.submit(self.model.stored, image, "the image")
 
     async def close(self) -> None:
         """Answer what was asked, and end."""
@@ -132,14 +140,9 @@ class Engine:
     def _deliver(self, done: list[tuple[_Asked, list[Answer]]]) -> None:
         for asked, answers in done:
             self._count(-len(answers))
+            self._ahead -= sum(isinstance(image, Future) for image in asked.images)
             if not asked.answered.done():
                 asked.answered.set_result(answers)
-
-
-def _begun(model: Model, image: Image) -> Image | Future[Pixels]:
-    if len(image) < SMALL:
-        return image
-    return workers().submit(model.stored, image, "the image")
 
 
 def _stored(model: Model, image: Image | Future[Pixels]) -> Pixels | Refused:

@@ -1,6 +1,7 @@
 """What answers: a run, opened for good, or a file that it was exported to."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +27,14 @@ class Model(Protocol):
     def platform(self) -> str:
         """What computes, as the Open Inference Protocol wants it named."""
 
+    @property
+    def pool(self) -> Executor:
+        """Threads that make images ready."""
+
+    @property
+    def ahead(self) -> int:
+        """How many images are made ready before it is their turn."""
+
     def stored(self, image: bytes | Pixels, name: str) -> Pixels:
         """Return what is kept of an image (a file's content, or RGB pixels of shape (height, width, 3)) until it is answered.
 
@@ -43,13 +52,15 @@ class RunModel:
     def __init__(self, folder: Path, device: str = "auto", precision: str = "float32") -> None:
         """Open the run. Raises UserError where it is none, has no weights, or the device does not compute in `precision`."""
         # Not at the top: a service of exported files alone imports no PyTorch.
+        from alexlab.data.input.workers import workers
         from alexlab.inference.prediction import probabilities
         from alexlab.runs.run import Run
         from alexlab.speed.device import choose_device
 
         run = Run(folder)
         self.classes = run.classes
-        self.platform = "pytorch"
+        self.platform, self.ahead = "pytorch", 256
+        self.pool: Executor = workers()
         self._transform = run.transform
         chosen = choose_device(device)
         # Not the file's own pages: whoever writes into the file would end this process.
@@ -72,6 +83,47 @@ class RunModel:
     def probabilities(self, stored: Sequence[Pixels]) -> Probabilities:
         """Return the answers to stored images."""
         return self._answer(stored)
+
+
+class FileModel:
+    """An exported ONNX file, answering as `alexlab predict` does with it. It imports no PyTorch."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file. Raises UserError where it is none that `alexlab export` wrote from pixels."""
+        from alexlab.export.onnx_file import OnnxFile
+
+        self._file = OnnxFile(path.read_bytes(), str(path))  # whoever writes into the file afterwards does no harm
+        self.classes = self._file.classes
+        self.platform, self.ahead = "onnxruntime_onnx", 8  # what is made ready is the whole picture
+        self.pool: Executor = ThreadPoolExecutor(2, "alexlab-decoder")
+        self.probabilities([np.zeros((8, 8, 3), np.uint8)])
+
+    def stored(self, image: bytes | Pixels, name: str) -> Pixels:
+        """Return the picture's RGB pixels (height, width, 3)."""
+        return image if isinstance(image, np.ndarray) else self._file.pixels(image, name)
+
+    def probabilities(self, stored: Sequence[Pixels]) -> Probabilities:
+        """Return the answers to pictures, those of one size at once."""
+        found = np.empty((len(stored), len(self.classes)), np.float32)
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for number, pixels in enumerate(stored):
+            by_shape.setdefault(pixels.shape, []).append(number)
+        for numbers in by_shape.values():
+            found[numbers] = self._file.probabilities(np.stack([stored[number] for number in numbers]))
+        return found
+
+
+def opened(path: Path, device: str = "auto", precision: str = "float32") -> Model:
+    """Open a run's folder or an exported file.
+
+    Raises:
+        UserError: it is neither, or does not compute on `device` in `precision`.
+    """
+    if path.is_dir():
+        return RunModel(path, device, precision)
+    if precision != "float32" or device not in ("auto", "cpu"):
+        raise UserError(f"{path}: an exported file answers on the CPU, in the precision that it was exported in.")
+    return FileModel(path)
 
 
 @dataclass(frozen=True)
