@@ -7,6 +7,7 @@ import click
 
 from alexlab.cli import options
 from alexlab.cli.saying import say
+from alexlab.parallel.strategies import STRATEGIES
 
 
 @click.command("train")
@@ -59,7 +60,7 @@ from alexlab.cli.saying import say
 )
 @click.option(
     "--parallel",
-    type=click.Choice(["data", "towers", "hybrid"]),
+    type=click.Choice(STRATEGIES),
     default="data",
     show_default=True,
     help="How the processes divide the work: the images; a tower each (alexnet-paper, alexnet-2012); or the images for convolutions, and "

@@ -1,1 +1,1 @@
-"""One network over several processes: two towers, and the hybrid of 2014. What they exchange is in docs/parallel.md."""
+"""Several processes that train one network: how they divide its work, find each other, and what they send."""

@@ -1,1 +1,1 @@
-"""The training loop, what it measures, and the run folder that keeps it."""
+"""The training: what is prepared for it, the loop and its state, the updates, and the files of its run."""

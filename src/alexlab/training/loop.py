@@ -19,6 +19,7 @@ from alexlab.runs import checkpoint
 from alexlab.runs.checkpoint import Sums, TrainingState
 from alexlab.runs.figures import Figures
 from alexlab.runs.saving import Saver
+from alexlab.training import facts
 from alexlab.training.batches import Batches
 from alexlab.training.callbacks import Callback
 from alexlab.training.checkpointing import Checkpointer
@@ -57,9 +58,8 @@ class Loop:
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
         self.checkpointer = Checkpointer(self.recipe, self.strategy, self.folder)
         self.figures = Figures(self.folder, self.callback.recorded, writes=self.strategy.first)
-        self._unseen: list[
-            tuple[torch.Tensor, torch.Tensor, int]
-        ] = []  # loss, right answers, images of the latest updates
+        # Of the latest updates, the loss, the right answers and the images: still on the device.
+        self._unseen: list[tuple[torch.Tensor, torch.Tensor, int]] = []
 
     def run(self) -> str:
         """Train until the end ("finished"), until `steps_wanted` updates ("stopped"), or until asked ("interrupted").
@@ -104,7 +104,8 @@ class Loop:
 
     def _updates(self) -> str | None:
         """Make the updates of one epoch that are still to be made; "stopped" or "interrupted" where not all are."""
-        state, per_epoch = self.state, self.batches.per_epoch
+        state, per_epoch, steps = self.state, self.batches.per_epoch, self.batches.steps
+        last_step = min(steps, self.steps_wanted or steps)
         looking_is_cheap = self.strategy.device.type == "cpu"
         self.strategy.forward.train()
         began = time.perf_counter()
@@ -124,10 +125,10 @@ class Loop:
             if self._save_due():
                 self._look()
                 self._save()
-            self.callback.stepped(self._facts_of_step())
+            self.callback.stepped(facts.of_update(state, per_epoch, last_step))
             asked = self.strategy.stops(self.stop.asked)
             ended = "interrupted" if asked else "stopped" if self._enough() else None
-            if ended and state.batch < per_epoch and state.step < self.batches.steps:
+            if ended and state.batch < per_epoch and state.step < steps:
                 self._look()
                 return ended
         return None
@@ -136,7 +137,7 @@ class Loop:
         """Make one update from these images, of which a batch has `whole` in all processes together."""
         recipe, state, strategy = self.recipe, self.state, self.strategy
         optimiser = strategy.optimiser
-        seed_draws(strategy.device, seed_for(recipe.seed, "update", state.step, *strategy.draws))  # dropout's
+        seed_draws(strategy.device, seed_for(recipe.seed, "update", state.step, *strategy.draws))  # of dropout, say
         with torch.autocast(strategy.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             logits_NK = strategy.forward(inputs_NCHW)
             logits_NK = logits_NK.float() if logits_NK.dtype == torch.bfloat16 else logits_NK
@@ -184,22 +185,11 @@ class Loop:
     def _take_in(self, found: Evaluation | None) -> None:
         """Record the figures of an epoch, and keep the weights if they are the best. `found` is in the first process."""
         self.last_evaluation = found
-        state, watch = self.state, self.recipe.watch
+        state = self.state
         top1, loss = self.strategy.from_first((found.top1, found.loss) if found else (0.0, 0.0))
         if state.watched(top1, loss, self._epochs_done()) and self.recipe.select == "best":
             self.checkpointer.save_weights(self.saver, "best", state.step)
-        training_loss, training_accuracy = state.since_epoch.means()
-        self._record(
-            {
-                "kind": "epoch",
-                "epoch": self._epochs_done(),
-                "step": state.step,
-                "loss": training_loss,
-                "accuracy": training_accuracy,
-                f"{watch}_loss": loss,
-                f"{watch}_accuracy": top1,
-            }
-        )
+        self._record(facts.of_epoch(state, self._epochs_done(), self.recipe.watch, loss, top1))
 
     def _evaluating(self, done: int, total: int) -> None:
         if self.strategy.any_asked(self.stop.asked) and done < total:
@@ -211,7 +201,7 @@ class Loop:
         state, recipe = self.state, self.recipe
         if not recipe.patience or state.stale < recipe.patience:
             return False
-        if recipe.schedule != "plateau" or state.plateaus == MOST_PLATEAUS:
+        if recipe.schedule != "plateau" or state.plateaus >= MOST_PLATEAUS:
             return True
         state.stale, state.plateaus = 0, state.plateaus + 1
         return False
@@ -240,16 +230,7 @@ class Loop:
         state.rollbacks = rollbacks
         self.checkpointer.forget_after(state.step)  # before the new one, which counts the rollback
         self.strategy.optimiser.zero_grad(set_to_none=True)
-        self._record(
-            {
-                "kind": "rollback",
-                "epoch": self._epoch_now(),
-                "step": state.step,
-                "from_step": error.step,
-                "why": error.what,
-                "rate_divided_by": 10**rollbacks,
-            }
-        )
+        self._record(facts.of_rollback(state, self._epoch_now(), error.step, error.what))
         self._save()
         self.callback.noted(
             f"{error.what} at step {error.step}: back to step {state.step} with a rate divided by {10**rollbacks:,} "
@@ -280,23 +261,13 @@ class Loop:
         epoch_began = self.state.step - self.state.batch if self._rolls_back else None
         self.checkpointer.save(self.saver, self.state, self.figures.lines, epoch_began)
 
-    def _record(self, facts: dict[str, Any]) -> None:
-        self.figures.record(facts, self.state)
+    def _record(self, line: dict[str, Any]) -> None:
+        self.figures.record(line, self.state)
 
     def _record_point(self) -> None:
-        state = self.state
-        loss, accuracy = state.since_point.means()
-        state.since_point = Sums()
-        self._record(
-            {
-                "kind": "point",
-                "epoch": self._epoch_now(),
-                "step": state.step,
-                "loss": loss,
-                "accuracy": accuracy,
-                "rate": self.strategy.optimiser.param_groups[0]["lr"],
-            }
-        )
+        rate = self.strategy.optimiser.param_groups[0]["lr"]
+        self._record(facts.of_point(self.state, self._epoch_now(), rate))
+        self.state.since_point = Sums()
 
     def _epoch_now(self) -> float:
         return self.state.epoch + self.state.batch / self.batches.per_epoch
@@ -305,17 +276,3 @@ class Loop:
         """Return a whole number, but at the end of a training that ends within an epoch."""
         state = self.state
         return state.epoch + 1 if state.batch == self.batches.per_epoch else self._epoch_now()
-
-    def _facts_of_step(self) -> dict[str, Any]:
-        state, steps = self.state, self.batches.steps
-        sums = state.since_epoch
-        return {
-            "epoch": state.epoch + 1,
-            "batch": state.batch,
-            "batches": self.batches.per_epoch,
-            "step": state.step,
-            "steps": min(steps, self.steps_wanted or steps),
-            "loss": sums.loss / max(1, sums.images),
-            "accuracy": sums.right / max(1, sums.images),
-            "images_per_second": state.images / state.seconds,
-        }
