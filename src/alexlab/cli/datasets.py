@@ -57,7 +57,7 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
     for name in not_in_catalogue(data_dir):
         say(f"{shown(name)}: IDX files of no dataset above; `alexlab datasets check` says what is in them.")
     say(
-        "Your own: folder:PATH (a folder or tar with a folder per class, and train/val/test above them if you like),\n"
+        "Your own: folder:PATH (a folder, tar or zip with a folder per class, and train/val/test above them if you like),\n"
         "classes:PATH (the same, where folders are classes whatever they are called),\n"
         "list:FILE.csv (columns path, label and, if you like, split),\n"
         "idx:PATH (files as MNIST's: a folder of them, or the beginning of their names),\n"

@@ -58,15 +58,24 @@ class ArrayImages:
 
 @dataclass(frozen=True)
 class FileImages:
-    """Images in files, decoded when asked for. `shape` is told by the catalogue where a dataset's files are all alike.
+    """Images in files, decoded when asked for.
 
-    `levels` are those of `data.input.decode`, where a picture has more than 8 bits.
+    Attributes:
+        shape: told by the catalogue where a dataset's files are all alike.
+        levels: those of `data.input.decode`, where a picture has more than 8 bits.
+        top: the folders above those of classes or parts, as "" or with a slash at its end: what all names begin with.
     """
 
     files: Files
     names: Sequence[str]
     shape: Shape | None = None
     levels: Levels | None = None
+    top: str = ""
+
+    @property
+    def below(self) -> Sequence[str]:
+        """The names below `top`: the same wherever a path to the images begins."""
+        return [name[len(self.top) :] for name in self.names] if self.top else self.names
 
     def picture(self, index: int) -> Image.Image:
         """Return one image in mode "L" or "RGB"."""

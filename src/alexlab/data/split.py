@@ -1,11 +1,13 @@
 """Stratified splits that depend on the images' names and a seed alone, not on their order or on the machine."""
 
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alexlab.data.images import FileImages, Split
+from alexlab.data.sources.names import composed
 from alexlab.errors import UserError
 
 
@@ -23,7 +25,9 @@ def held_out(split: Split, fraction: float, seed: int, what: str, classes: tuple
         UserError: a class is too small to be divided.
     """
     salt = f"{seed} {what} ".encode()
-    key = [blake2b(salt + name.encode(errors="surrogateescape"), digest_size=8).digest() for name in split.images.names]
+    images = split.images
+    names = map(composed, images.below) if isinstance(images, FileImages) else images.names
+    key = [blake2b(salt + name.encode(errors="surrogateescape"), digest_size=8).digest() for name in names]
     out = np.zeros(len(split), dtype=bool)
     for label, name in enumerate(classes):
         members = sorted(np.flatnonzero(split.labels == label), key=key.__getitem__)
@@ -48,4 +52,4 @@ def joined(splits: list[Split]) -> Split:
     if len(files) < len(images):
         raise UserError("the images of the run are not those of this dataset.")
     names = [name for each in files for name in each.names]
-    return Split(FileImages(files[0].files, names, files[0].shape), np.concatenate([split.labels for split in splits]))
+    return Split(replace(files[0], names=names), np.concatenate([split.labels for split in splits]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from alexlab.data.sources.files import open_files
-from alexlab.data.sources.names import IMAGE_ENDINGS, is_image
+from alexlab.data.sources.names import IMAGE_ENDINGS, images_among
 from alexlab.errors import UserError
 
 
@@ -23,7 +23,8 @@ def image_paths(paths: Iterable[str]) -> Iterator[str]:
     """Return the paths of images, the folders among them gone through by name. Raises UserError where a folder holds none."""
     for path in paths:
         if path != "-" and Path(path).is_dir():
-            inside = [name for name in open_files(Path(path)).names if is_image(name)]
+            files = open_files(Path(path))
+            inside = images_among(files.names, files.start, {})
             if not inside:
                 raise UserError(f"{path}: holds no images (looked for {', '.join(IMAGE_ENDINGS)}).")
             yield from (str(Path(path) / name) for name in inside)

@@ -13,6 +13,9 @@ from alexlab.errors import UserError
 from alexlab.parallel.processes import Processes
 from alexlab.recipes.schema import Recipe
 
+BEFORE = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+"""Endings of what once were all images."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -60,6 +63,29 @@ def record(parts: Parts) -> dict[str, Any]:
         for name, split in named.items()
         if split is not None
     }
+
+
+def as_they_were(parts: Parts, dataset: Dataset, recorded: dict[str, Any]) -> Parts:
+    """Return the parts of a run that goes on, as it recorded them, where the dataset is divided in another way now; else `parts`.
+
+    Runs of earlier versions told a folder's test images by other names, and knew fewer files for images.
+    """
+    if "train" not in recorded or _digest(parts.train) == recorded["train"]["sha256"]:
+        return parts
+    try:
+        watched = as_recorded(dataset, recorded, "watched")
+        test = as_recorded(dataset, recorded, "test") if "test" in recorded else None
+        everything = joined([split for split in (dataset.train, dataset.validation, dataset.test) if split is not None])
+    except UserError:
+        return parts
+    names = everything.images.names
+    held = {*watched.images.names, *(test.images.names if test else ())}
+    rest = sorted((i for i in range(len(names)) if names[i] not in held), key=names.__getitem__)
+    for kept in (rest, [i for i in rest if names[i].lower().endswith(BEFORE)]):
+        train = everything.select(np.array(kept, dtype=np.int64))
+        if _digest(train) == recorded["train"]["sha256"]:
+            return Parts(train, watched, test, "as the run recorded it")
+    return parts
 
 
 def check_unchanged(parts: Parts, recorded: dict[str, Any], where: str) -> None:

@@ -235,7 +235,7 @@ def _samples(path: Path) -> list[tuple[str, str, int, int]]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
     try:
-        members, _, _ = tar_members(file, path)
+        members = tar_members(file, path).places
         parts: dict[str, dict[str, tuple[int, int]]] = {}
         for name, place in members.items():
             if (found := SAMPLE.fullmatch(name)) and not name.startswith("__"):  # facts about the shard

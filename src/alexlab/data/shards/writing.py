@@ -41,6 +41,7 @@ def write_shard(plan: Plan, planned: Planned, path: Path) -> Shard:
         OSError: the disk is full, or refuses.
     """
     split, keys = plan.splits[planned.split], plan.keys[planned.split]
+    names = split.images.below if isinstance(split.images, FileImages) else split.images.names
     offsets, sizes, sums = [], [], []
     with path.open("wb") as file:
         summed = _Summed(file)
@@ -60,7 +61,7 @@ def write_shard(plan: Plan, planned: Planned, path: Path) -> Shard:
         images=len(sizes),
         bytes=summed.size,
         sha256=summed.digest.hexdigest(),
-        names=tuple(split.images.names[row] for row in planned.rows.tolist()),
+        names=tuple(names[row] for row in planned.rows.tolist()),
         labels=tuple(split.labels[planned.rows].tolist()),
         places=tuple(planned.rows.tolist()),
         offsets=tuple(offsets),

@@ -1,4 +1,4 @@
-"""Files by name, in a folder or in a tar archive, read as bytes without unpacking anything by hand."""
+"""Files by name, in a folder or in an archive (tar, zip), read as bytes without unpacking anything by hand."""
 
 import bz2
 import gzip
@@ -14,17 +14,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from alexlab import system
+from alexlab.data.sources.members import Members
 from alexlab.data.sources.names import FOLDER_AGAIN, HIDDEN, hidden
 from alexlab.data.sources.tar import damaged, tar_members
+from alexlab.data.sources.zip import unpacked, zip_members
 from alexlab.errors import UserError
 from alexlab.regular import READING, Walk, check_regular, not_regular, regular_files
 
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 LARGEST_RATIO = 200  # of unpacked to packed bytes: images hardly compress; a bomb reaches thousands
 SMALLEST_LIMIT = 1 << 30
+START = 64  # bytes, which tell what a file is
 
 
 class Remote(Protocol):
@@ -46,6 +49,7 @@ class Files:
         names: relative POSIX paths, sorted.
         folders: those seen, empty ones included.
         left_out: names that are not among `names`, by the reason.
+        start: the first bytes of a file, START or fewer; None where nobody asks what it is.
         same: names of one and the same file, the file itself before links to it; a tuple for each file that has several.
         read: the content of a file. Raises UserError where it cannot be read, or has changed since it was read before.
         size: the bytes of a file. Raises UserError where it is gone.
@@ -62,15 +66,16 @@ class Files:
     remote: Remote | None = None
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     same: tuple[tuple[str, ...], ...] = ()
+    start: Callable[[str], bytes] | None = None
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file is a tar archive, by its name."""
+    """Return whether a file is an archive, by its name."""
     return path.name.lower().endswith(ARCHIVES)
 
 
 def open_files(path: Path) -> Files:
-    """Return the files under the folder `path`, or in the tar archive `path`. Raises UserError where it is neither."""
+    """Return the files under the folder `path`, or in the archive `path`. Raises UserError where it is neither."""
     if path.is_dir():
         return _folder(path)
     if path.is_file() and is_archive(path):
@@ -105,12 +110,12 @@ def _same(root: Path, walk: Walk) -> tuple[tuple[str, ...], ...]:
 
 def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = frozenset()) -> Files:
     """Return the files of these names below the folder `root`."""
-    start = f"{root}{os.sep}"  # a Path for each image would cost as much as its reading
+    beginning = f"{root}{os.sep}"  # a Path for each image would cost as much as its reading
     first: dict[str, int] = {}  # of size and time of change, by which make tells that a file is another
 
     def read(name: str) -> bytes:
         try:
-            file = os.open(start + name, READING)  # four calls of the system; a file object takes more
+            file = os.open(beginning + name, READING)  # four calls of the system; a file object takes more
             try:
                 facts = os.fstat(file)
                 if not stat.S_ISREG(facts.st_mode):
@@ -129,45 +134,87 @@ def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = froz
 
     def size(name: str) -> int:
         try:
-            return os.stat(start + name).st_size  # noqa: PTH116  # a Path for each of a million takes longer
+            return os.stat(beginning + name).st_size  # noqa: PTH116  # a Path for each of a million takes longer
         except OSError as error:
             raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
 
-    return Files(root, names, folders, read, size)
+    def start(name: str) -> bytes:
+        try:
+            with os.fdopen(os.open(beginning + name, READING), "rb") as file:
+                return file.read(START)
+        except OSError as error:
+            raise UserError(f"{root / name}: cannot be read ({error.strerror or error}).") from error
+
+    return Files(root, names, folders, read, size, start=start)
 
 
 def _archive(path: Path) -> Files:
-    """Return the regular files of a tar. A compressed one is unpacked once into an unnamed temporary file."""
+    """Return the regular files of an archive. A compressed tar is unpacked once into an unnamed temporary file."""
     try:
-        plain = _uncompressed(path)
+        file = os.open(path, READING) if _is_zip(path) else _uncompressed(path)
     except (EOFError, zlib.error, OSError) as error:
         raise damaged(path, error) from error
     try:
-        members, folders, skipped = tar_members(plain, path)
+        files = _in_zip(file, path) if _is_zip(path) else _in_tar(file, path)
     except BaseException:
-        os.close(plain)
+        os.close(file)
         raise
+    weakref.finalize(files, os.close, file)
+    return files
 
-    def read(name: str) -> bytes:
-        offset, size = members[name]
+
+def _is_zip(path: Path) -> bool:
+    return path.name.lower().endswith(".zip")
+
+
+def _in_tar(plain: int, path: Path) -> Files:
+    members = tar_members(plain, path)
+
+    def start(name: str, most: int | None = None) -> bytes:
+        offset, size = members.places[name]
+        size = size if most is None else min(most, size)
         data = system.read_at(plain, size, offset)
         if len(data) != size:
             raise UserError(f"{path}: {name} is cut off. Fetch the archive again.")
         return data
 
-    left_out = {HIDDEN: sorted(skipped)}
-    files = Files(
-        path, tuple(sorted(members)), frozenset(folders), read, lambda name: members[name][1], left_out=left_out
+    return _of(members, path, start, lambda name: members.places[name][1])
+
+
+def _in_zip(file: int, path: Path) -> Files:
+    members = zip_members(file, path, _largest(path))
+
+    def start(name: str, most: int | None = None) -> bytes:
+        return unpacked(file, members.places[name], name, path, most)
+
+    return _of(members, path, start, lambda name: members.places[name].size)
+
+
+def _of(
+    members: Members[Any], path: Path, start: Callable[[str, int | None], bytes], size: Callable[[str], int]
+) -> Files:
+    return Files(
+        root=path,
+        names=tuple(sorted(members.places)),
+        folders=frozenset(members.folders),
+        read=lambda name: start(name, None),
+        size=size,
+        left_out=members.left_out,
+        same=members.same,
+        start=lambda name: start(name, START),
     )
-    weakref.finalize(files, os.close, plain)
-    return files
+
+
+def _largest(path: Path) -> int:
+    """Return how many bytes an archive may unpack to."""
+    return max(SMALLEST_LIMIT, LARGEST_RATIO * path.stat().st_size)
 
 
 def _uncompressed(path: Path) -> int:
     """Return a file descriptor of the plain tar."""
     if path.name.lower().endswith(".tar"):
         return os.open(path, READING)
-    limit = max(SMALLEST_LIMIT, LARGEST_RATIO * path.stat().st_size)
+    limit = _largest(path)
     with tempfile.TemporaryFile(prefix="alexlab-") as plain, _unpacking(path) as packed:
         try:
             while piece := packed.read(1 << 20):

@@ -53,7 +53,7 @@ def read_folder(path: Path, shape: Shape | None = None, parts: bool = True) -> R
     """
     files = open_files(path)
     left_out: Names = {reason: list(names) for reason, names in files.left_out.items()}
-    images = images_among(files.names, left_out)
+    images = images_among(files.names, files.start, left_out)
     if not images:
         raise UserError(
             f"{path}: holds no images{_kinds(files.names)} (looked for {', '.join(IMAGE_ENDINGS)}); expected a folder per class."
@@ -69,7 +69,7 @@ def read_folder(path: Path, shape: Shape | None = None, parts: bool = True) -> R
     notes += unread(left_out)
     used, linked = _of_the_parts(files, images, roots, top, layout, left_out)
     classes = _classes(files, used[next(iter(used))], roots.get("train", top), linked, left_out, path, notes)
-    splits = {word: _split(files, used[word], root, classes, path, shape) for word, root in roots.items()}
+    splits = {word: _split(files, used[word], root, classes, path, shape, top) for word, root in roots.items()}
     for word, split in splits.items():
         missing = [classes[i] for i in np.flatnonzero(np.bincount(split.labels, minlength=len(classes)) == 0)]
         if missing:
@@ -146,7 +146,7 @@ def _kinds(names: Sequence[str]) -> str:
 
 
 def _split(
-    files: Files, images: list[str], root: str, classes: tuple[str, ...], path: Path, shape: Shape | None
+    files: Files, images: list[str], root: str, classes: tuple[str, ...], path: Path, shape: Shape | None, top: str
 ) -> Split:
     number = {name: label for label, name in enumerate(classes)}
     labels = [number.get(composed(first(name, root)), -1) for name in images]
@@ -159,4 +159,4 @@ def _split(
         )
     if not images:
         raise UserError(f"{path}: {root or 'it'} holds no images of a class.")
-    return Split(FileImages(files, images, shape), np.array(labels, dtype=np.int64))
+    return Split(FileImages(files, images, shape, top=top), np.array(labels, dtype=np.int64))

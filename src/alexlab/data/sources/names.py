@@ -2,11 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 from PIL import features
+
+from alexlab.errors import UserError
 
 IMAGE_ENDINGS = (
     ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
@@ -21,7 +23,7 @@ DOCUMENTS = frozenset(
         ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".rst", ".html", ".htm", ".yaml", ".yml", ".toml", ".ini", ".cfg",
         ".log", ".py", ".ipynb", ".sh", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".mat", ".npy", ".npz", ".h5", ".hdf5", ".pkl",
         ".parquet", ".arrow", ".db", ".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".mp3", ".wav", ".mp4", ".avi", ".mov", ".mkv",
-        ".cls", ".lock", ".tmp", ".part",
+        ".cls", ".lock", ".tmp", ".part", ".crdownload", ".bak", ".orig", ".old",
     )
 )  # fmt: skip
 """Endings of files that are no images and lie beside some; nobody looks into them."""
@@ -33,6 +35,12 @@ NAMED = 3  # examples of what is left out
 _HIDDEN = re.compile(
     r"(?:^|/)(?:\.[^/]*|__MACOSX|@eaDir|#recycle|lost\+found|Thumbs\.db|ehthumbs\.db|desktop\.ini)(?=/|$)", re.I
 )
+
+# TIFF is not among them: raw photographs begin so too, and what is read of them is a small preview.
+_BEGINNING = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF.{4}WEBP|BM.{4}\0{4}|P[1-6]\s+\d+\s+\d+\s", re.DOTALL
+)
+"""How images begin."""
 
 Names = dict[str, list[str]]
 """Names of files by the reason why they are left out."""
@@ -70,15 +78,29 @@ def ending(name: str) -> str:
     return last[dot:] if dot > 0 and len(last) - dot <= 12 else ""
 
 
-def images_among(names: Iterable[str], left_out: Names) -> list[str]:
-    """Return the names that are images; the others join `left_out`."""
+def images_among(names: Iterable[str], start: Callable[[str], bytes] | None, left_out: Names) -> list[str]:
+    """Return the names that are images, by their endings, or by how they begin where the ending says nothing; the others join `left_out`.
+
+    Args:
+        start: the first bytes of a file.
+    """
     images = []
     for name in names:
-        if is_image(name):
+        if is_image(name) or (start and _begins_as_image(name, start)):
             images.append(name)
         else:
             left_out.setdefault(f"{ENDING} {ending(name)}" if ending(name) else NO_ENDING, []).append(name)
     return images
+
+
+def _begins_as_image(name: str, start: Callable[[str], bytes]) -> bool:
+    last = ending(name)
+    if last in DOCUMENTS or last.endswith("~") or last in WOULD_READ:
+        return False
+    try:
+        return bool(_BEGINNING.match(start(name)))
+    except UserError:
+        return False  # nobody may read it, so nobody misses it
 
 
 def unread(left_out: Names) -> list[str]:

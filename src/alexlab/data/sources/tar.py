@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alexlab import system
-from alexlab.data.sources.names import hidden
+from alexlab.data.sources.members import Members, gathered
 from alexlab.errors import UserError
-from alexlab.regular import MOST_FILES
 
-LONGEST_NAME = 4096
 BLOCK = 512
 NUMBER = rb"[0-7]{6}[0-7 ][ \x00]"
 PLAIN_FILE = re.compile(
@@ -35,34 +33,18 @@ Place = tuple[int, int]
 """Where in the archive a file's content begins, and its bytes."""
 
 
-def tar_members(plain: int, path: Path) -> tuple[dict[str, Place], set[str], set[str]]:
-    """Return the place of each regular file in the tar that the file descriptor `plain` reads, by name; its folders; and what is hidden.
+def tar_members(plain: int, path: Path) -> Members[Place]:
+    """Return what lies in the tar that the file descriptor `plain` reads.
 
     Raises:
         UserError: the tar is damaged, or holds what none should.
     """
-    members: dict[str, Place] = {}
-    folders: set[str] = set()
-    skipped: set[str] = set()
     try:
-        for found, kind, place in _found(plain):
-            if len(members) + len(folders) > MOST_FILES:
-                raise UserError(f"{path}: more than {MOST_FILES:,} files and folders; refused.")
-            name = _safe(found, kind, path)
-            if unseen := hidden(name):
-                skipped.add(unseen)
-                continue
-            folder = name if kind == "folder" else name.rpartition("/")[0]
-            if kind == "file":
-                members[name] = place
-            while folder and folder not in folders:
-                folders.add(folder)
-                folder = folder.rpartition("/")[0]
+        return gathered(_found(plain), path)
     except UserError:
         raise
     except Exception as error:  # tarfile raises much on headers that lie
         raise damaged(path, error) from error
-    return members, folders, skipped
 
 
 def damaged(path: Path, error: Exception) -> UserError:
@@ -70,8 +52,8 @@ def damaged(path: Path, error: Exception) -> UserError:
     return UserError(f"{path}: the archive is damaged or is no tar ({error}). Fetch it again.")
 
 
-def _found(plain: int) -> Iterator[tuple[str, str, Place]]:
-    """Name, kind and place of each member."""
+def _found(plain: int) -> Iterator[tuple[str, str, Place, str]]:
+    """Name, kind, place and what is linked to, of each member."""
     os.lseek(plain, 0, os.SEEK_SET)
     with os.fdopen(plain, "rb", closefd=False) as file, tarfile.open(fileobj=file, mode="r:") as archive:
         end, before = os.fstat(plain).st_size, -1
@@ -80,7 +62,7 @@ def _found(plain: int) -> Iterator[tuple[str, str, Place]]:
             if not before < member.offset <= member.offset_data <= member.offset_data + member.size <= end:
                 raise tarfile.ReadError(f"its member {member.name[:100]!r} does not lie within it")
             before = member.offset
-            yield member.name, _kind(member), (member.offset_data, member.size)
+            yield member.name, _kind(member), (member.offset_data, member.size), member.linkname
             # A pax header for the whole archive changes what all that come after it say.
             while not archive.pax_headers and (found := _plain_file(system.read_at(plain, BLOCK, archive.offset))):
                 name, size = found
@@ -88,7 +70,7 @@ def _found(plain: int) -> Iterator[tuple[str, str, Place]]:
                 if begin + size > end:
                     break  # tarfile reads it again, and it is refused above
                 before = archive.offset
-                yield name.decode(archive.encoding, archive.errors), "file", (begin, size)
+                yield name.decode(archive.encoding, archive.errors), "file", (begin, size), ""
                 archive.offset = begin + -(-size // BLOCK) * BLOCK
 
 
@@ -113,16 +95,6 @@ def _kind(member: tarfile.TarInfo) -> str:
         return "file"
     if member.isdir():
         return "folder"
-    return "link" if member.issym() or member.islnk() else "device or pipe"
-
-
-def _safe(name: str, kind: str, archive: Path) -> str:
-    """Return the member's path, without a leading "./"; refused where it could lead out of the archive's folder."""
-    parts = name.split("/")
-    if len(name) > LONGEST_NAME:
-        raise UserError(f"{archive}: a member's name is {len(name):,} characters long; the archive is refused.")
-    if name.startswith("/") or ".." in parts or "\0" in name:
-        raise UserError(f"{archive}: the member {name!r} escapes from the archive's folder; the archive is refused.")
-    if kind not in ("file", "folder"):
-        raise UserError(f"{archive}: the member {name!r} is a {kind}; only files and folders are read. Refused.")
-    return "/".join(part for part in parts if part not in ("", "."))
+    if member.issym():
+        return "link"
+    return "hard link" if member.islnk() else "device or pipe"
