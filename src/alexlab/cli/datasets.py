@@ -130,7 +130,7 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     from alexlab.data.understanding import by_class, left_out_in_words
     from alexlab.errors import UserError
 
-    dataset = open_dataset(name, data_dir)
+    dataset = open_dataset(name, data_dir, small_classes="train")
     with TerminalCallback() as callback:
         found = inspect(dataset, partial(_decoding, callback))
     rows = []

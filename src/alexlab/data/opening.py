@@ -8,6 +8,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import platformdirs
 
 from alexlab.data.catalogue import OWN, Entry, find, is_known
@@ -24,9 +25,10 @@ from alexlab.data.sources.idx import IDX
 from alexlab.data.sources.idx_own import is_idx_prefix, own_idx_below, read_own_idx
 from alexlab.data.sources.ilsvrc import read_ilsvrc
 from alexlab.data.sources.list import read_list
-from alexlab.data.split import divide, held_out
+from alexlab.data.split import SmallClasses, divide, held_out
 from alexlab.errors import UserError
 from alexlab.shape import Shape
+from alexlab.showing import listed
 
 FORMATS = {"idx": IDX, "cifar10": CIFAR10}
 """How the datasets of the catalogue are found and read, by what their entries name."""
@@ -65,6 +67,7 @@ def open_dataset(
     whole: bool = False,
     at: Path | None = None,
     progress: Progress | None = None,
+    small_classes: SmallClasses = "refuse",
 ) -> Dataset:
     """Return the dataset called `name`: one of the catalogue, or the user's own, `KIND:PATH` with a kind of `READERS` or "shards".
 
@@ -75,6 +78,7 @@ def open_dataset(
         download: fetch a dataset of the catalogue that is not found.
         at: where it lay when a run was made; used if it is still there.
         whole: keep all images of a source that does not divide them as `train`, with no test.
+        small_classes: what is done with a class of a single image where a test is held out.
 
     Raises:
         UserError: not found, or not as it should be; the message names the files wanted and every place looked at.
@@ -82,12 +86,13 @@ def open_dataset(
     kind, colon, _ = name.partition(":")
     divided_by = None if whole else seed
     if is_address(name):
-        return _in_shards(name, name, divided_by)
+        return _with_test(_in_shards(name, name), divided_by, small_classes)
     if not colon and not is_known(name) and (is_shards(Path(name)) or (at and is_shards(at))):
         kind, colon = "shards", ":"
     if colon and kind in KINDS:
         path = at if at and at.exists() else own_path(name, data_dir)
-        return _in_shards(name, str(path), divided_by) if kind == "shards" else _own(name, kind, path, divided_by)
+        dataset = _in_shards(name, str(path)) if kind == "shards" else _own(name, kind, path)
+        return _with_test(dataset, divided_by, small_classes)
     entry = find(name)
     if found := at if at and at.exists() else locate(entry, data_dir):
         return _read(entry, found)
@@ -152,10 +157,10 @@ def _read(entry: Entry, found: Path) -> Dataset:
     )
 
 
-def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
+def _own(name: str, kind: str, path: Path) -> Dataset:
     read = Read(*READERS[kind](path))
     splits, classes = read.splits, read.classes
-    dataset = Dataset(
+    return Dataset(
         name=name,
         title=path.name,
         classes=classes,
@@ -167,20 +172,30 @@ def _own(name: str, kind: str, path: Path, seed: int | None) -> Dataset:
         std=None,
         augment=() if kind == "idx" else ("mirror",),  # such files hold letters and digits as a rule
         found=str(path.resolve()),
-        division=read.division or DIVISION.get(kind, ""),
+        divided="all" not in splits,
+        division=read.division or DIVISION.get(kind, "not divided"),
         left_out=read.left_out,
         notes=(*read.notes, *doubts(classes, splits.values())),
     )
-    return _with_test(dataset, seed) if "all" in splits else dataset
 
 
-def _with_test(dataset: Dataset, seed: int | None) -> Dataset:
+def _with_test(dataset: Dataset, seed: int | None, small: SmallClasses) -> Dataset:
     """Return a dataset that does not say what is its test, divided by a seed; whole where there is none."""
-    if seed is None:
-        return replace(dataset, divided=False, division="not divided")
-    train, test = divide(dataset.train, held_out(dataset.train, TEST_FRACTION, seed, "test", dataset.classes))
-    division = f"{TEST_FRACTION:.0%} of each class is the test, by names and the seed {seed}"
-    return replace(dataset, train=train, test=test, division=division)
+    if dataset.divided or seed is None:
+        return dataset
+    out = held_out(dataset.train, TEST_FRACTION, seed, "test", dataset.classes, small)
+    train, test = divide(dataset.train, out)
+    counts = np.bincount(test.labels, minlength=len(dataset.classes))
+    alone = [dataset.classes[i] for i in np.flatnonzero(counts == 0)]
+    note = f"too few images of {listed(alone)} to hold one out: they are in the training images alone (small_classes)."
+    return replace(
+        dataset,
+        train=train,
+        test=test,
+        divided=True,
+        division=f"{TEST_FRACTION:.0%} of each class is the test, by names and the seed {seed}",
+        notes=(*dataset.notes, note) if alone else dataset.notes,
+    )
 
 
 def is_shards(path: Path) -> bool:
@@ -191,9 +206,9 @@ def is_shards(path: Path) -> bool:
         return False
 
 
-def _in_shards(name: str, where: str, seed: int | None) -> Dataset:
+def _in_shards(name: str, where: str) -> Dataset:
     splits, index = read_shards(where)
-    dataset = Dataset(
+    return Dataset(
         name=name,
         title=index.title,
         classes=index.classes,
@@ -205,10 +220,10 @@ def _in_shards(name: str, where: str, seed: int | None) -> Dataset:
         std=index.std,
         augment=index.augment,
         found=where if is_address(where) else str(Path(where).resolve()),
-        division=DIVISION["shards"],
+        divided="all" not in splits,
+        division=DIVISION["shards"] if "all" not in splits else "not divided",
         notes=tuple(doubts(index.classes, splits.values())),
     )
-    return _with_test(dataset, seed) if "all" in splits else dataset
 
 
 def own_path(name: str, data_dir: Path | None = None) -> Path:

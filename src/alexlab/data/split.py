@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,13 @@ from alexlab.data.images import FileImages, Split
 from alexlab.data.sources.names import composed
 from alexlab.errors import UserError
 
+SmallClasses = Literal["refuse", "train"]
+"""What is done with a class that has too few images to be divided: it is refused, or all of it is trained on."""
 
-def held_out(split: Split, fraction: float, seed: int, what: str, classes: tuple[str, ...]) -> NDArray[np.bool_]:
+
+def held_out(
+    split: Split, fraction: float, seed: int, what: str, classes: tuple[str, ...], small: SmallClasses = "refuse"
+) -> NDArray[np.bool_]:
     """Which images of `split` to hold out: in every class the same fraction, those whose hashed names come first.
 
     Args:
@@ -31,10 +37,13 @@ def held_out(split: Split, fraction: float, seed: int, what: str, classes: tuple
     out = np.zeros(len(split), dtype=bool)
     for label, name in enumerate(classes):
         members = sorted(np.flatnonzero(split.labels == label), key=key.__getitem__)
+        if len(members) < 2 and small == "train":
+            continue
         if len(members) < 2:
             raise UserError(
                 f"class {name!r} has {len(members)} image{'s' * (len(members) != 1)} to divide; "
-                f"holding out for {what} needs at least 2 a class."
+                f"holding out for {what} needs at least 2 a class. Add images, or keep such classes in the training images alone: "
+                "--set small_classes=train."
             )
         out[members[: max(1, round(fraction * len(members)))]] = True
     return out

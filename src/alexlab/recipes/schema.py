@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from alexlab.data.split import SmallClasses
 from alexlab.errors import UserError
 
 ALSO = {"lr": "rate"}
@@ -122,6 +123,7 @@ class Recipe(BaseModel):
     batch: Annotated[int, Field(ge=1, le=MOST_IMAGES)] = 128
     watch: Literal["test", "validation"] = "validation"
     hold_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    small_classes: SmallClasses = "refuse"
     select: Literal["best", "last"] = "best"
     patience: Count = 0
     on_nan: Literal["stop", "rollback"] = "stop"

@@ -44,7 +44,7 @@ def parts_of(dataset: Dataset, recipe: Recipe) -> Parts:
         return Parts(dataset.train, dataset.test, dataset.test, dataset.division)
     if dataset.validation is not None:
         return Parts(dataset.train, dataset.validation, dataset.test, dataset.division)
-    out = held_out(dataset.train, recipe.hold_out, recipe.seed, "validation", dataset.classes)
+    out = held_out(dataset.train, recipe.hold_out, recipe.seed, "validation", dataset.classes, recipe.small_classes)
     train, validation = divide(dataset.train, out)
     division = f"{dataset.division}; {recipe.hold_out:.0%} of each class of the training images is the validation, by names and seed"
     return Parts(train, validation, dataset.test, division)

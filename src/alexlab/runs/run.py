@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,23 @@ class Run:
         """Open the dataset that the run was trained on."""
         directory = Path(data_dir) if data_dir else None
         at = None if data_dir else Path(self.facts["found"])
-        return open_dataset(self.recipe.dataset, directory, self.recipe.seed, at=at).at(levels_of(self.recipe))
+        name = self.recipe.dataset
+        opened = partial(
+            open_dataset, data_dir=directory, seed=self.recipe.seed, at=at, small_classes=self.recipe.small_classes
+        )
+        try:
+            dataset = opened(name)
+            as_then = dataset.classes == self.classes or not self._took_folders_for_classes
+        except UserError:
+            if not self._took_folders_for_classes:
+                raise
+            as_then = False
+        return (dataset if as_then else opened(f"classes{name.removeprefix('folder')}")).at(levels_of(self.recipe))
+
+    @property
+    def _took_folders_for_classes(self) -> bool:
+        """Whether it was trained when few words told parts from classes, and what was understood was not written down."""
+        return "understood" not in self.facts and self.recipe.dataset.startswith("folder:")
 
     def predict(self, image: Given | list[Any], top: int = 5, device: str = "auto", precision: str = "float32") -> Any:
         """Return the most probable classes of an image: the same for a file and for what is in it.

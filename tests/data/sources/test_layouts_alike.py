@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from alexlab.data.images import Dataset, FileImages, Split
@@ -24,7 +24,14 @@ from tests.data.sources.test_layout import picture
 CLASSES = ["Rose", "rose", "tulip", "a b", "train", "Test", "日本", "thumbs"] + [
     unicodedata.normalize(form, "café") for form in ("NFC", "NFD")
 ]
-ABOVE = [[""], [""], ["deep/deeper/"], ["train/", "Testing/"], ["x/seg_train/", "x/seg_val/", "x/seg_test/"], ["one/", "two/"]]
+ABOVE = [
+    [""],
+    [""],
+    ["deep/deeper/"],
+    ["train/", "Testing/"],
+    ["x/seg_train/", "x/seg_val/", "x/seg_test/"],
+    ["one/", "two/"],
+]
 BELOW = ["", "", "small/", "thumbnails/", ".hidden/", "__MACOSX/", "@eaDir/"]
 FILES = ["1.PNG", "2.png", "4.jfif", "5", "6.foo", "notes.txt", ".7.png", "Thumbs.db", "é.jpe", "8.png.bak"]
 Links = list[tuple[int, str, str]]
@@ -131,6 +138,9 @@ def left_out(dataset: Dataset | None) -> Any:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trees())
+@example(
+    ([f"{name}/{i}.png" for name in "ab" for i in range(3)], [(0, "a/.7.png", "hard")])
+)  # a tar has the hidden name first
 def test_a_folder_and_archives_of_it_are_one_dataset(tree: tuple[list[str], Links]) -> None:
     names, links = tree
     with tempfile.TemporaryDirectory() as folder:

@@ -45,6 +45,7 @@ def gathered(found: Iterable[tuple[str, str, P, str]], path: Path) -> Members[P]
     members: Members[P] = Members()
     places, folders = members.places, members.folders
     skipped: set[str] = set()
+    behind: dict[str, P] = {}  # hidden files, which links may show
     links: dict[str, str] = {}
     for given, kind, place, target in found:
         if len(places) + len(folders) > MOST_FILES:
@@ -52,6 +53,8 @@ def gathered(found: Iterable[tuple[str, str, P, str]], path: Path) -> Members[P]
         name = _safe(given, kind, path)
         if unseen := hidden(name):
             skipped.add(unseen)
+            if kind == "file":
+                behind[name] = place
             continue
         folder = name if kind == "folder" else name.rpartition("/")[0]
         if kind == "file":
@@ -65,7 +68,7 @@ def gathered(found: Iterable[tuple[str, str, P, str]], path: Path) -> Members[P]
     same: dict[str, list[str]] = {}
     for name in sorted(links):
         target = _end(name, links)
-        if target in places:
+        if target in places or target in behind:
             same.setdefault(target, []).append(name)
         elif target in folders or target == ".":
             if target == "." or name.startswith(f"{target}/"):
@@ -75,9 +78,11 @@ def gathered(found: Iterable[tuple[str, str, P, str]], path: Path) -> Members[P]
             raise UserError(
                 f"{path}: the member {name!r} is a link to {links[name]!r}, which is no file or folder of the archive. Refused."
             )
-    places.update({name: places[target] for target, names in same.items() for name in names})
+    found_again = [(target, *names) if target in places else tuple(names) for target, names in sorted(same.items())]
+    everything = {**places, **behind} if behind else places
+    places.update({name: everything[target] for target, names in same.items() for name in names})
     members.left_out = {HIDDEN: sorted(skipped), FOLDER_AGAIN: again}
-    members.same = tuple((target, *names) for target, names in sorted(same.items()))
+    members.same = tuple(each for each in found_again if len(each) > 1)
     return members
 
 
