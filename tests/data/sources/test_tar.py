@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alexlab.data.sources import tar
+from alexlab.data.sources.members import Members
 from alexlab.data.sources.tar import tar_members
 from alexlab.errors import UserError
 
@@ -117,7 +118,7 @@ def test_headers_that_lie_with_a_right_checksum(
 def test_a_global_header_counts_for_all_that_follow(same: Callable[[bytes], object]) -> None:
     members = [(f"a/{i}", tarfile.REGTYPE, b"x" * 600) for i in range(3)]
     found = same(packed(members, tarfile.PAX_FORMAT, global_headers={"path": "elsewhere"}))
-    assert isinstance(found, tuple) and list(found[0]) == ["elsewhere"]
+    assert isinstance(found, Members) and list(found.places) == ["elsewhere"]
 
 
 @pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT])
@@ -133,4 +134,4 @@ def test_plain_headers_are_not_asked_of_tarfile(tmp_path: Path, format: int, mon
 
     monkeypatch.setattr(tarfile.TarFile, "next", noted)
     found = seen(path)
-    assert isinstance(found, tuple) and len(found[0]) == 1000 and len(asked) < 5
+    assert isinstance(found, Members) and len(found.places) == 1000 and len(asked) < 5
