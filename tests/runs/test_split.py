@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from alexlab.data.opening import open_dataset
 from alexlab.errors import UserError
 from tests.conftest import write_photographs
 
-HOW = {"input": [1, 16, 16], "epochs": 1, "batch": 4, "device": "cpu", "augment": []}
+HOW: dict[str, Any] = {"input": [1, 16, 16], "epochs": 1, "batch": 4, "device": "cpu", "augment": []}
 
 
 def test_a_run_of_an_earlier_version_goes_on_with_its_own_split(

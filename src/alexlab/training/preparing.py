@@ -28,7 +28,7 @@ from alexlab.recipes.reading import overridden
 from alexlab.recipes.resolving import needs_statistics, resolved, transform
 from alexlab.recipes.schema import Recipe
 from alexlab.runs.checkpoint import checkpoints
-from alexlab.runs.parts import Parts, check_same, check_unchanged, parts_of
+from alexlab.runs.parts import Parts, as_they_were, check_same, check_unchanged, parts_of
 from alexlab.runs.run import Run
 from alexlab.speed.bfloat16 import multiplies_bfloat16
 from alexlab.speed.device import choose_device, choose_precision
@@ -77,9 +77,18 @@ def prepared(asked: Recipe, settings: Settings, processes: Processes, before: Ru
     if settings.tensorboard:
         check_installed()
     at = Path(before.facts["found"]) if before and not settings.data_dir else None
-    dataset = open_dataset(asked.dataset, settings.data_dir, asked.seed, at=at, progress=settings.callback.preparing)
+    dataset = open_dataset(
+        asked.dataset,
+        settings.data_dir,
+        asked.seed,
+        at=at,
+        progress=settings.callback.preparing,
+        small_classes=asked.small_classes,
+    )
     recipe = resolved(asked, dataset, processes.count)
     parts = parts_of(dataset, recipe)
+    if before:
+        parts = as_they_were(parts, dataset, before.division or {})
     check_same(recipe, parts, processes, settings.parallel)
     recipe, about_precision = _with_precision(recipe, device, processes)
     recipe, doubts = measured(recipe, asked, dataset, parts.train, goes_on=before is not None)
