@@ -3,9 +3,11 @@
 Images and labels are told by their headers and belong together by their names; parts of a dataset too are told by the names.
 """
 
+import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +38,8 @@ class Pair:
 
 
 def is_idx_prefix(path: Path) -> bool:
-    """Whether files begin with a path, as those of one of EMNIST's datasets do with `FOLDER/emnist-letters`."""
-    try:
-        return bool(path.name) and any(each.name.startswith(path.name) for each in path.parent.iterdir())
-    except OSError:
-        return False
+    """Whether files of images begin with a path, as those of one of EMNIST's datasets do with `FOLDER/emnist-letters`."""
+    return any(each.name.startswith(path.name) and dimensions_of(each) == 3 for each in _files_in(path.parent))
 
 
 def own_idx_below(folder: Path) -> list[str]:
@@ -48,7 +47,7 @@ def own_idx_below(folder: Path) -> list[str]:
     places = [folder, *(each / name for each in sorted(folder.glob("*/")) for name in (".", "raw"))]
     found: dict[str, None] = {}
     for place in places:
-        for file in sorted(place.glob("*images*idx3*")):
+        for file in (each for each in _files_in(place) if "images" in each.name and "idx3" in each.name):
             if dimensions_of(file) == 3 and not known(unpacked_crc(file)):
                 found[f"idx:{file.parent / '-'.join(_dataset_of(_key(file)))}"] = None
     return list(found)
@@ -85,8 +84,8 @@ def read_own_idx(path: Path) -> Read:
 def _pairs(path: Path) -> list[Pair]:
     """Return the pairs of files that a path names, sorted by the names of the images."""
     folder, prefix = (path, "") if path.is_dir() else (path.parent, path.name)
-    files = sorted(each for each in folder.iterdir() if each.is_file())
-    if not prefix and not any(dimensions_of(file) == 3 for file in files[:MOST_FILES]):
+    files = _files_in(folder)
+    if not prefix and not any(dimensions_of(file) == 3 for file in files):
         files = [folder / name for name in sorted(regular_files(folder).names)]  # as torchvision's, in raw/
     kinds = {file: dimensions_of(file) for file in files[:MOST_FILES]}
     labels = [file for file in kinds if kinds[file] in (1, 2)]
@@ -106,6 +105,15 @@ def _pairs(path: Path) -> list[Pair]:
         tokens = _key(file)
         pairs.append(Pair(file, own[0], f"{file.parent / '-'.join(_dataset_of(tokens))}", part("-".join(tokens))))
     return pairs
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Return the files that lie in a folder, sorted; of very many some."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(folder / entry.name for entry in islice(entries, MOST_FILES) if entry.is_file())
+    except OSError:
+        return []
 
 
 def _key(file: Path) -> tuple[str, ...]:

@@ -1,13 +1,17 @@
 """CSV lists of images: `list:FILE.csv`."""
 
+# ruff: noqa: PTH100, PTH117, PTH118  (a Path for each of a million images takes four times longer)
+
 import csv
 import io
+import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from os.path import commonpath
+from os.path import abspath, commonpath, dirname, isabs, join, relpath
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +23,11 @@ from alexlab.data.sources.format import Read
 from alexlab.data.sources.names import IMAGE_ENDINGS
 from alexlab.data.sources.text import read_text
 from alexlab.errors import UserError
-from alexlab.regular import check_regular
+from alexlab.regular import not_regular
 from alexlab.showing import from_cell, listed, shown
 
 LONGEST_LABEL = 255  # characters, as of a folder's name
+LOOKED_FOR = 1_000  # rows whose files are counted where one is missing
 SEPARATORS = ",;\t|"
 PATHS = (
     "path",
@@ -176,46 +181,51 @@ def _column(columns: list[str], names: tuple[str, ...]) -> int | None:
 
 def _files(rows: list[Row], path: Path) -> tuple[Path, list[str]]:
     """Return the folder below which all files lie, and their names there: the list's folder where no path is absolute."""
-    home = path.parent
+    home = str(path.parent)
     found = []
     for row in rows:
         name = row.path
-        if "\\" in name and not _is_file(home / name):
+        mode = _mode(join(home, name))
+        if mode is None and "\\" in name:
             name = name.replace("\\", "/")
-        check_regular(home / name)
-        if not _is_file(home / name):
-            raise _missing(row, home / name, rows, path)
+            mode = _mode(join(home, name))
+        if mode is None:
+            raise _missing(row, rows, path)
+        if not stat.S_ISREG(mode):
+            raise not_regular(path.parent / name, mode)
         found.append(name)
-    if not any(Path(name).is_absolute() for name in found):
-        return home, found
-    whole = [(home / name).absolute() for name in found]
-    inside = home.absolute()
-    root = (
-        inside
-        if all(each.is_relative_to(inside) for each in whole)
-        else Path(commonpath([each.parent for each in whole]))
-    )
-    return root, [each.relative_to(root).as_posix() for each in whole]
+    if not any(map(isabs, found)):
+        return path.parent, found
+    whole = [abspath(join(home, name)) for name in found]
+    root = commonpath([abspath(home), *map(dirname, whole)])
+    if root != abspath(home):
+        root = commonpath(list(map(dirname, whole)))
+    return Path(root), [relpath(each, root).replace(os.sep, "/") for each in whole]
 
 
-def _missing(row: Row, file: Path, rows: list[Row], path: Path) -> UserError:
+def _missing(row: Row, rows: list[Row], path: Path) -> UserError:
     """Return the error of a file that is not there, with a guess at what is wrong with the paths."""
-    gone = sum(not _is_file(path.parent / each.path.replace("\\", "/")) for each in islice(rows, 1000))
-    many = f" (and {gone - 1:,} of the first {min(len(rows), 1000):,} rows more)" if gone > 1 else ""
+
+    def is_there(name: str) -> bool:
+        return _mode(join(str(path.parent), name.replace("\\", "/"))) is not None
+
+    gone = sum(not is_there(each.path) for each in rows[:LOOKED_FOR])
+    many = f" (and {gone - 1:,} of the first {min(len(rows), LOOKED_FOR):,} rows more)" if gone > 1 else ""
     parts = row.path.replace("\\", "/").split("/")
     tails = ("/".join(parts[start:]) for start in range(1, len(parts)))
-    if tail := next((tail for tail in tails if tail and _is_file(path.parent / tail)), None):
+    if tail := next((tail for tail in tails if tail and is_there(tail)), None):
         mend = f"{shown(tail)} is there: cut the beginning of the paths off, they are relative to the list's folder."
-    elif ending := next((ending for ending in IMAGE_ENDINGS if _is_file(file.with_name(file.name + ending))), None):
+    elif ending := next((ending for ending in IMAGE_ENDINGS if is_there(row.path + ending)), None):
         mend = f"{shown(row.path[:200] + ending)} is there: add the ending to the paths."
     else:
         mend = "Paths are relative to the list's folder, or absolute."
-    where = "is not there" if Path(row.path).is_absolute() else f"is not in {path.parent.resolve()}"
+    where = "is not there" if isabs(row.path) else f"is not in {path.parent.resolve()}"
     return UserError(f"{path}: line {row.line} names {row.path[:200]!r}, which {where}{many}. {mend}")
 
 
-def _is_file(path: Path) -> bool:
+def _mode(path: str) -> int | None:
+    """Return what kind of file lies at a path; None where none does."""
     try:
-        return path.is_file()
+        return os.stat(path).st_mode  # noqa: PTH116
     except (OSError, ValueError):  # a name that no file can have
-        return False
+        return None
