@@ -22,6 +22,11 @@ WORDS: dict[Language, dict[str, str]] = {
         "list": "# What `alexlab check` finds\n\nEach rule has a page with what happens, what it costs, and a smallest example; `alexlab check --explain RULE` prints it.\n",
         "columns": "| rule | mistake | with it | without |\n|---|---|---|---|",
         "accuracy": "Test accuracy {bad} with it, {good} without (mean of {runs} seeds; each: {each}).",
+        "codes": "## What a report ends with\n\nThe last line says what was looked at, networks, trainings, evaluations and loaders by name and "
+        'line, and the lines that could not be followed. "No mistakes found" is said only where a network or a training was read.\n\n'
+        "| exit code | |\n|---|---|\n| 0 | no errors (there may be warnings and notes) |\n| 1 | errors |\n| 2 | the target cannot be read, imported or run |\n"
+        "| 3 | neither a network nor a training of PyTorch: an empty file, Keras, TensorFlow, JAX, other Python (which, is said), or a network that could not be run |\n\n"
+        "With `--json` the list then holds one note without a rule; with `--sarif` both are in `invocations`.\n",
         "other-kind": "{kind}: {bad} with it, {good} without.",
         "none": "Not measured: it stops with an error, or its cost depends on the program.",
         "how": "Measured with `python benchmarks/check/cost.py`: Fashion-MNIST, 6,000 training and 10,000 test images, a small "
@@ -32,6 +37,11 @@ WORDS: dict[Language, dict[str, str]] = {
         "list": "# `alexlab check` 能发现什么\n\n每条规则都有一页：会发生什么、代价多大、最小的例子；`alexlab check --explain 规则 --lang zh` 会显示它。\n",
         "columns": "| 规则 | 错误 | 有错误时 | 改正后 |\n|---|---|---|---|",
         "accuracy": "有此错误时测试精度 {bad}，没有时 {good}（{runs} 个随机种子的平均；各次：{each}）。",
+        "codes": "## 报告的结尾\n\n最后一行说明检查了什么（网络、训练、评估和数据加载器，带名称和行号），以及哪些行未能跟踪。"
+        "只有读到了网络或训练时才会说“没有发现错误”。\n\n"
+        "| 退出码 | |\n|---|---|\n| 0 | 没有错误（可能有警告和提示） |\n| 1 | 有错误 |\n| 2 | 目标无法读取、导入或运行 |\n"
+        "| 3 | 既没有 PyTorch 网络也没有训练：空文件、Keras、TensorFlow、JAX、其他 Python（会说明是哪一种），或无法运行的网络 |\n\n"
+        "使用 `--json` 时列表中只有一条没有规则的提示；使用 `--sarif` 时二者在 `invocations` 中。\n",
         "other-kind": "{kind}：有此错误时 {bad}，没有时 {good}。",
         "none": "未测量：它会直接报错，或代价取决于具体程序。",
         "how": "用 `python benchmarks/check/cost.py` 测得：Fashion-MNIST，6,000 幅训练图像，10,000 幅测试图像，"
@@ -233,7 +243,7 @@ def overview(costs: dict[str, Any], language: Language) -> str:
             if measured["kind"] != "accuracy":
                 figures = [f"{statistics.mean(measured[key]):.4g} {measured['kind']}" for key in ("with", "without")]
         rows.append(f"| [{rule.name}]({rule.name}.md) | {rule.title.in_(language)} | {figures[0]} | {figures[1]} |")
-    return f"{FIRST}\n{words['list']}\n{words['columns']}\n" + "\n".join(rows) + f"\n\n{words['how']}\n"
+    return f"{FIRST}\n{words['list']}\n{words['columns']}\n" + "\n".join(rows) + f"\n\n{words['how']}\n\n{words['codes']}"
 
 
 def main() -> None:

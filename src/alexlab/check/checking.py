@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alexlab.check.finding import SEVERITIES, Finding
+from alexlab.check.finding import SEVERITIES, Finding, Place, Text
+from alexlab.check.looked import Part, nothing_in, parts_of, places_lost
 from alexlab.check.mending import with_diffs
 from alexlab.check.reading.script import read_script
 from alexlab.check.reading.source import Source, read_source
@@ -23,21 +24,44 @@ if TYPE_CHECKING:
 SHORT, LONG = 1.0, 25.0
 """Seconds that training on one batch may take: always, and where the user asks to run it."""
 
+NOTHING = 3
+"""The exit code where there was neither a network nor a training to look at."""
+
 MOST_LOST = 8
 """Lines that could not be followed, of which each is told."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found, and what it could not look at."""
+    """What a check found, what it looked at, and what it could not look at.
+
+    Attributes:
+        unseen: what could not be looked at, a sentence each.
+        parts: the networks, trainings, evaluations and loaders that were looked at.
+        lost: the lines that could not be followed.
+        instead: where there is no network and no training, what there is.
+    """
 
     findings: tuple[Finding, ...]
     unseen: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    lost: tuple[Place, ...] = ()
+    instead: Text | None = None
 
     @property
     def failed(self) -> bool:
         """Whether there is an error among the findings."""
         return any(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether there was neither a network nor a training to look at, so that silence says nothing."""
+        return not self.findings and not any(part.kind in ("network", "training") for part in self.parts)
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 where there are errors, NOTHING where there was nothing to look at, else 0."""
+        return 1 if self.failed else NOTHING if self.found_nothing else 0
 
 
 def check_script(path: Path, classes: int | None = None) -> Checked:
@@ -71,7 +95,14 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
         for name in sorted(names - known)
     )
     left = kept(findings, {source.path: source for source in sources.values()})
-    return Checked(with_diffs(left, source, read) if program.complete else left, (*unseen, *lost, *bare, *misspelt))
+    parts = parts_of(program, sources)
+    return Checked(
+        with_diffs(left, source, read) if program.complete else left,
+        (*unseen, *lost, *bare, *misspelt),
+        parts,
+        places_lost(program),
+        nothing_in(sources, source.path) if program.complete else None,
+    )
 
 
 def check_network(
@@ -129,7 +160,8 @@ def check_network(
     if graph.reason and not any(finding.severity == "error" for finding in findings):
         unseen = (f"the network could not be run on {'x'.join(map(str, shape))} images: {graph.reason}",)
     files = {finding.place.file for finding in findings if finding.place is not None}
-    return Checked(kept(findings, dict(_readable(files))), unseen)
+    ran_whole = (Part("network", f"{type(network).__name__} {'x'.join(map(str, shape))}"),) if graph.ends else ()
+    return Checked(kept(findings, dict(_readable(files))), unseen, ran_whole)
 
 
 def _readable(files: set[str]) -> Iterator[tuple[str, Source]]:

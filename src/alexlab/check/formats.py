@@ -12,10 +12,14 @@ from alexlab.valid_json import to_json
 
 _WORDS = {
     "en": {"error": "error", "warning": "warning", "note": "note", "fix": "mend", "evidence": "evidence",
-           "none": "no mistakes found", "more": "more"},
+           "none": "no mistakes found", "more": "more",
+           "nothing": "nothing of PyTorch to look at", "unlooked": "nothing was looked at", "parts": "looked at", "lost": "not followed", "nowhere": "nothing",
+           "rest": "and {} more"},
     "zh": {"error": "错误", "warning": "警告", "note": "提示", "fix": "改法", "evidence": "依据", "none": "没有发现错误",
-           "more": "详情"},
+           "more": "详情", "nothing": "没有可检查的 PyTorch 内容", "unlooked": "没有检查任何内容", "parts": "已检查", "lost": "未能跟踪", "nowhere": "无",
+           "rest": "另有 {} 处"},
 }  # fmt: skip
+MOST_LISTED = 12
 _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 
 
@@ -38,14 +42,37 @@ def as_text(checked: Checked, language: Language = "en") -> str:
         more = f"alexlab check --explain {finding.rule}" + (" --lang zh" if language == "zh" else "")
         lines.append(f"    {words['more']}: `{more}`, {address(finding.rule, language)}")
         blocks.append("\n".join(lines))
+    summary = _summary(checked, language)
+    unseen = [f"not looked at: {each}" if language == "en" else f"未检查：{each}" for each in checked.unseen]
+    return "\n\n".join([*blocks, "\n".join([*unseen, summary, scope(checked, language)])])
+
+
+def _summary(checked: Checked, language: Language) -> str:
+    """Return how many mistakes of each severity were found, or that there was nothing to look at."""
+    words = _WORDS[language]
+    if checked.found_nothing:
+        colon = ": " if language == "en" else "："
+        return f"{words['nothing']}{colon}{checked.instead.in_(language)}" if checked.instead else words["unlooked"]
+    if not checked.findings:
+        return words["none"]
     counts = [sum(f.severity == severity for f in checked.findings) for severity in ("error", "warning", "note")]
     if language == "zh":
-        summary = f"{counts[0]} 个错误，{counts[1]} 个警告，{counts[2]} 个提示" if checked.findings else words["none"]
-    else:
-        parts = [f"{n} {w}{'s' * (n != 1)}" for n, w in zip(counts, ("error", "warning", "note"), strict=True)]
-        summary = ", ".join(parts) if checked.findings else words["none"]
-    unseen = [f"not looked at: {each}" if language == "en" else f"未检查：{each}" for each in checked.unseen]
-    return "\n\n".join([*blocks, "\n".join([*unseen, summary])])
+        return f"{counts[0]} 个错误，{counts[1]} 个警告，{counts[2]} 个提示"
+    parts = zip(counts, ("error", "warning", "note"), strict=True)
+    return ", ".join(f"{n} {w}{'s' * (n != 1)}" for n, w in parts)
+
+
+def scope(checked: Checked, language: Language = "en") -> str:
+    """Return what was looked at, and what could not be followed, in one line."""
+    words, colon, comma, end = _WORDS[language], *((": ", ", ", "; ") if language == "en" else ("：", "，", "；"))
+
+    def listed(each: list[str]) -> str:
+        more = [words["rest"].format(len(each) - MOST_LISTED)] if len(each) > MOST_LISTED else []
+        return comma.join([*each[:MOST_LISTED], *more])
+
+    looked = listed([part.in_(language) for part in checked.parts]) or words["nowhere"]
+    lost = f"{end}{words['lost']}{colon}{listed(list(map(str, checked.lost)))}" if checked.lost else ""
+    return f"{words['parts']}{colon}{looked}{lost}"
 
 
 def _line(finding: Finding) -> str:
@@ -83,8 +110,12 @@ def as_list(checked: Checked, language: Language = "en") -> list[dict[str, Any]]
 
 
 def as_json(checked: Checked, language: Language = "en") -> str:
-    """Return the findings as a JSON list, with the keys of `as_list`."""
-    return to_json(as_list(checked, language), indent=2, ascii=False)
+    """Return the findings as a JSON list, with the keys of `as_list`; where there was nothing to look at, one note says so."""
+    found = as_list(checked, language)
+    if checked.found_nothing:
+        note = {"rule": None, "severity": "note", "message": _summary(checked, language), "fix": None}
+        found = [{**dict.fromkeys(("file", "line", "cell", "layer", "diff", "evidence")), **note}]
+    return to_json(found, indent=2, ascii=False)
 
 
 def as_sarif(checked: Checked, language: Language = "en") -> str:
@@ -119,8 +150,22 @@ def as_sarif(checked: Checked, language: Language = "en") -> str:
         {
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
             "version": "2.1.0",
-            "runs": [{"tool": {"driver": driver}, "results": results}],
+            "runs": [{"tool": {"driver": driver}, "results": results, "invocations": [_invocation(checked, language)]}],
         },
         indent=2,
         ascii=False,
     )
+
+
+def _invocation(checked: Checked, language: Language) -> dict[str, Any]:
+    """Return how the check went, as SARIF says it: what was looked at, and what was not."""
+    told = [
+        *checked.unseen,
+        *([_summary(checked, language)] if checked.found_nothing else []),
+        scope(checked, language),
+    ]
+    return {
+        "executionSuccessful": True,
+        "exitCode": checked.exit_code,
+        "toolExecutionNotifications": [{"level": "note", "message": {"text": each}} for each in told],
+    }

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from alexlab.check.checking import Checked, check_network
 from alexlab.check.finding import Finding
+from alexlab.check.looked import Part
 from alexlab.check.one_batch import Batch
 from alexlab.check.reading.source import Source, read_source
 from alexlab.check.trial import Ran
@@ -162,6 +163,7 @@ def run_script(path: Path, classes: int | None, guard: Callable[[str, tuple[Any,
     networks, optimised = watch.trained()
     findings: list[Finding] = []
     unseen: list[str] = []
+    parts: list[Part] = []
     for network, images in networks:
         batch = _batch(images, watch)
         seen = check_network(
@@ -176,6 +178,7 @@ def run_script(path: Path, classes: int | None, guard: Callable[[str, tuple[Any,
         )
         findings += seen.findings
         unseen += seen.unseen
+        parts += seen.parts
     placed = tuple(
         replace(each, place=source.place(each.place.line))
         if each.place is not None and Path(each.place.file) == path
@@ -186,7 +189,7 @@ def run_script(path: Path, classes: int | None, guard: Callable[[str, tuple[Any,
         raise UserError(failed)
     if not networks and not failed:
         unseen.append(f"{path}: it ended without a training step, and called no network on images.")
-    return Checked(placed, (*unseen, *([failed] if failed else [])))
+    return Checked(placed, (*unseen, *([failed] if failed else [])), tuple(parts))
 
 
 def _execute(path: Path, source: Source) -> None:

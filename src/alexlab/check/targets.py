@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alexlab.check.checking import LONG, SHORT, Checked, check_network, check_script
 from alexlab.check.finding import Finding, Place, Text
+from alexlab.check.looked import Part
 from alexlab.errors import UserError
 from alexlab.networks.catalogue import find
 from alexlab.networks.naming import is_own
@@ -79,7 +80,8 @@ def _check_named(target: Target, input: Shape | None, classes: int | None, run: 
     def anew() -> "nn.Module":
         return build(target.network, classes=count, input=shape)
 
-    return check_network(anew(), shape, count, "cross_entropy", LONG if run else SHORT, fresh=True, again=anew)
+    seconds = LONG if run else SHORT
+    return _named(check_network(anew(), shape, count, "cross_entropy", seconds, fresh=True, again=anew), target.name)
 
 
 def _with_run(path: Path, read: Checked, input: Shape | None, classes: int | None) -> Checked:
@@ -89,17 +91,29 @@ def _with_run(path: Path, read: Checked, input: Shape | None, classes: int | Non
     except UserError as error:
         if not read.findings:
             raise
-        return Checked(read.findings, (*read.unseen, str(error)))
+        return replace(read, unseen=(*read.unseen, str(error)))
     known = {(finding.rule, place) for finding in read.findings for place in (finding.place, None)}
     new = [finding for finding in ran.findings if (finding.rule, finding.place) not in known]
-    return Checked((*read.findings, *new), (*read.unseen, *ran.unseen))
+    networks = [part for part in ran.parts if part.name.split(" ")[0] not in {each.name for each in read.parts}]
+    return replace(
+        read,
+        findings=(*read.findings, *new),
+        unseen=(*read.unseen, *ran.unseen),
+        parts=(*networks, *read.parts),
+    )
 
 
 def check_own(
     target: str, input: Shape | None, classes: int | None, loss: str | None = None, run: bool = False
 ) -> Checked:
     """Import and build one's own network in a process with limits on time, memory and writing, and check it there."""
-    return _isolated(target, input=input, classes=classes, loss=loss, run=run)
+    return _named(_isolated(target, input=input, classes=classes, loss=loss, run=run), target)
+
+
+def _named(checked: Checked, target: str) -> Checked:
+    """Return what was found of a network under the name that it was asked for by."""
+    parts = tuple(replace(part, name=f"{target} {part.name.rpartition(' ')[2]}") for part in checked.parts)
+    return replace(checked, parts=parts)
 
 
 def _isolated(target: str, **more: Any) -> Checked:
@@ -179,9 +193,11 @@ def _checked(target: str, answer: dict[str, Any]) -> Checked:
         )
         for finding in answer["findings"]
     )
-    return Checked(findings, tuple(answer["unseen"]))
+    parts = tuple(Part(**{**part, "place": None}) for part in answer["parts"])
+    return Checked(findings, tuple(answer["unseen"]), parts)
 
 
 def as_answer(checked: Checked) -> dict[str, Any]:
     """Return what the other process leaves as its answer."""
-    return {"findings": [asdict(finding) for finding in checked.findings], "unseen": list(checked.unseen)}
+    found, parts = ([asdict(each) for each in every] for every in (checked.findings, checked.parts))
+    return {"findings": found, "unseen": list(checked.unseen), "parts": parts}

@@ -46,7 +46,8 @@ def check(
     """Tell what is wrong with a network or a training script, before it is trained.
 
     TARGET is a script or notebook (read, and not run without --run), module.py:Class or module.py:function (imported, in a process with
-    limits), a run's folder, or a name from `alexlab networks`. Ends with exit code 1 where there are errors.
+    limits), a run's folder, or a name from `alexlab networks`. Ends with exit code 0 where there are no errors, 1 where there are, 2
+    where TARGET cannot be read or run, and 3 where there is no network and no training of PyTorch in it.
     """
     from alexlab.check import formats
     from alexlab.check.finding import Language
@@ -62,5 +63,4 @@ def check(
     checked = check_target(target, shape, classes, dataset, run)
     show = {"json": formats.as_json, "sarif": formats.as_sarif}.get(form or "", formats.as_text)
     say(show(checked, language))
-    if checked.failed:
-        sys.exit(1)
+    sys.exit(checked.exit_code)

@@ -53,14 +53,17 @@ def _apart(reader: Reader, scope: Scope, work: Callable[[], None], at: ast.AST) 
 def _unused_classes(reader: Reader, scope: Scope) -> None:
     """Build each network that nothing builds, and give it images of unknown size."""
     for value in list(scope.names.values()):
-        forward = value.find("forward") if isinstance(value, Class) and value.is_network else None
-        if isinstance(forward, Function) and value.place.file == scope.file:
-            _apart(reader, scope, partial(_used, reader, value), forward.node)
+        if not isinstance(value, Class) or not value.is_network or value.place.file != scope.file:
+            continue
+        forward = value.find("forward")
+        if not isinstance(forward, Function) and value.derives_from("torch.nn.Sequential"):
+            forward = value.find("__init__")
+        if isinstance(forward, Function):
+            _apart(reader, scope, partial(_used, reader, value, forward.node), forward.node)
 
 
-def _used(reader: Reader, cls: Class) -> None:
+def _used(reader: Reader, cls: Class, at: ast.AST) -> None:
     reader.unit += 1
-    at = cls.find("forward").node
     built = [n for n in reader.program.networks if isinstance(n, Object) and n.cls is cls]
     ran = {id(event.subject) for event in reader.program.events if event.kind == "forward"}
     if not built and not cls.made:
