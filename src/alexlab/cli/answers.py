@@ -28,6 +28,8 @@ def _as_csv(prediction: Prediction) -> None:
         writer.writerow((path, "", "", "", cell(shown(prediction.error))))
     for rank, (name, probability) in enumerate(prediction.top, start=1):
         writer.writerow((path, rank, cell(shown(name)), f"{probability:.6f}", ""))
+    if prediction.note:
+        say(f"note: {shown(prediction.path)} {prediction.note}", err=True)
 
 
 def _as_text(prediction: Prediction) -> None:
@@ -39,3 +41,5 @@ def _as_text(prediction: Prediction) -> None:
     widest = max(map(width, names))
     for name, (_, probability) in zip(names, prediction.top, strict=True):
         say(f"  {name}{' ' * (widest - width(name))}  {probability:7.4f}  {'█' * round(20 * probability)}")
+    if prediction.note:
+        say(f"  note: it {prediction.note}")

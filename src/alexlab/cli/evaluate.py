@@ -17,11 +17,18 @@ from alexlab.cli.saying import say
 @click.option(
     "--views", type=click.Choice(["1", "5", "10"]), help="Average so many windows: centre, corners, mirrored."
 )
+@options.invert
 @options.device
 @options.data_dir
 @options.as_json
 def evaluate(
-    runs: tuple[Path, ...], on: str | None, views: str | None, device: str, data_dir: Path | None, as_json: bool
+    runs: tuple[Path, ...],
+    on: str | None,
+    views: str | None,
+    invert: bool,
+    device: str,
+    data_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure a run: top-1, top-5, loss, precision and recall of each class, confusion matrix.
 
@@ -36,13 +43,15 @@ def evaluate(
     opened = [Run(run) for run in runs]
     with TerminalCallback() as callback:
         progress = partial(callback.preparing, "evaluating")
-        facts = evaluate_together(opened, on, device, data_dir, int(views) if views else None, progress).facts()
+        facts = evaluate_together(opened, on, device, data_dir, int(views) if views else None, progress, invert).facts()
     if as_json:
         say(to_json(facts))
         return
     say(f"{facts['on']}: {facts['images']:,} images")
     say(f"top-1 {facts['top1']:.4f}  top-5 {facts['top5']:.4f}  loss {facts['loss']:.4f}")
     _print_classes(facts)
+    for note in facts.get("notes", ()):
+        say(f"note: {note}", err=True)
 
 
 MOST_COLUMNS = 12

@@ -26,3 +26,8 @@ data_dir = click.option(
     help="Where to look for datasets first; then ALEXLAB_DATA and the cache.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+invert = click.option(
+    "--invert",
+    is_flag=True,
+    help="Exchange dark and light first: of dark digits on white where the run was trained on light ones on black.",
+)

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="bfloat16 and int8 are faster where the processor has them; doubtful images are computed again in float32.",
 )
+@options.invert
 @options.device
 @options.as_json
 def predict(
-    run: Path, images: tuple[str, ...], top: int, as_csv: bool, precision: str, device: str, as_json: bool
+    run: Path, images: tuple[str, ...], top: int, as_csv: bool, precision: str, invert: bool, device: str, as_json: bool
 ) -> None:
     """Classify IMAGES with RUN, a run's folder or a file that `alexlab export` wrote: files, folders, or - for standard input.
 
@@ -45,7 +46,7 @@ def predict(
 
     ask = _file if run.suffix == ".onnx" and not run.is_dir() else _run
     once = len(images) == 1 and not Path(images[0]).is_dir()
-    found = ask(run, image_files(images, sys.stdin.buffer), top, device, precision, once)
+    found = ask(run, image_files(images, sys.stdin.buffer), top, device, precision, once, invert)
     answer = printer("json" if as_json else "csv" if as_csv else "table")
     failed = False
     for prediction in found:
@@ -54,7 +55,9 @@ def predict(
     sys.exit(1 if failed else 0)
 
 
-def _run(run: Path, images: "Images", top: int, device: str, precision: str, once: bool) -> "Iterator[Prediction]":
+def _run(
+    run: Path, images: "Images", top: int, device: str, precision: str, once: bool, invert: bool
+) -> "Iterator[Prediction]":
     from alexlab.runs.run import Run
     from alexlab.speed.device import choose_device
     from alexlab.speed.door import about_precision
@@ -62,13 +65,17 @@ def _run(run: Path, images: "Images", top: int, device: str, precision: str, onc
     opened = Run(run)
     if note := about_precision(precision, choose_device(device)):
         say(f"note: {note}", err=True)
-    return opened.predictions(images, top, device, precision, once)
+    return opened.predictions(images, top, device, precision, once, invert)
 
 
-def _file(path: Path, images: "Images", top: int, device: str, precision: str, once: bool) -> "Iterator[Prediction]":
+def _file(
+    path: Path, images: "Images", top: int, device: str, precision: str, once: bool, invert: bool
+) -> "Iterator[Prediction]":
     """As `_run`, without torch: its import would take longer than the answer."""
     from alexlab.export.onnx_file import OnnxFile
 
     if precision != "float32" or device not in ("auto", "cpu"):
         raise UserError(f"{path}: an exported file answers on the CPU, in the precision that it was exported in.")
+    if invert:
+        raise UserError(f"{path}: an exported file does not invert; ask the run that it was exported from.")
     return OnnxFile(path).predictions(images, top)

@@ -11,14 +11,19 @@ Source = Image.Image | bytes | str
 
 @dataclass(frozen=True)
 class Prediction:
-    """The most probable classes of one image, the first first, with their probabilities; or why there are none."""
+    """The most probable classes of one image, the first first, with their probabilities; or why there are none.
+
+    `note` says where the image lies far from what the run was trained on.
+    """
 
     path: str
     top: tuple[tuple[str, float], ...] = ()
     error: str | None = None
+    note: str | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return what `predict --json` prints in a line."""
         if self.error is not None:
             return {"path": self.path, "error": self.error}
-        return {"path": self.path, "top": [{"class": name, "probability": p} for name, p in self.top]}
+        noted = {"note": self.note} if self.note else {}
+        return {"path": self.path, "top": [{"class": name, "probability": p} for name, p in self.top], **noted}

@@ -37,6 +37,7 @@ class Evaluation:
         predicted_N, confidence_N: for each image the predicted class and its probability.
         labels_N: the true classes.
         names: of the images.
+        notes: a sentence for what makes the figures doubtful.
     """
 
     on: str
@@ -50,6 +51,7 @@ class Evaluation:
     confidence_N: NDArray[np.float32]
     labels_N: NDArray[np.int64]
     names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def recall(self) -> list[float | None]:
@@ -76,6 +78,7 @@ class Evaluation:
                 )
             ],
             "confusion": self.confusion_TP.tolist(),
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
     def table(self) -> str:

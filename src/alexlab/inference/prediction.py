@@ -1,8 +1,9 @@
 """What a network says of images that have no label."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -13,11 +14,15 @@ from torch.nn import functional as F
 from alexlab.data.input.decode import Pixels
 from alexlab.data.input.transform import Transform, batch_of
 from alexlab.data.input.workers import workers
+from alexlab.data.usual import Size, Usual, size_of
 from alexlab.errors import UserError
 from alexlab.inference.answer import Prediction, Source
 
 BATCH = 64
 AHEAD = 2 * BATCH  # images decoded before they are asked for
+
+Stored = tuple[Pixels, Size | None] | str
+"""A stored image (height, width, channels) and the size that it had; or why there is none."""
 
 
 def predict(
@@ -27,25 +32,32 @@ def predict(
     classes: tuple[str, ...],
     top: int,
     device: torch.device,
+    usual: Usual | None = None,
 ) -> Iterator[Prediction]:
-    """Predict each of `sources`, in their order: pairs of a path and what is there. Images are decoded ahead by `workers`."""
+    """Predict each of `sources`, in their order: pairs of a path and what is there. Images are decoded ahead by `workers`.
+
+    Args:
+        usual: what the training images were like; of images that are far from it a note says so.
+    """
     network.eval()
-    stored = _ahead(sources, transform)
+    stored = _ahead(sources, partial(_stored, transform=transform, sized=usual is not None))
     while batch := list(islice(stored, BATCH)):
-        yield from _batch(network, batch, transform, classes, top, device)
+        yield from _batch(network, batch, transform, classes, top, device, usual)
 
 
-def _ahead(sources: Iterable[tuple[str, Source]], transform: Transform) -> Iterator[tuple[str, Pixels | str]]:
-    """Each path with its stored image (height, width, channels), or with why there is none."""
+def _ahead(
+    sources: Iterable[tuple[str, Source]], stored: Callable[[str, Source], Stored]
+) -> Iterator[tuple[str, Stored]]:
+    """Yield each path with its stored image, or with why there is none."""
     each = iter(sources)
     first = list(islice(each, 2))
     if len(first) < 2:  # one image is not worth a thread
-        yield from ((path, _stored(path, source, transform)) for path, source in first)
+        yield from ((path, stored(path, source)) for path, source in first)
         return
-    waiting: deque[tuple[str, Future[Pixels | str]]] = deque()
+    waiting: deque[tuple[str, Future[Stored]]] = deque()
     for source in (first, each):
         for path, there in source:
-            waiting.append((path, workers().submit(_stored, path, there, transform)))
+            waiting.append((path, workers().submit(stored, path, there)))
             if len(waiting) > AHEAD:
                 path, future = waiting.popleft()
                 yield path, future.result()
@@ -54,11 +66,12 @@ def _ahead(sources: Iterable[tuple[str, Source]], transform: Transform) -> Itera
         yield path, future.result()
 
 
-def _stored(path: str, source: Source, transform: Transform) -> Pixels | str:
+def _stored(path: str, source: Source, transform: Transform, sized: bool) -> Stored:
     try:
         if isinstance(source, str):
             return source
-        return transform.stored(source, "standard input" if path == "-" else path)
+        pixels = transform.stored(source, "standard input" if path == "-" else path)
+        return pixels, size_of(source) if sized else None
     except UserError as error:
         return str(error)
 
@@ -72,21 +85,25 @@ def probabilities(network: nn.Module, stored_NHWC: Pixels, transform: Transform,
 
 def _batch(
     network: nn.Module,
-    images: list[tuple[str, Pixels | str]],
+    images: list[tuple[str, Stored]],
     transform: Transform,
     classes: tuple[str, ...],
     top: int,
     device: torch.device,
+    usual: Usual | None,
 ) -> Iterator[Prediction]:
-    stored = [pixels for _, pixels in images if not isinstance(pixels, str)]
-    answers: Iterator[tuple[list[float], list[int]]] = iter(())
+    stored = [there for _, there in images if not isinstance(there, str)]
+    answers: Iterator[tuple[list[float], list[int], str | None]] = iter(())
     if stored:
-        probability_NK = probabilities(network, np.stack(stored), transform, device)
+        images_NHWC = np.stack([pixels for pixels, _ in stored])
+        probability_NK = probabilities(network, images_NHWC, transform, device)
         found = probability_NK.topk(min(top, len(classes)), dim=1)
-        answers = iter(zip(found.values.tolist(), found.indices.tolist(), strict=True))
-    for path, pixels in images:
-        if isinstance(pixels, str):
-            yield Prediction(path, error=pixels)
+        notes = usual.notes(images_NHWC, [size for _, size in stored], transform) if usual else [None] * len(stored)
+        answers = iter(zip(found.values.tolist(), found.indices.tolist(), notes, strict=True))
+    for path, there in images:
+        if isinstance(there, str):
+            yield Prediction(path, error=there)
         else:
-            values, indices = next(answers)
-            yield Prediction(path, tuple((classes[i], value) for value, i in zip(values, indices, strict=True)))
+            values, indices, note = next(answers)
+            named = tuple((classes[i], value) for value, i in zip(values, indices, strict=True))
+            yield Prediction(path, named, note=note)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from alexlab.data.input.store import Store
 from alexlab.data.input.transform import Transform
 from alexlab.data.opening import is_shards, open_dataset
 from alexlab.data.sources.ilsvrc import readable
+from alexlab.data.usual import Usual, far_among
 from alexlab.errors import UserError
 from alexlab.inference.answer import Prediction, Source
 from alexlab.inference.evaluation import Evaluation, from_logits, log_probabilities, together
@@ -63,6 +65,12 @@ class Run:
             )
         self._network: nn.Module | None = None
         self._answering: dict[str, nn.Module] = {}
+
+    @property
+    def usual(self) -> Usual | None:
+        """What is usual among the training images; None in runs that did not measure it."""
+        ranges = self.facts.get("usual")
+        return Usual({name: (low, high) for name, (low, high) in ranges.items()}) if ranges else None
 
     @property
     def transform(self) -> Transform:
@@ -147,22 +155,29 @@ class Run:
         data_dir: str | Path | None = None,
         views: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        invert: bool = False,
     ) -> Evaluation:
         """Evaluate on the run's own test images (validation images where it has no test), or on another dataset.
 
         Args:
             on: a dataset's name, or an image folder; its classes must be among the run's.
             views: 1, 5 or 10 windows of the input's size, whose probabilities are averaged; by default what the recipe says.
+            invert: exchange dark and light in every image first.
 
         Raises:
             UserError: the dataset is not to be had, or has classes that the run does not know.
         """
-        return evaluate_together([self], on, device, data_dir, views, progress)
+        return evaluate_together([self], on, device, data_dir, views, progress, invert)
 
     def _log_probabilities(
-        self, split: Split, device: torch.device, views: int | None, progress: Callable[[int, int], None] | None
+        self,
+        split: Split,
+        device: torch.device,
+        views: int | None,
+        progress: Callable[[int, int], None] | None,
+        invert: bool,
     ) -> torch.Tensor:
-        ready = self.transform
+        ready = replace(self.transform, inverted=invert)
         return log_probabilities(
             self.network(device), Store(split, ready, budget=0, disk=0), ready, device, views, progress
         )
@@ -189,12 +204,22 @@ class Run:
         """Whether it was trained when few words told parts from classes, and what was understood was not written down."""
         return "understood" not in self.facts and self.recipe.dataset.startswith("folder:")
 
-    def predict(self, image: Given | list[Any], top: int = 5, device: str = "auto", precision: str = "float32") -> Any:
+    def predict(
+        self,
+        image: Given | list[Any],
+        top: int = 5,
+        device: str = "auto",
+        precision: str = "float32",
+        invert: bool = False,
+    ) -> Any:
         """Return the most probable classes of an image: the same for a file and for what is in it.
+
+        The `note` of what is returned says where an image lies far from what the run was trained on.
 
         Args:
             image: a path, a file's bytes, an open file, a picture of Pillow, an array or a tensor (see `data.input.given`); or a list.
             precision: "float32", or faster "bfloat16" or "int8", with the same answers within what docs/precision-and-cache.md says.
+            invert: exchange dark and light first, as for dark digits on white where the run was trained on light ones on black.
 
         Returns:
             A Prediction; for a list, a list of them.
@@ -205,7 +230,7 @@ class Run:
         images = image if isinstance(image, list) else [image]
         levels = levels_of(self.recipe)
         sources = ((name_of(each), picture_of(each, name_of(each), levels)) for each in images)
-        found = list(self.predictions(sources, top, device, precision))
+        found = list(self.predictions(sources, top, device, precision, invert=invert))
         if problems := [each.error for each in found if each.error]:
             raise ImageError(problems[0])
         return found if isinstance(image, list) else found[0]
@@ -217,16 +242,19 @@ class Run:
         device: str = "auto",
         precision: str = "float32",
         once: bool = False,
+        invert: bool = False,
     ) -> Iterator[Prediction]:
         """As `training.prediction.predict`, with this run's network in the given precision.
 
         Args:
             once: there is one image, and nothing will be asked after it: weights are laid out for float32 in more time than they save.
+            invert: exchange dark and light first.
         """
         chosen = choose_device(device)
         check_precision(precision, chosen)
         network = self.network(chosen) if once and precision == "float32" else self.answering(chosen, precision)
-        return predict(network, sources, self.transform, self.classes, top, chosen)
+        ready = replace(self.transform, inverted=invert)
+        return predict(network, sources, ready, self.classes, top, chosen, self.usual)
 
     def answering(self, device: torch.device, precision: str = "float32") -> nn.Module:
         """Build the trained network as it answers on `device`: images to float32 logits. See `speed.door.answering`."""
@@ -284,6 +312,7 @@ def evaluate_together(
     data_dir: str | Path | None = None,
     views: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    invert: bool = False,
 ) -> Evaluation:
     """Evaluate the mean of the runs' probabilities, as the paper does with five networks; see `Run.evaluate`.
 
@@ -299,8 +328,9 @@ def evaluate_together(
     name, split = first.own_images(directory) if on is None else first._images_of(on, directory)
     chosen = choose_device(device)
     with exact():
-        found = [run._log_probabilities(split, chosen, views, progress) for run in runs]
+        found = [run._log_probabilities(split, chosen, views, progress, invert) for run in runs]
     seen = (f", mean of {len(runs)} runs" if len(runs) > 1 else "") + (f", {views} views" if views else "")
-    return from_logits(
-        together(found), torch.from_numpy(split.labels), name + seen, first.classes, tuple(split.images.names)
-    )
+    found_NK, labels_N = together(found), torch.from_numpy(split.labels)
+    evaluation = from_logits(found_NK, labels_N, name + seen, first.classes, tuple(split.images.names))
+    far = far_among(split, first.usual, replace(first.transform, inverted=invert)) if on is not None else None
+    return replace(evaluation, notes=(far,) if far else ())

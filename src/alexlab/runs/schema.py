@@ -72,6 +72,7 @@ class RunFacts(TypedDict):
     asked: NotRequired[dict[str, Any]]
     understood: NotRequired[Understood]
     doubts: NotRequired[list[Text]]
+    usual: NotRequired[dict[Text, Annotated[list[float], Field(min_length=2, max_length=2)]]]
     processes: NotRequired[Count]
     parallel: NotRequired[Text]
     job: NotRequired[Text]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from alexlab.data.usual import usual_among
 from alexlab.parallel.processes import Processes
 from alexlab.runs import folder as run_folder
 from alexlab.runs.checkpoint import KEPT, checkpoints
@@ -31,6 +32,7 @@ def start(ready: Prepared, out: Path | None, settings: Settings, processes: Proc
         if ready.transform.statistics:
             save_statistics(folder, ready.transform.statistics)
         run_folder.write_json(folder / "split.json", record(ready.parts))
+        usual = usual_among(ready.train, ready.parts.train.images)
         run_folder.write_json(
             folder / "run.json",
             {
@@ -41,6 +43,7 @@ def start(ready: Prepared, out: Path | None, settings: Settings, processes: Proc
                 "classes": ready.dataset.classes,
                 "understood": ready.understood,
                 "doubts": ready.doubts,
+                **({"usual": usual} if usual else {}),
                 "asked": ready.asked.model_dump(mode="json"),
                 "environment": environment(ready.device),
                 **({"processes": processes.count, "parallel": settings.parallel} if processes.count > 1 else {}),

@@ -75,6 +75,7 @@ def key_of(images: FileImages, transform: Transform) -> str:
         "store": transform.store,
         "fit": transform.fit,
         "levels": transform.levels,
+        "inverted": transform.inverted,
         "by": made_by,
     }
     digest.update(json.dumps(facts, sort_keys=True).encode())

@@ -125,6 +125,11 @@ def eight_bits(image: Image.Image, name: str, levels: Levels | None = None) -> I
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
+def inverse(picture: Image.Image) -> Image.Image:
+    """Return a picture in mode "L" or "RGB" with dark and light exchanged."""
+    return ImageOps.invert(picture)
+
+
 def scaled(wide: NDArray[Any], levels: Levels) -> Pixels:
     """Return pixels of more than 8 bits as uint8: the lower of `levels` is 0, and so is what is no number; the upper is 255."""
     low, high = levels

@@ -75,7 +75,8 @@ class Store:
         self._cache: DecodedCache | None = None
         images = split.images
         if isinstance(images, ArrayImages) and images.shape == transform.store:
-            self._held = torch.from_numpy(_writable(images.pixels_NCHW))
+            pixels = 255 - images.pixels_NCHW if transform.inverted else images.pixels_NCHW
+            self._held = torch.from_numpy(_writable(pixels))
         elif len(split) * prod(transform.store) <= (memory_budget() if budget is None else budget):
             self._held, self._channels_last = self._decode_all(progress), True
         elif isinstance(images, FileImages) and not images.files.remote:  # what is remote has a cache of its own

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from alexlab.data.input.buffers import buffer
 from alexlab.data.input.colour import PixelStatistics, noise_as_it_ran, noise_as_written
-from alexlab.data.input.decode import Levels, Pixels, decode_rgb, decoded
+from alexlab.data.input.decode import Levels, Pixels, decode_rgb, decoded, inverse
 from alexlab.data.input.draws import Draws, Part
 from alexlab.data.input.fitting import fit
 from alexlab.data.input.to_input import compiled, to_input
@@ -50,6 +50,7 @@ class Transform:
         subtract_mean_image: whether the mean image is subtracted.
         mean, std: subtracted from and divided into pixels at 0 to 1, by channel; none where empty.
         augment: names of AUGMENTATIONS, used in training.
+        inverted: whether dark and light are exchanged first; of a picture that is inverted beside what was trained on.
         levels: which values become 0 and 255 in images of more than 8 bits; None for those of 16 bits.
     """
 
@@ -64,6 +65,7 @@ class Transform:
     statistics: PixelStatistics | None = None
     subtract_mean_image: bool = False
     levels: Levels | None = None
+    inverted: bool = False
 
     def stored(self, picture: Image.Image | Pixels | bytes, name: str = "", into: Pixels | None = None) -> Pixels:
         """Return what is stored of an image, uint8 of shape (height, width, channels).
@@ -81,6 +83,8 @@ class Transform:
         if isinstance(picture, bytes):
             rgb = channels == 3
             picture = decode_rgb(picture, name, row, self.levels) if rgb else decoded(picture, name, None, self.levels)
+        if self.inverted:
+            picture = np.subtract(255, picture, dtype=np.uint8) if isinstance(picture, np.ndarray) else inverse(picture)
         if picture is not row:
             fit(picture, row, self.fit)
         return row
