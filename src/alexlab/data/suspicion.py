@@ -1,6 +1,6 @@
 """What makes a training or its figures worth less, seen before it begins: duplicates, constant images, labels without images.
 
-Images that are held as an array are compared pixel by pixel. Of files only those are read that have a size in common with one of
+Images that are held as an array are compared pixel by pixel, files also by how they look (see `data.alike`). Of equal files only those are read that have a size in common with one of
 the other part, and looked at for being constant those that are smallest: a picture of one colour packs to next to nothing. Files
 that are remote are not fetched for it.
 """
@@ -11,6 +11,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from alexlab.data.alike import alike
 from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.data.input.decode import ImageError
 from alexlab.errors import UserError
@@ -19,21 +20,31 @@ MOST_IMAGES = 300_000  # a dataset with more is not searched for duplicates
 MOST_BYTES = 200_000_000  # of files, read for each part that is held out
 SMALLEST = 32  # files, decoded
 NAMED = 3
+LISTED = 30  # where somebody asked
 
 Sizes = NDArray[np.int64]
 Pairs = list[tuple[str, str]]
 """Names of held-out images and of equal ones of the training images."""
 
 
-def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str]) -> list[str]:
+def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str], named: int = NAMED) -> list[str]:
     """Return a sentence for each thing that is wrong; none where nothing is.
 
     Args:
         held_out: the images that are watched and tested on, by what they are called.
+        named: how many names a sentence gives as examples.
     """
     files = train.images if isinstance(train.images, FileImages) and not train.images.files.remote else None
     sizes = _sizes(files) if files and len(train) <= MOST_IMAGES else None
-    return [*_missing(train, classes), *_constant(train, sizes), *_duplicates(train, sizes, held_out)]
+    equal = _duplicates(train, sizes, held_out)
+    said = [_among_training(what, pairs, held_out[what], "", named) for what, pairs in equal.items() if pairs]
+    known = {what: {mine for mine, _ in pairs} for what, pairs in equal.items()}
+    return [
+        *_missing(train, classes),
+        *_constant(train, sizes, named),
+        *said,
+        *_look_alike(train, held_out, classes, known, named),
+    ]
 
 
 def _sizes(images: FileImages) -> Sizes:
@@ -50,7 +61,7 @@ def _missing(train: Split, classes: Sequence[str]) -> list[str]:
     ]
 
 
-def _constant(train: Split, sizes: Sizes | None) -> list[str]:
+def _constant(train: Split, sizes: Sizes | None, named: int) -> list[str]:
     images = train.images
     if isinstance(images, ArrayImages):
         flat = images.pixels_NCHW.reshape(len(train), -1)
@@ -64,7 +75,7 @@ def _constant(train: Split, sizes: Sizes | None) -> list[str]:
         return []
     more = "at least " if isinstance(images, FileImages) and len(names) == SMALLEST else ""
     return [
-        f"{more}{len(names):,} training image{'s' * (len(names) > 1)} of one colour, {_listed(names)}: nothing is to be seen there."
+        f"{more}{len(names):,} training image{'s' * (len(names) > 1)} of one colour, {_listed(names, named)}: nothing is to be seen there."
     ]
 
 
@@ -77,21 +88,70 @@ def _is_constant(images: FileImages, index: int) -> bool:
     return all(low == high for low, high in pairs)
 
 
-def _duplicates(train: Split, sizes: Sizes | None, held_out: dict[str, Split]) -> list[str]:
+def _duplicates(train: Split, sizes: Sizes | None, held_out: dict[str, Split]) -> dict[str, Pairs]:
+    """Of each part that is held out the images that are equal to a training image, with its name."""
     compared = {what: split for what, split in held_out.items() if len(train) + len(split) <= MOST_IMAGES}
     images = train.images
     if isinstance(images, ArrayImages):
-        pairs = {what: _alike_arrays(split.images, images) for what, split in compared.items()}
-    elif isinstance(images, FileImages) and sizes is not None:
-        pairs = _alike_files({what: split.images for what, split in compared.items()}, images, sizes)
+        return {what: _alike_arrays(split.images, images) for what, split in compared.items()}
+    if isinstance(images, FileImages) and sizes is not None:
+        return _alike_files({what: split.images for what, split in compared.items()}, images, sizes)
+    return {}
+
+
+def _among_training(what: str, found: Pairs, split: Split, how: str, named: int) -> str:
+    return (
+        f"{len(found):,} of {len(split):,} {what} images {'are' if len(found) > 1 else 'is'} among the training images too{how} "
+        f"({_listed([f'{mine} = {theirs}' for mine, theirs in found], named)}): what is measured on them says nothing of new images."
+    )
+
+
+def _look_alike(
+    train: Split, held_out: dict[str, Split], classes: Sequence[str], known: dict[str, set[str]], named: int
+) -> list[str]:
+    """Return sentences for pictures that are the same, but not equal in their bytes or not held out."""
+    images = train.images
+    if isinstance(images, ArrayImages):
+        pairs, parts = (_twice(images) if len(train) <= MOST_IMAGES else []), {"training": train}
     else:
-        return []
-    return [
-        f"{len(found):,} of {len(held_out[what]):,} {what} images {'are' if len(found) > 1 else 'is'} among the training images too "
-        f"({_listed([f'{mine} = {theirs}' for mine, theirs in found])}): what is measured on them says nothing of new images."
-        for what, found in pairs.items()
-        if found
-    ]
+        parts = {"training": train, **held_out}
+        pairs = alike([split.images for split in parts.values()])
+    owner = [(what, i) for what, split in parts.items() for i in range(len(split))]
+    inside: list[tuple[int, int]] = []
+    outside: dict[str, Pairs] = {}
+    for one, other in pairs:
+        (_, mine), (what, theirs) = owner[one], owner[other]
+        if what == "training":
+            inside.append((mine, theirs))
+        elif owner[one][0] == "training" and (name := parts[what].images.names[theirs]) not in known.get(what, set()):
+            outside.setdefault(what, []).append((name, images.names[mine]))
+    said = [_among_training(what, found, held_out[what], ", saved anew", named) for what, found in outside.items()]
+    return [*said, *_inside(train, inside, classes, named)]
+
+
+def _inside(train: Split, pairs: list[tuple[int, int]], classes: Sequence[str], named: int) -> list[str]:
+    names, labels = train.images.names, train.labels
+    two = [(one, other) for one, other in pairs if labels[one] != labels[other]]
+    twice = [f"{names[one]} = {names[other]}" for one, other in pairs if labels[one] == labels[other]]
+    said = []
+    if two:
+        listed = [f"{names[i]} ({classes[labels[i]]}) = {names[j]} ({classes[labels[j]]})" for i, j in two]
+        said.append(
+            f"{len(two):,} training image{'s have' if len(two) > 1 else ' has'} two labels, {_listed(listed, named)}: one of them is wrong."
+        )
+    if twice:
+        said.append(
+            f"{len(twice):,} training image{'s are' if len(twice) > 1 else ' is'} there more than once, {_listed(twice, named)}: they count "
+            "more than others, and where they are divided, held-out images are known."
+        )
+    return said
+
+
+def _twice(images: ArrayImages) -> list[tuple[int, int]]:
+    """Return pairs of equal images, each with the first of its kind."""
+    first: dict[bytes, int] = {}
+    pairs = ((first.setdefault(digest, i), i) for i, digest in enumerate(_digests(images.pixels_NCHW)))
+    return [(one, other) for one, other in pairs if one != other]
 
 
 def _alike_arrays(ours: Images, theirs: ArrayImages) -> Pairs:
@@ -150,6 +210,6 @@ def _digest(images: FileImages, name: str) -> bytes | None:
         return None  # said when it is decoded
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+def _listed(names: Sequence[str], named: int = NAMED) -> str:
+    more = f" and {len(names) - named:,} more" if len(names) > named else ""
+    return ", ".join(names[:named]) + more
