@@ -24,7 +24,6 @@ DATASETS: dict[str, Shape] = {
     "fashion-mnist": (1, 28, 28),
     "cifar10": (3, 32, 32),
     "folder:flowers": (3, 227, 227),
-    "folder:imagenette-160": (3, 128, 128),
 }
 FEW = 100  # training images, as of a first own folder
 BATCH = 256
