@@ -18,6 +18,7 @@ from alexlab.cli.saying import say
     "--views", type=click.Choice(["1", "5", "10"]), help="Average so many windows: centre, corners, mirrored."
 )
 @options.invert
+@click.option("--with-trained", is_flag=True, help="Measure images that the run was trained on, too.")
 @options.device
 @options.data_dir
 @options.as_json
@@ -26,13 +27,15 @@ def evaluate(
     on: str | None,
     views: str | None,
     invert: bool,
+    with_trained: bool,
     device: str,
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
     """Measure a run: top-1, top-5, loss, precision and recall of each class, confusion matrix.
 
-    Several RUNS are measured together, as the mean of their probabilities.
+    Several RUNS are measured together, as the mean of their probabilities. Images of --on that they were trained on are
+    left out.
     """
     from functools import partial
 
@@ -43,7 +46,8 @@ def evaluate(
     opened = [Run(run) for run in runs]
     with TerminalCallback() as callback:
         progress = partial(callback.preparing, "evaluating")
-        facts = evaluate_together(opened, on, device, data_dir, int(views) if views else None, progress, invert).facts()
+        count = int(views) if views else None
+        facts = evaluate_together(opened, on, device, data_dir, count, progress, invert, with_trained).facts()
     if as_json:
         say(to_json(facts))
         return
@@ -73,6 +77,8 @@ def _print_classes(facts: dict[str, Any]) -> None:
     print_table(heads, rows, right=range(1, len(heads)))
     if numbers:
         say("Columns by number: how many images of the row's class were taken for the column's.")
+    elif without := len(classes) - len(rows):
+        say(f"And {without:,} more class{'es' * (without > 1)}, of which there are no images here.")
 
 
 def _share(value: float | None) -> str:

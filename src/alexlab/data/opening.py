@@ -32,7 +32,7 @@ from alexlab.showing import listed
 
 FORMATS = {"idx": IDX, "cifar10": CIFAR10}
 """How the datasets of the catalogue are found and read, by what their entries name."""
-READERS: dict[str, Callable[[Path], tuple[Any, ...]]] = {
+READERS: dict[str, Callable[..., tuple[Any, ...]]] = {
     "folder": read_folder,
     "classes": partial(read_folder, parts=False),
     "ilsvrc": read_ilsvrc,
@@ -91,7 +91,7 @@ def open_dataset(
         kind, colon = "shards", ":"
     if colon and kind in KINDS:
         path = at if at and at.exists() else own_path(name, data_dir)
-        dataset = _in_shards(name, str(path)) if kind == "shards" else _own(name, kind, path)
+        dataset = _in_shards(name, str(path)) if kind == "shards" else _own(name, kind, path, whole)
         return _with_test(dataset, divided_by, small_classes)
     entry = find(name)
     if found := at if at and at.exists() else locate(entry, data_dir):
@@ -157,8 +157,9 @@ def _read(entry: Entry, found: Path) -> Dataset:
     )
 
 
-def _own(name: str, kind: str, path: Path) -> Dataset:
-    read = Read(*READERS[kind](path))
+def _own(name: str, kind: str, path: Path, whole: bool) -> Dataset:
+    fewest = {"fewest": 1} if whole and kind in ("folder", "classes") else {}  # nothing is to be learnt from the whole
+    read = Read(*READERS[kind](path, **fewest))
     splits, classes = read.splits, read.classes
     return Dataset(
         name=name,

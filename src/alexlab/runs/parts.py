@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +137,19 @@ def as_recorded(dataset: Dataset, recorded: dict[str, Any], part: str) -> Split:
             f"{dataset.found}: {len(gone)} of the {len(names)} images that the run held out are gone, {gone[0]} for one."
         )
     return everything.select(np.array([place[name] for name in names]))
+
+
+def trained_part(dataset: Dataset, recipe: Recipe, recorded: dict[str, Any]) -> tuple[Split, bool]:
+    """Return the images that a run was trained on, and whether it is certain; else they are all that it did not hold out."""
+    with suppress(UserError):  # a class that is too small by now
+        train = as_they_were(parts_of(dataset, recipe), dataset, recorded).train
+        if _digest(train) == recorded["train"]["sha256"]:
+            return train, True
+    if not isinstance(dataset.train.images, FileImages):
+        return dataset.train, False
+    everything = joined([split for split in (dataset.train, dataset.validation, dataset.test) if split is not None])
+    held = {name for part in ("watched", "test") if part in recorded for name in recorded[part]["names"]}
+    return everything.select(np.flatnonzero([name not in held for name in everything.images.names])), False
 
 
 def _content(split: Split) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from alexlab.data.images import Dataset, Split
@@ -31,6 +32,7 @@ from alexlab.recipes.resolving import levels_of, needs_statistics, transform
 from alexlab.runs import folder as run_folder
 from alexlab.runs.parts import as_recorded
 from alexlab.runs.schema import Division, Final, Result, RunFacts, checked, parsed, read_json
+from alexlab.runs.trained import trained_among
 from alexlab.showing import listed
 from alexlab.speed.device import choose_device, exact
 from alexlab.speed.door import answering, check_precision, is_made_of
@@ -156,6 +158,7 @@ class Run:
         views: int | None = None,
         progress: Callable[[int, int], None] | None = None,
         invert: bool = False,
+        with_trained: bool = False,
     ) -> Evaluation:
         """Evaluate on the run's own test images (validation images where it has no test), or on another dataset.
 
@@ -163,11 +166,12 @@ class Run:
             on: a dataset's name, or an image folder; its classes must be among the run's.
             views: 1, 5 or 10 windows of the input's size, whose probabilities are averaged; by default what the recipe says.
             invert: exchange dark and light in every image first.
+            with_trained: measure images of `on` that the run was trained on, too; by default they are left out, and `notes` says so.
 
         Raises:
-            UserError: the dataset is not to be had, or has classes that the run does not know.
+            UserError: the dataset is not to be had, the run was trained on all of it, or it has classes that the run does not know.
         """
-        return evaluate_together([self], on, device, data_dir, views, progress, invert)
+        return evaluate_together([self], on, device, data_dir, views, progress, invert, with_trained)
 
     def _log_probabilities(
         self,
@@ -182,13 +186,18 @@ class Run:
             self.network(device), Store(split, ready, budget=0, disk=0), ready, device, views, progress
         )
 
-    def dataset(self, data_dir: str | Path | None = None) -> Dataset:
-        """Open the dataset that the run was trained on."""
+    def dataset(self, data_dir: str | Path | None = None, download: bool = True) -> Dataset:
+        """Open the dataset that the run was trained on, which is fetched where it can be and is not found."""
         directory = Path(data_dir) if data_dir else None
         at = None if data_dir else Path(self.facts["found"])
         name = self.recipe.dataset
         opened = partial(
-            open_dataset, data_dir=directory, seed=self.recipe.seed, at=at, small_classes=self.recipe.small_classes
+            open_dataset,
+            data_dir=directory,
+            seed=self.recipe.seed,
+            download=download,
+            at=at,
+            small_classes=self.recipe.small_classes,
         )
         try:
             dataset = opened(name)
@@ -275,7 +284,22 @@ class Run:
         dataset = self.dataset(data_dir)
         return f"{dataset.title}, {name}", as_recorded(dataset, recorded, part)
 
-    def _images_of(self, on: str, data_dir: Path | None) -> tuple[str, Split]:
+    def _trained_among(self, split: Split, source: str, data_dir: Path | None) -> tuple[NDArray[np.bool_], str]:
+        """Return of each image whether the run was trained on it, and a sentence where that cannot be told, or ""."""
+        nobody, cannot = (
+            np.zeros(len(split), bool),
+            f"{self.folder}: whether it was trained on some of these images cannot be told:",
+        )
+        if self.division is None:
+            return nobody, f"{cannot} it was made from weights."
+        try:
+            dataset = self.dataset(data_dir, download=False)
+        except UserError:
+            return nobody, f"{cannot} its training images are not where they were ({self.facts['found']})."
+        trained, doubt = trained_among(dataset, self.recipe, self.division, split, source)
+        return trained, f"{cannot} {doubt}." if doubt else ""
+
+    def _images_of(self, on: str, data_dir: Path | None) -> tuple[str, Split, str]:
         name = f"folder:{on}" if ":" not in on and Path(on).exists() and not is_shards(Path(on)) else on
         dataset = open_dataset(name, data_dir, self.recipe.seed, whole=True)
         split, part = (dataset.test, "test") if dataset.test else (dataset.validation, "validation")
@@ -291,7 +315,7 @@ class Run:
             )
         number = {label: self.classes.index(each) for label, each in enumerate(classes)}
         labels = np.array([number[label] for label in split.labels.tolist()], dtype=np.int64)
-        return f"{dataset.title}, {part}", Split(split.images, labels)
+        return f"{dataset.title}, {part}", Split(split.images, labels), dataset.found
 
     def __repr__(self) -> str:
         result = self.result
@@ -313,6 +337,7 @@ def evaluate_together(
     views: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     invert: bool = False,
+    with_trained: bool = False,
 ) -> Evaluation:
     """Evaluate the mean of the runs' probabilities, as the paper does with five networks; see `Run.evaluate`.
 
@@ -325,7 +350,14 @@ def evaluate_together(
             raise UserError(f"{run.folder} tells other classes apart than {first.folder}; they cannot be averaged.")
         if on is None and run.held_out != first.held_out:
             raise UserError(f"{run.folder} was tested on other images than {first.folder}; say which with --on.")
-    name, split = first.own_images(directory) if on is None else first._images_of(on, directory)
+    notes: tuple[str, ...] = ()
+    if on is None:
+        name, split = first.own_images(directory)
+    else:
+        name, split, source = first._images_of(on, directory)
+        if not with_trained:
+            kept, notes = _without_trained(runs, on, split, source, directory)
+            name, split = name + (", those not trained on" if len(kept) < len(split) else ""), kept
     chosen = choose_device(device)
     with exact():
         found = [run._log_probabilities(split, chosen, views, progress, invert) for run in runs]
@@ -333,4 +365,23 @@ def evaluate_together(
     found_NK, labels_N = together(found), torch.from_numpy(split.labels)
     evaluation = from_logits(found_NK, labels_N, name + seen, first.classes, tuple(split.images.names))
     far = far_among(split, first.usual, replace(first.transform, inverted=invert)) if on is not None else None
-    return replace(evaluation, notes=(far,) if far else ())
+    return replace(evaluation, notes=(*notes, *([far] if far else ())))
+
+
+def _without_trained(
+    runs: list[Run], on: str, split: Split, source: str, data_dir: Path | None
+) -> tuple[Split, tuple[str, ...]]:
+    """Return the images that none of the runs was trained on, and a sentence for what was left out or cannot be told."""
+    found = [run._trained_among(split, source, data_dir) for run in runs]
+    notes = [doubt for _, doubt in found if doubt]
+    trained = np.logical_or.reduce([mask for mask, _ in found])
+    who = "the run was" if len(runs) == 1 else "the runs were"
+    if trained.all():
+        raise UserError(
+            f"{on}: {who} trained on all of its {len(split):,} images; --with-trained measures them all the same."
+        )
+    if trained.any():
+        notes.append(
+            f"{trained.sum():,} of {len(split):,} images left out: {who} trained on them (--with-trained measures them, too)."
+        )
+    return split.select(np.flatnonzero(~trained)), tuple(notes)

@@ -38,7 +38,7 @@ SPLIT_FOLDERS = {
 """What a list and the names of shards call a split."""
 
 
-def read_folder(path: Path, shape: Shape | None = None, parts: bool = True) -> Read:
+def read_folder(path: Path, shape: Shape | None = None, parts: bool = True, fewest: int = 2) -> Read:
     """Return what lies in the image folder (or archive of one) at `path`.
 
     Two layouts: `PART/CLASS/.../image` with folders for training, validation and test (`layout.understood` tells them), or
@@ -47,9 +47,10 @@ def read_folder(path: Path, shape: Shape | None = None, parts: bool = True) -> R
     Args:
         shape: of every image, where it is known.
         parts: whether folders can be parts; else they are the classes.
+        fewest: classes that there must be: two to learn, one to be measured on.
 
     Raises:
-        UserError: no images, one class only, a class without images, a class that training lacks, parts that cannot be told.
+        UserError: no images, too few classes, a class without images, a class that training lacks, parts that cannot be told.
     """
     files = open_files(path)
     left_out: Names = {reason: list(names) for reason, names in files.left_out.items()}
@@ -68,7 +69,7 @@ def read_folder(path: Path, shape: Shape | None = None, parts: bool = True) -> R
     ]
     notes += unread(left_out)
     used, linked = _of_the_parts(files, images, roots, top, layout, left_out)
-    classes = _classes(files, used[next(iter(used))], roots.get("train", top), linked, left_out, path, notes)
+    classes = _classes(files, used[next(iter(used))], roots.get("train", top), linked, left_out, path, notes, fewest)
     splits = {word: _split(files, used[word], root, classes, path, shape, top) for word, root in roots.items()}
     for word, split in splits.items():
         missing = [classes[i] for i in np.flatnonzero(np.bincount(split.labels, minlength=len(classes)) == 0)]
@@ -113,7 +114,14 @@ def _class_folder(name: str, root: str) -> str:
 
 
 def _classes(
-    files: Files, images: list[str], root: str, linked: set[str], left_out: Names, path: Path, notes: list[str]
+    files: Files,
+    images: list[str],
+    root: str,
+    linked: set[str],
+    left_out: Names,
+    path: Path,
+    notes: list[str],
+    fewest: int,
 ) -> tuple[str, ...]:
     filled = {first(name, root) for name in images}
     for folder in sorted({first(each, root) for each in files.folders if each.startswith(root)} - filled):
@@ -129,13 +137,13 @@ def _classes(
                 f"{path}: the class {folder} holds no images{_kinds(held)}. Add images or remove the folder."
             )
     classes = tuple(sorted({composed(each) for each in filled}))
-    if len(classes) < 2:
-        found = (
-            f"one class, {classes[0]!r}"
-            if classes
-            else f"images but no folders of classes{' in ' + root if root else ''}"
+    if not classes:
+        raise UserError(
+            f"{path}: found images but no folders of classes{' in ' + root if root else ''}; expected a folder per class, at least two. "
+            f"What images without a class show: alexlab predict RUN {path}"
         )
-        raise UserError(f"{path}: found {found}; expected a folder per class, at least two.")
+    if len(classes) < fewest:
+        raise UserError(f"{path}: found one class, {classes[0]!r}; expected a folder per class, at least two.")
     return classes
 
 
