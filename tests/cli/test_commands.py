@@ -86,7 +86,9 @@ def test_evaluate(alexlab: Command, trained: Path) -> None:
     table = alexlab("evaluate", "run", cwd=trained).stdout
     assert "top-1" in table and "precision" in table and "blue" in table
     other = json.loads(alexlab("evaluate", "run", "--on", "photos", "--json", cwd=trained).stdout)
-    assert other["images"] == 12 and other["notes"][0].startswith("28 of 40 images left out: the run was trained on them")
+    assert other["images"] == 12 and other["notes"][0].startswith(
+        "28 of 40 images left out: the run was trained on them"
+    )
     whole = ("evaluate", "run", "--on", "photos", "--with-trained", "--json")
     assert json.loads(alexlab(*whole, cwd=trained).stdout)["images"] == 40
 
