@@ -161,3 +161,89 @@ def test_mistakes_are_said_in_a_line(alexlab: Command, colours: alexlab.Run) -> 
     ):
         found = alexlab(*arguments)
         assert found.returncode == 2 and said in found.stderr and "Traceback" not in found.stderr, found.stderr
+
+
+def test_a_program_of_torch_export_is_loaded_without_alexlab(colours: alexlab.Run) -> None:
+    assert export(colours, Path("colours.pt2"), "torch").agreement.largest < 1e-5
+    Image.new("RGB", (37, 21), (200, 30, 30)).save("red.png")
+    code = (
+        "import sys, json, numpy, torch\nfrom PIL import Image\n"
+        "extra = {'alexlab.json': ''}\n"
+        "program = torch.export.load('colours.pt2', extra_files=extra).module()\n"
+        "pixels = torch.tensor(numpy.asarray(Image.open('red.png')))[None]\n"
+        "print(json.dumps([program(pixels)[0].tolist(), json.loads(extra['alexlab.json'])['classes'], 'alexlab' in sys.modules]))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    probabilities, classes, ours = json.loads(found)
+    wanted = dict(colours.predict("red.png", device="cpu").top)
+    assert dict(zip(classes, probabilities, strict=True)) == pytest.approx(wanted, abs=1e-5) and not ours
+
+
+def test_a_model_for_triton_is_as_its_protobuf_says(colours: alexlab.Run) -> None:
+    import onnxruntime
+    from google.protobuf import text_format
+    from tritonclient.grpc import model_config_pb2
+
+    made = export(colours, Path("models/colours"), "triton")
+    config = model_config_pb2.ModelConfig()
+    text_format.Parse((made.path / "config.pbtxt").read_text(), config)
+    assert config.name == "colours" and config.platform == "onnxruntime_onnx" and config.max_batch_size > 1
+    assert config.HasField("dynamic_batching")
+    held = onnxruntime.InferenceSession(made.path / "1" / "model.onnx")
+    for said, there in ((config.input, held.get_inputs()), (config.output, held.get_outputs())):
+        assert [each.name for each in said] == [each.name for each in there]
+        sizes = [size if isinstance(size, int) else -1 for size in there[0].shape]
+        assert [-1, *said[0].dims] == sizes
+    assert held.get_inputs()[0].type == "tensor(uint8)" and config.input[0].data_type == model_config_pb2.TYPE_UINT8
+    labels = (made.path / config.output[0].label_filename).read_text().splitlines()
+    assert labels == list(colours.classes)
+    with pytest.raises(UserError, match="exists already"):
+        export(colours, Path("models/colours"), "triton")
+
+
+OWN = """
+import torch
+from torch import nn
+
+
+class Base(nn.Module):
+    def __init__(self, classes=2):
+        super().__init__()
+        self.features = nn.Sequential(nn.LazyConv2d(6, 3), nn.BatchNorm2d(6), nn.SiLU(), nn.AdaptiveAvgPool2d(4))
+        self.head = nn.Linear(96, classes)
+
+
+class Good(Base):
+    def forward(self, images):
+        return self.head(self.features(images).flatten(1))
+
+
+class LooksAtValues(Base):
+    def forward(self, images):
+        features = self.features(images)
+        if features.mean() > 0.5:
+            features = features * 2
+        return self.head(features.flatten(1))
+"""
+
+
+def own_run(name: str) -> alexlab.Run:
+    """A run of the user's own network, trained for a step."""
+    Path("own.py").write_text(OWN)
+    photos = write_photographs(Path("photos"), each=8)
+    how: dict[str, Any] = {"input": [3, 16, 16], "epochs": 1, "batch": 4, "device": "cpu"}
+    return alexlab.train(f"own.py:{name}", f"folder:{photos}", out=Path(name), **how)
+
+
+def test_a_network_of_the_users_own() -> None:
+    made = export(own_run("Good"), Path("good.onnx"))
+    assert made.agreement.same == made.agreement.images and made.agreement.largest < 1e-5
+
+
+def test_a_network_that_cannot_be_one_graph_is_said_to_be_none() -> None:
+    run = own_run("LooksAtValues")
+    with pytest.raises(
+        UserError, match=r"LooksAtValues: PyTorch cannot export this network: .*own\.py, line 21"
+    ) as said:
+        export(run, Path("other.onnx"))
+    assert len(str(said.value).splitlines()) == 1 and not Path("other.onnx").exists()

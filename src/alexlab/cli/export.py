@@ -10,7 +10,20 @@ from alexlab.cli.saying import say
 
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The file to write, NAME.onnx.")
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="What to write: NAME.onnx, NAME.pt2, or a folder.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["onnx", "torch", "triton"]),
+    default="onnx",
+    show_default=True,
+    help="torch: a program of torch.export, NAME.pt2; triton: a folder of NVIDIA Triton's model repository.",
+)
 @click.option(
     "--from",
     "begins",
@@ -26,7 +39,9 @@ from alexlab.cli.saying import say
 )
 @options.data_dir
 @options.as_json
-def export(run: Path, out: Path, begins: str, on: Path | None, data_dir: Path | None, as_json: bool) -> None:
+def export(
+    run: Path, out: Path, format: str, begins: str, on: Path | None, data_dir: Path | None, as_json: bool
+) -> None:
     """Write RUN as one file that answers without alexlab: from decoded RGB pixels to the probability of each class.
 
     The path to the network's input is part of the graph, the classes' names are in its metadata. The file is held against the run on
@@ -39,11 +54,11 @@ def export(run: Path, out: Path, begins: str, on: Path | None, data_dir: Path | 
     from alexlab.valid_json import to_json
 
     with TerminalCallback() as callback:
-        made = write(Run(run), out, begins, on, data_dir, callback.preparing)
+        made = write(Run(run), out, format, begins, on, data_dir, callback.preparing)
     if as_json:
         say(to_json({"path": str(made.path), "bytes": made.bytes, **made.facts, "agreement": made.agreement.facts()}))
         return
     say(f"{made.path}: {made.facts['network']}, {made.bytes / 1e6:,.1f} MB; from {BEGINS[begins]}")
     say(f"held against the run on {made.agreement.words}")
-    if begins == "pixels":
+    if begins == "pixels" and format == "onnx":
         say(f"next: alexlab predict {made.path} IMAGE...")

@@ -16,9 +16,11 @@ import alexlab
 from alexlab.data.input.transform import batch_of
 from alexlab.errors import UserError
 from alexlab.export.agreement import LARGEST_DIFFERENCE, MOST_IMAGES, Agreement, Answer, agreement, some_of
-from alexlab.export.onnx_file import ENDING, EXTRA, FORMAT, OnnxFile, session
+from alexlab.export.onnx_file import ENDING, EXTRA, FORMAT, pixels_of, session
 from alexlab.export.program import program
 from alexlab.export.to_onnx import onnx_file
+from alexlab.export.to_torch import loaded, torch_file
+from alexlab.export.to_triton import write_repository
 from alexlab.inference.answer import Source
 from alexlab.inference.reading import image_paths
 from alexlab.regular import read_regular
@@ -30,6 +32,14 @@ LARGEST_IMAGE = 1 << 30  # bytes of a file
 
 Progress = Callable[[str, int, int], None]
 """What is being done, how much of it is done, and how much there is."""
+
+
+FORMATS = {
+    "onnx": "an ONNX file, NAME.onnx",
+    "torch": "a program of torch.export, NAME.pt2, which PyTorch loads without alexlab",
+    "triton": "a model of NVIDIA Triton's repository, the folder NAME: ONNX, config.pbtxt and labels",
+}
+ENDINGS = {"onnx": ENDING, "torch": ".pt2"}
 
 
 @dataclass(frozen=True)
@@ -45,14 +55,16 @@ class Export:
 def export(
     run: Run,
     out: Path,
+    format: str = "onnx",
     begins: str = "pixels",
     on: Path | None = None,
     data_dir: Path | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Export:
-    """Write `run` as the ONNX file `out`, unless it says something else than the run.
+    """Write `run` to `out`, unless what would be written says something else than the run.
 
     Args:
+        format: a word of FORMATS.
         begins: where the graph begins, a word of `program.BEGINS`.
         on: an image, or a folder of images, to hold it against; by default the images that the run was tested on.
         data_dir: where to look for the run's dataset first.
@@ -63,22 +75,26 @@ def export(
     """
     if missing := [name for name in LIBRARIES if importlib.util.find_spec(name) is None]:
         raise UserError(f"exporting needs {', '.join(missing)}, not installed here: {EXTRA}")
-    if out.suffix != ENDING:
-        raise UserError(f"{out}: expected a name that ends in {ENDING}.")
+    if out.suffix != ENDINGS.get(format, out.suffix):
+        raise UserError(f"{out}: expected a name that ends in {ENDINGS[format]}.")
     title, count, images = _images(run, on, data_dir)
     facts = _facts(run, begins)
     progress("exporting", 0, 1)
-    content = onnx_file(run, program(run, begins), facts)
+    made = program(run, begins)
+    content = (torch_file if format == "torch" else onnx_file)(run, made, facts)
     progress("exporting", 1, 1)
-    found = agreement(
-        run, _answer(run, content, begins), images, title, lambda done: progress("verifying", done, count)
-    )
+    ask = _asked_of_torch(run, content) if format == "torch" else _asked_of_onnx(content)
+    answer = _from_pixels(ask, run) if begins == "pixels" else _from_input(ask, run)
+    found = agreement(run, answer, images, title, lambda done: progress("verifying", done, count))
     if not found.holds:
         raise UserError(
             f"{out}: not written, as the export does not say what the run says: {found.words}; at most {LARGEST_DIFFERENCE:g} is "
             "accepted."
         )
-    write_file(out, content)
+    if format == "triton":
+        write_repository(out, content, facts, run.transform.input)
+    else:
+        write_file(out, content)
     return Export(out, len(content), facts, found)
 
 
@@ -119,18 +135,39 @@ def _facts(run: Run, begins: str) -> dict[str, Any]:
     }
 
 
-def _answer(run: Run, content: bytes, begins: str) -> Answer:
-    """Return what asks the file about an image."""
-    if begins == "pixels":
-        file = OnnxFile(content, "the export")
-        return lambda source, name: file.probabilities(file.pixels(source, name)[None])[0]
-    asked, ready = session(content, "the export"), run.transform
+Ask = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""The file: what it takes to what it gives, for a batch."""
+
+
+def _asked_of_onnx(content: bytes) -> Ask:
+    asked = session(content, "the export")
+    name = asked.get_inputs()[0].name
+    return lambda batch: asked.run(None, {name: batch})[0]
+
+
+def _asked_of_torch(run: Run, content: bytes) -> Ask:
+    module = loaded(content, run)
+
+    def ask(batch: NDArray[Any]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            found: NDArray[np.float32] = module(torch.tensor(batch)).numpy()
+        return found
+
+    return ask
+
+
+def _from_pixels(ask: Ask, run: Run) -> Answer:
+    levels = run.transform.levels
+    return lambda source, name: ask(pixels_of(source, name, levels)[None])[0]
+
+
+def _from_input(ask: Ask, run: Run) -> Answer:
+    ready = run.transform
 
     def answer(source: Source, name: str) -> NDArray[np.float32]:
         if isinstance(source, str):
             raise UserError(source)
-        inputs_NCHW = ready(batch_of(ready.stored(source, name)[None])).numpy()
-        logits_NK = asked.run(None, {"input": inputs_NCHW})[0]
+        logits_NK = ask(ready(batch_of(ready.stored(source, name)[None])).numpy())
         probability_K: NDArray[np.float32] = torch.from_numpy(logits_NK).float().softmax(dim=1).numpy()[0]
         return probability_K
 

@@ -62,12 +62,8 @@ class OnnxFile:
         return found
 
     def pixels(self, source: Source, name: str) -> Pixels:
-        """Return an image's RGB pixels (height, width, 3), as the file takes them. Raises ImageError where it cannot be decoded."""
-        if isinstance(source, bytes):
-            return decode_rgb(source, name, levels=self._levels)
-        if isinstance(source, str):
-            raise UserError(source)
-        return np.asarray(as_mode(source, 3))
+        """Return an image's RGB pixels (height, width, 3), as the file takes them. Raises UserError where it cannot be decoded."""
+        return pixels_of(source, name, self._levels)
 
     def predictions(self, sources: Iterable[tuple[str, Source]], top: int = 5) -> Iterator[Prediction]:
         """Predict each of `sources`, in their order: pairs of a path and what is there."""
@@ -80,6 +76,15 @@ class OnnxFile:
             probability_K = self.probabilities(pixels[None])[0]
             first = np.argsort(-probability_K, kind="stable")[:top]
             yield Prediction(path, tuple((self.classes[i], float(probability_K[i])) for i in first))
+
+
+def pixels_of(source: Source, name: str, levels: Levels | None) -> Pixels:
+    """Return an image's RGB pixels (height, width, 3), as an export takes them. Raises UserError where it cannot be decoded."""
+    if isinstance(source, bytes):
+        return decode_rgb(source, name, levels=levels)
+    if isinstance(source, str):
+        raise UserError(source)
+    return np.asarray(as_mode(source, 3))
 
 
 def session(file: Path | bytes, name: str) -> Any:

@@ -10,6 +10,8 @@ from torch import nn
 
 from alexlab.errors import UserError
 from alexlab.export.path import Path
+from alexlab.networks.naming import is_own, own_code
+from alexlab.networks.own import line_in_own
 from alexlab.runs.run import Run
 
 BEGINS = {
@@ -73,7 +75,7 @@ def exporting(run: Run) -> Iterator[None]:
         raise
     except Exception as error:  # what the exporter and the user's own code raise is of no one family
         raise UserError(
-            f"{run.recipe.network}: PyTorch cannot export this network: {_cause(error)}. An export is one graph for all images: what "
+            f"{run.recipe.network}: PyTorch cannot export this network: {_cause(error, run)}. An export is one graph for all images: what "
             "it computes must not depend on their number or on values in them. The run itself, and its weights in "
             f"{run.weights}, stay usable."
         ) from error
@@ -81,8 +83,10 @@ def exporting(run: Run) -> Iterator[None]:
         log.setLevel(level)
 
 
-def _cause(error: BaseException) -> str:
+def _cause(error: BaseException, run: Run) -> str:
+    name = own_code(run.recipe.network, run.folder)
+    line = line_in_own(error, name) if is_own(name) else ""
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300].rstrip('.')}" if lines else type(error).__name__
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {said[:300].rstrip('.')}{line}"

@@ -46,11 +46,11 @@ def contained(name: str, doing: str) -> Iterator[None]:
         raise
     except SystemExit as error:
         raise UserError(
-            f"{name}: {doing} ended the process (exit code {error.code}){_where(error, name)}; is it a script? What is not to "
+            f"{name}: {doing} ended the process (exit code {error.code}){line_in_own(error, name)}; is it a script? What is not to "
             'happen on import belongs under `if __name__ == "__main__":`.'
         ) from error
     except BaseException as error:
-        raise UserError(f"{name}: {doing} failed with {_said(error)}{_where(error, name)}.") from error
+        raise UserError(f"{name}: {doing} failed with {_said(error)}{line_in_own(error, name)}.") from error
     finally:
         sys.argv = arguments
         sys.path += [folder for folder in path if folder not in sys.path]
@@ -62,7 +62,7 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0].removesuffix('.')}" if lines else type(error).__name__
 
 
-def _where(error: BaseException, name: str) -> str:
+def line_in_own(error: BaseException, name: str) -> str:
     """Return the line of the user's files that was the last to run before the error: " (net.py, line 7)"; "" where there is none."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({Path(error.filename).name}, line {error.lineno})"
