@@ -13,11 +13,11 @@ from alexlab.valid_json import to_json
 _WORDS = {
     "en": {"error": "error", "warning": "warning", "note": "note", "fix": "mend", "evidence": "evidence",
            "none": "no mistakes found", "more": "more",
-           "nothing": "nothing of PyTorch to look at", "unlooked": "nothing was looked at", "parts": "looked at", "lost": "not followed", "nowhere": "nothing",
-           "rest": "and {} more"},
+           "nothing": "nothing of PyTorch to look at", "unlooked": "nothing was looked at",
+           "parts": "looked at", "lost": "not followed", "nowhere": "nothing", "rest": "and {} more"},
     "zh": {"error": "错误", "warning": "警告", "note": "提示", "fix": "改法", "evidence": "依据", "none": "没有发现错误",
-           "more": "详情", "nothing": "没有可检查的 PyTorch 内容", "unlooked": "没有检查任何内容", "parts": "已检查", "lost": "未能跟踪", "nowhere": "无",
-           "rest": "另有 {} 处"},
+           "more": "详情", "nothing": "没有可检查的 PyTorch 内容", "unlooked": "没有检查任何内容",
+           "parts": "已检查", "lost": "未能跟踪", "nowhere": "无", "rest": "另有 {} 处"},
 }  # fmt: skip
 MOST_LISTED = 12
 _LEVELS = {"error": "error", "warning": "warning", "note": "note"}

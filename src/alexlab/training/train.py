@@ -9,9 +9,10 @@ import torch
 
 from alexlab.data.understanding import in_words
 from alexlab.errors import UserError
+from alexlab.networks.naming import is_own
 from alexlab.parallel.processes import WAIT, Ended, Processes, joined
 from alexlab.parallel.strategies import StrategyName, strategy_for
-from alexlab.recipes.reading import overridden, read_recipe
+from alexlab.recipes.reading import PRESETS, overridden, read_recipe
 from alexlab.recipes.schema import Recipe
 from alexlab.runs.continuing import run_before
 from alexlab.runs.lock import held
@@ -144,10 +145,23 @@ def _asked(network: str | None, dataset: str | None, recipe: str, values: dict[s
     for key in ("network", "dataset"):
         if not getattr(chosen, key):
             raise UserError(f"the recipe {recipe} names no {key}; say which: alexlab train NETWORK DATASET.")
+    if is_own(chosen.network) and recipe in PRESETS and "initialisation" not in values:
+        chosen = _with_own_weights(chosen, recipe, callback)
     if chosen.pretrained:
         takes_path = recipe == "quick"
         chosen = with_starting_weights(chosen, values, takes_path, callback.preparing, callback.noted)
     return chosen
+
+
+def _with_own_weights(recipe: Recipe, preset: str, callback: Callback) -> Recipe:
+    """Return the preset's recipe for a network of the user's own, which keeps the weights that it comes with."""
+    if recipe.initialisation == "network":
+        return recipe
+    callback.noted(
+        f"{recipe.network}: the network keeps the weights that its code gives it; --set initialisation={recipe.initialisation} makes new "
+        f"ones, as the recipe {preset} has it for the networks of `alexlab networks`."
+    )
+    return overridden(recipe, {"initialisation": "network"}, "setting")
 
 
 def _resume(run: Run, settings: Settings, processes: Processes) -> Run:
