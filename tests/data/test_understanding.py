@@ -24,7 +24,7 @@ def test_the_start_of_a_training_says_what_was_understood_and_the_run_keeps_it(
     for line in (
         "images: 28 training, 4 validation, 8 test; 20% of each class is the test, by names and the seed 0; 10% of each class",
         "training images by class: blue 14, red 14",
-        "left out: 20 copies that a program made, in thumbnails, 1 ending .txt, 1 hidden, or a system's",
+        "left out: 20 copies, in thumbnails, 1 ending .txt, 1 hidden, or a system's",
         "input: grey; stretched to 28x28 (fit); half of the training images mirrored (augment); pixels 0 to 1, minus ",
     ):
         assert line in shown

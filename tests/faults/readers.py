@@ -3,8 +3,10 @@
 import gzip
 import io
 import pickle
+import stat
 import struct
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,13 +40,13 @@ def on_file(name: str, read: Callable[[Path], object]) -> Reader:
     return of
 
 
-def tar(compression: str) -> Reader:
+def archive(ending: str) -> Reader:
     def read(path: Path) -> None:
         files = open_files(path)
         for name in files.names[:100]:
             files.read(name)
 
-    return on_file(f"f.tar{compression}", read)
+    return on_file(f"f.{ending}", read)
 
 
 def idx(data: bytes) -> None:
@@ -76,8 +78,9 @@ READERS: dict[str, Reader] = {
     "idx": idx,
     "index": lambda data: read_index(data, "f"),
     "cifar": small_cifar,
-    "tar": tar(""),
-    "tar.gz": tar(".gz"),
+    "tar": archive("tar"),
+    "tar.gz": archive("tar.gz"),
+    "zip": archive("zip"),
     "safetensors": on_file("f.safetensors", lambda path: (load_tensors(path), read_weights(path))),
     "pytorch": on_file("f.pt", read_weights),
     "caffe": on_file("f.caffemodel", lambda path: read_caffemodel(path)),
@@ -103,6 +106,18 @@ def _tar(mode: str, form: int) -> bytes:
         folder = tarfile.TarInfo("c")
         folder.type = tarfile.DIRTYPE
         archive.addfile(folder)
+    return data.getvalue()
+
+
+def _zip(method: int) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", method) as archive:
+        archive.writestr("a/1.png", b"one")
+        archive.writestr("b/é.png", b"two" * 200)
+        archive.writestr("c/", b"")
+        link = zipfile.ZipInfo("c/2.png")
+        link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "../a/1.png")
     return data.getvalue()
 
 
@@ -155,6 +170,7 @@ def seeds() -> dict[str, list[bytes]]:
         "cifar": pickles,
         "tar": tars,
         "tar.gz": [gzip.compress(data) for data in tars],
+        "zip": [_zip(method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)],
         "safetensors": [small, save({"w": torch.zeros(3, dtype=torch.bfloat16)})],
         "pytorch": [_torch({"a": torch.zeros(2, 3), "b": torch.ones(2)}), _torch([1, "x"])],
         "caffe": [b"\xa2\x06" + bytes([len(layer)]) + layer],

@@ -169,9 +169,37 @@ def test_copies_that_programs_make_are_left_out_and_said(tmp_path: Path) -> None
     dataset = open_dataset(f"folder:{write(tmp_path / 'd', *names)}")
     assert dataset.classes == ("rose", "tulip") and counts(dataset) == [8, None, 2]
     assert left(dataset) == {
-        "copies that a program made, in thumbs": 10,
-        "copies that a program made, in thumbnails": 5,
+        "copies, in thumbs": 10,
+        "copies, in thumbnails": 5,
     }
+
+
+def test_a_dataset_within_itself_counts_once(tmp_path: Path) -> None:
+    """As some archives of plants are packed; of the same names with other images nobody can tell."""
+    names = folders("rose", "tulip", "poppy", each=5)
+    folder = write(tmp_path / "d", *names, *(f"flowers/{name}" for name in names))
+    dataset = open_dataset(f"folder:{folder}")
+    assert dataset.classes == ("poppy", "rose", "tulip") and counts(dataset) == [12, None, 3]
+    assert left(dataset) == {"copies, in flowers": 15}
+    folder = write(
+        tmp_path / "e", *names, *(f"flowers/{name}/new{i}.png" for name in ("rose", "tulip") for i in range(3))
+    )
+    with pytest.raises(UserError, match="flowers holds folders of the same names as those beside it .rose and tulip."):
+        open_dataset(f"folder:{folder}")
+
+
+def test_parts_and_datasets_in_a_folder_of_their_own_are_stepped_into(tmp_path: Path) -> None:
+    names = folders(
+        *(f"{part}/{part}/{name}" for part in ("seg_train", "seg_test") for name in "ab"), "seg_pred/seg_pred"
+    )
+    dataset = open_dataset(f"folder:{write(tmp_path / 'd', *names)}")
+    assert dataset.classes == ("a", "b") and counts(dataset) == [6, None, 6]
+    assert left(dataset) == {"without labels, in seg_pred": 3}
+    names = [*folders("images/rose", "images/tulip", each=5), "labels/rose/1.txt", "README.md", "labels.csv"]
+    dataset = open_dataset(f"folder:{write(tmp_path / 'e', *names)}")
+    assert dataset.classes == ("rose", "tulip") and counts(dataset) == [8, None, 2]
+    names = [*folders("train/a", "train/b"), *folders("unlabeled")]
+    assert left(open_dataset(f"folder:{write(tmp_path / 'f', *names)}")) == {"without labels, in unlabeled": 3}
 
 
 def test_a_class_may_be_called_as_copies_are(tmp_path: Path) -> None:

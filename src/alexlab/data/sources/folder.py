@@ -9,7 +9,7 @@ import numpy as np
 from alexlab.data.images import FileImages, Split
 from alexlab.data.sources.files import Files, open_files
 from alexlab.data.sources.format import Read
-from alexlab.data.sources.layout import WHAT, Layout, first, top_of, understood, without_copies
+from alexlab.data.sources.layout import WHAT, Layout, Tree, first, understood, without_copies
 from alexlab.data.sources.names import (
     AGAIN,
     BESIDE,
@@ -59,10 +59,13 @@ def read_folder(path: Path, shape: Shape | None = None, parts: bool = True, fewe
         raise UserError(
             f"{path}: holds no images{_kinds(files.names)} (looked for {', '.join(IMAGE_ENDINGS)}); expected a folder per class."
         )
-    top = top_of(files.folders, images)
-    images, kept = without_copies(images, top, left_out)
-    layout = understood(files.folders, images, top, path) if parts else Layout()
-    roots = {word: f"{top}{folder}/" for word, folder in layout.parts.items()} or {"all": top}
+    tree = Tree(files.folders, images, files.names)
+    top = f"{start}/" if (start := tree.top()) else ""
+    found, kept = without_copies(images, tree, top, left_out)
+    if len(found) < len(images):
+        images, tree = found, Tree(files.folders, found, files.names)
+    layout = understood(tree, start, path) if parts else Layout()
+    roots = {word: f"{folder}/" for word, folder in layout.parts.items()} or {"all": top}
     notes = [
         f"the folder {folder} is called as programs call copies of images, and is read: remove it if they are copies."
         for folder in kept
@@ -77,7 +80,7 @@ def read_folder(path: Path, shape: Shape | None = None, parts: bool = True, fewe
             notes.append(
                 f"no {WHAT[word]} image has the label {listed(missing)}: nothing is said of {'it' if len(missing) == 1 else 'them'} there."
             )
-    called = [f"{folder} ({WHAT[word]})" for word, folder in layout.parts.items()]
+    called = [f"{folder[len(top) :]} ({WHAT[word]})" for word, folder in layout.parts.items()]
     division = f"the folders {listed(called)}" if len(called) > 1 else ""
     if len(called) == 1:
         splits = {"all": splits["train"]}
@@ -89,11 +92,11 @@ def _of_the_parts(
 ) -> tuple[dict[str, list[str]], set[str]]:
     """Return the images of each part, each file once, and the classes' folders that held links to the others alone."""
     used: dict[str, list[str]] = {}
-    word_of = {root[len(top) :].rstrip("/"): word for word, root in roots.items()}
+    word_of = {first(root, top): word for word, root in roots.items()}
     for name in images:
         folder = first(name, top)
         word = "all" if "all" in roots else word_of.get(folder, "")
-        if word and "/" in name[len(roots[word]) :]:
+        if word and name.startswith(roots[word]) and "/" in name[len(roots[word]) :]:
             used.setdefault(word, []).append(name)
         else:
             reason = layout.others.get(folder, BESIDE) if "/" in name[len(top) :] else BESIDE

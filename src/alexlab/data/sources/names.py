@@ -78,6 +78,12 @@ def ending(name: str) -> str:
     return last[dot:] if dot > 0 and len(last) - dot <= 12 else ""
 
 
+def is_document(name: str) -> bool:
+    """Return whether a file is nothing that anybody takes for an image, by its name."""
+    last = ending(name)
+    return last in DOCUMENTS or last.endswith("~")
+
+
 def images_among(names: Iterable[str], start: Callable[[str], bytes] | None, left_out: Names) -> list[str]:
     """Return the names that are images, by their endings, or by how they begin where the ending says nothing; the others join `left_out`.
 
@@ -94,8 +100,7 @@ def images_among(names: Iterable[str], start: Callable[[str], bytes] | None, lef
 
 
 def _begins_as_image(name: str, start: Callable[[str], bytes]) -> bool:
-    last = ending(name)
-    if last in DOCUMENTS or last.endswith("~") or last in WOULD_READ:
+    if is_document(name) or ending(name) in WOULD_READ:
         return False
     try:
         return bool(_BEGINNING.match(start(name)))
@@ -139,14 +144,28 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORDS = {word + affix: part for part, words in PARTS.items() for word in words for affix in AFFIXES}
 
 
+UNLABELLED = frozenset(
+    ("unlabeled", "unlabelled", "unsup", "unsupervised", "pred", "predict", "prediction", "predictions", "query")
+)
+"""Words of names of folders whose images have no labels."""
+
+
 def part(folder: str) -> str | None:
     """Return "train", "val" or "test" where a folder's name says one of them and no other; else None."""
     name = composed(folder)
-    tokens = _TOKEN.findall(_CAMEL.sub(" ", name).lower().replace("hold-out", "holdout").replace("held-out", "heldout"))
-    plain = (unaccented(token) for token in tokens)
-    found = {_WORDS[token] for token in plain if token in _WORDS}
+    found = {_WORDS[token] for token in _tokens(name) if token in _WORDS}
     found |= {each for each, words in WITHIN.items() if any(word in name for word in words)}
     return found.pop() if len(found) == 1 else None
+
+
+def unlabelled(folder: str) -> bool:
+    """Return whether a folder's name says that its images have no labels."""
+    return any(token in UNLABELLED for token in _tokens(composed(folder)))
+
+
+def _tokens(name: str) -> list[str]:
+    parted = _CAMEL.sub(" ", name).lower().replace("hold-out", "holdout").replace("held-out", "heldout")
+    return [unaccented(token) for token in _TOKEN.findall(parted)]
 
 
 def unaccented(text: str) -> str:

@@ -54,9 +54,11 @@ def zip_members(file: int, path: Path, largest: int) -> Members[Packed]:
         raise UserError(f"{path}: the archive is damaged or is no zip ({error}). Fetch it again.") from error
     if sum(each.file_size for each in members) > largest:
         raise UserError(f"{path}: unpacks to more than {largest:,} bytes, as an archive bomb does; refused.")
-    found = []
+    found, end = [], os.fstat(file).st_size
     for each in members:
         name = _name(each)
+        if not 0 <= each.header_offset <= each.header_offset + each.compress_size <= end:
+            raise UserError(f"{path}: the archive is damaged ({name[:100]!r} does not lie within it). Fetch it again.")
         if each.flag_bits & ENCRYPTED:
             raise UserError(f"{path}: {name} is encrypted. Unpack the archive with its password, and name the folder.")
         if each.compress_type != zipfile.ZIP_STORED and each.compress_type not in METHODS:
