@@ -11,6 +11,7 @@ import pytest
 
 from alexlab.data import catalogue
 from alexlab.data.catalogue import File
+from alexlab.data.sources.cifar import FIRST_LABELS
 from alexlab.runs import doctor
 from alexlab.runs.doctor import Finding, examine
 from alexlab.writing import digest_of
@@ -80,16 +81,24 @@ def test_a_file_that_cannot_be_read_is_damaged() -> None:
     )
 
 
-def test_an_archive_packed_otherwise_is_told_by_its_reading() -> None:
+@pytest.mark.parametrize("published", [True, False])
+def test_an_archive_packed_otherwise_is_told_by_its_reading(published: bool) -> None:
     place = Path("data/cifar-10-binary.tar.gz")
     place.parent.mkdir()
     with tarfile.open(place, "w:gz", compresslevel=1) as archive:
         for name in [f"data_batch_{number}.bin" for number in range(1, 6)] + ["test_batch.bin"]:
             member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
             member.size = 10_000 * 3073
-            archive.addfile(member, io.BytesIO(bytes([3] * member.size)))
+            batch = np.full((10_000, 3073), 3, np.uint8)
+            if name in ("data_batch_1.bin", "test_batch.bin") and published:
+                batch[:10, 0] = FIRST_LABELS["train" if name.startswith("data") else "test"]
+            archive.addfile(member, io.BytesIO(batch.tobytes()))
     answer = found("cifar10")
-    assert answer.advice is None and "reads whole" in answer.found
+    assert "reads whole" in answer.found
+    if not published:
+        assert "holds other images than CIFAR-10's: the first train labels are [3, 3" in str(answer.advice)
+        return
+    assert answer.advice is None
     place.write_bytes(place.read_bytes()[:100])
     answer = found("cifar10")
     assert "damaged" in answer.found and "fetches it again" in str(answer.advice)

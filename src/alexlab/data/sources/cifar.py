@@ -17,7 +17,7 @@ from alexlab.data.catalogue import Entry
 from alexlab.data.images import ArrayImages, Split
 from alexlab.data.sources.files import ARCHIVES, Files, open_files
 from alexlab.data.sources.folder import read_folder
-from alexlab.data.sources.format import Format
+from alexlab.data.sources.format import Format, OtherContent
 from alexlab.errors import UserError
 
 TRAIN_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
@@ -25,6 +25,8 @@ TEST_BATCHES = ("test_batch",)
 IMAGES_PER_BATCH = 10_000
 PIXELS = 3 * 32 * 32
 RECORD = 1 + PIXELS
+FIRST_LABELS = {"train": [6, 9, 9, 4, 1, 1, 2, 7, 8, 3], "test": [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]}
+"""Of the published images, by which they are told from others in the same format."""
 
 
 def read_cifar10(path: Path) -> dict[str, Split]:
@@ -171,7 +173,15 @@ def _find(entry: Entry, folder: Path) -> Path | None:
 def _read(entry: Entry, found: Path) -> tuple[dict[str, Split], str]:
     """As published, or as an image folder, as which CIFAR-10 is handed on too."""
     if _is_published(found):
-        return read_cifar10(found), entry.title
+        published = read_cifar10(found)
+        for name, first in FIRST_LABELS.items():
+            labels = published[name].labels[: len(first)].tolist()
+            if len(published[name]) == {"train": entry.train, "test": entry.test}[name] and labels != first:
+                raise OtherContent(
+                    f"{found}: holds other images than {entry.title}'s: the first {name} labels are {labels}, expected {first}. "
+                    "Fetch it again, or make an image folder of it: folder:PATH."
+                )
+        return published, entry.title
     splits, classes = read_folder(found, entry.shape)[:2]
     if set(splits) != {"train", "test"} or classes != entry.classes:
         raise UserError(
