@@ -10,12 +10,13 @@ from PIL import Image
 
 from alexlab import lettering
 from alexlab.data.images import ArrayImages, Dataset, Split
+from alexlab.data.understanding import in_words
 from alexlab.describe import describe
 from alexlab.describe.diagram import diagram
 from alexlab.describe.raster import raster
-from alexlab.lettering import advice, label, undrawn
+from alexlab.lettering import advice, undrawn
 from alexlab.report import drawings, figures, sheets
-from alexlab.showing import width
+from alexlab.showing import label, width
 
 NAMES = (
     "$",
@@ -136,3 +137,9 @@ def test_a_matrix_of_many_classes_says_that_its_names_are_left_out() -> None:
     assert axes.get_xlabel() == "predicted: 41 classes by their numbers, in the order of the report's table"
     (axes,) = confusion(names[1:]).axes
     assert axes.get_xlabel() == "predicted" and [text.get_text() for text in axes.get_xticklabels()] == list(names[1:])
+
+
+def test_a_start_of_a_training_stays_a_few_lines_whatever_the_classes_are_called() -> None:
+    facts = {"images": {"train": 2}, "division": "x", "classes": {"a\nb": 1, "r" * 250: 1}, "left_out": {}}
+    lines = in_words(facts)
+    assert not any("\n" in line for line in lines) and "a\\x0ab 1, rrr" in lines[1] and len(lines[1]) < 80

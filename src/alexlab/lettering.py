@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alexlab.showing import shown, width
+from alexlab.showing import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,14 +24,6 @@ EXTRA = "noto_cjk_sans_jp_regular"
 FIRST_UNSURE = (
     0x700  # the font that comes with matplotlib has the letters of Latin, Greek, Cyrillic, Hebrew and Arabic before it
 )
-
-
-def label(name: str, most: int = 24) -> str:
-    """Return a name for a picture: control characters as escapes, and of a long one the beginning. Letters of East Asia count twice."""
-    name = shown(name)
-    if width(name) <= most:
-        return name
-    return name[: max(place for place in range(most) if width(name[:place]) < most)] + "…"
 
 
 def undrawn(texts: Iterable[str]) -> str:

@@ -29,6 +29,14 @@ def width(text: str) -> int:
     return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
+def label(name: str, most: int = 24) -> str:
+    """Return a name for a picture or a line: control characters as escapes, of a long one the beginning, by `width`."""
+    name = shown(name)
+    if width(name) <= most:
+        return name
+    return name[: max(place for place in range(most) if width(name[:place]) < most)] + "…"
+
+
 def cell(text: str) -> str:
     """Return `text` as the cell of a table that a spreadsheet may open: with an apostrophe before what would be a formula."""
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

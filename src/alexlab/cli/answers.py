@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from alexlab.cli.saying import say
 from alexlab.inference.answer import Prediction
-from alexlab.showing import cell, shown, width
+from alexlab.showing import cell, label, shown, width
 from alexlab.valid_json import to_json
 
 
@@ -37,7 +37,7 @@ def _as_text(prediction: Prediction) -> None:
         say(f"error: {prediction.error}", err=True)
         return
     say(shown(prediction.path))
-    names = [shown(name) for name, _ in prediction.top]
+    names = [label(name, 60) for name, _ in prediction.top]
     widest = max(map(width, names))
     for name, (_, probability) in zip(names, prediction.top, strict=True):
         say(f"  {name}{' ' * (widest - width(name))}  {probability:7.4f}  {'█' * round(20 * probability)}")

@@ -9,6 +9,7 @@ from alexlab.data.images import Dataset, Split
 from alexlab.data.input.transform import Transform
 from alexlab.data.sources.layout import WHAT
 from alexlab.data.sources.names import LeftOut
+from alexlab.showing import label
 
 WHOLE = 12  # classes and reasons, said one by one; of more the ends are
 ENDS = 4
@@ -66,10 +67,10 @@ def in_words(facts: dict[str, Any]) -> list[str]:
 
 def _classes(counts: dict[str, int]) -> str:
     if len(counts) <= WHOLE:
-        return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        return ", ".join(f"{label(name)} {count:,}" for name, count in counts.items())
     by_size = sorted(counts.items(), key=lambda each: -each[1])
     largest, smallest = (
-        ", ".join(f"{name} {count:,}" for name, count in ends) for ends in (by_size[:ENDS], by_size[-ENDS:])
+        ", ".join(f"{label(name)} {count:,}" for name, count in ends) for ends in (by_size[:ENDS], by_size[-ENDS:])
     )
     return f"{largest}, ... {smallest} ({len(counts):,} classes, largest first)"
 

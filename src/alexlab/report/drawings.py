@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from alexlab.lettering import label
 from alexlab.report.sheets import show
+from alexlab.showing import label
 
 COLUMNS = 16  # of the filter sheet and of feature maps: two towers of 48 filters fill three rows each
 MOST_MAPS = 128

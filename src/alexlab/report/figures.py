@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from alexlab.lettering import label, lettered
+from alexlab.lettering import lettered
+from alexlab.showing import label
 
 TRAIN, WATCHED, INK, GRID = "#2a6f97", "#d1495b", "#222222", "#dddddd"
 

@@ -18,12 +18,12 @@ from alexlab.data.input.store import Store
 from alexlab.data.input.transform import batch_of
 from alexlab.data.sources.ilsvrc import readable
 from alexlab.errors import UserError
-from alexlab.lettering import label
 from alexlab.report import drawings
 from alexlab.report.figures import png
 from alexlab.report.inside import answers, convolutions, first_filters, last_hidden, nearest
 from alexlab.report.page import inline
 from alexlab.runs.run import Run
+from alexlab.showing import label
 from alexlab.speed.device import choose_device, exact
 from alexlab.templates import fill
 from alexlab.writing import write_file

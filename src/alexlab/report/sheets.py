@@ -13,7 +13,7 @@ from PIL import Image
 from alexlab.data.images import Dataset, Split
 from alexlab.data.input.decode import ImageError
 from alexlab.data.input.transform import Transform, batch_of
-from alexlab.lettering import label
+from alexlab.showing import label
 
 EXAMPLES = 5  # of each class on a contact sheet
 MOST_CLASSES = 20

@@ -174,11 +174,11 @@ def _read(entry: Entry, found: Path) -> tuple[dict[str, Split], str]:
     """As published, or as an image folder, as which CIFAR-10 is handed on too."""
     if _is_published(found):
         published = read_cifar10(found)
-        for name, first in FIRST_LABELS.items():
-            labels = published[name].labels[: len(first)].tolist()
-            if len(published[name]) == {"train": entry.train, "test": entry.test}[name] and labels != first:
+        for name, wanted in FIRST_LABELS.items():
+            labels = published[name].labels[: len(wanted)].tolist()
+            if len(published[name]) == {"train": entry.train, "test": entry.test}[name] and labels != wanted:
                 raise OtherContent(
-                    f"{found}: holds other images than {entry.title}'s: the first {name} labels are {labels}, expected {first}. "
+                    f"{found}: holds other images than {entry.title}'s: the first {name} labels are {labels}, expected {wanted}. "
                     "Fetch it again, or make an image folder of it: folder:PATH."
                 )
         return published, entry.title
