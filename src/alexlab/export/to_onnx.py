@@ -9,7 +9,7 @@ from alexlab.errors import UserError
 from alexlab.export.program import NAMES, exporting
 from alexlab.runs.run import Run
 
-OPSET = 18  # that which PyTorch's exporter writes
+OPSET, IR = 18, 8  # which ONNX Runtime 1.14 reads; PyTorch's exporter names a later IR, of which nothing is used
 LARGEST = 2**31 - 1  # bytes, of a protobuf
 
 
@@ -28,6 +28,7 @@ def onnx_file(run: Run, program: torch.export.ExportedProgram, facts: dict[str, 
         model = made.model_proto
     if model.ByteSize() > LARGEST:
         raise UserError(f"{run.recipe.network}: {model.ByteSize() / 1e9:.1f} GB; an ONNX file holds 2 GB at most.")
+    model.ir_version = IR
     _forget(model.graph)
     del model.metadata_props[:]
     model.metadata_props.add(key="alexlab", value=json.dumps(facts))
