@@ -22,11 +22,11 @@ demo: install
 	echo "report:    $$run/report.html" && \
 	echo "next step: $(ALEXLAB) train --recipe tutorial-lenet-mnist   (fetches MNIST, 12 MB, if it is not there)"
 
-test: install  # a process for each of two cores, and one thread in each
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2
+test: install  # a process for each of two cores, and one thread in each; what a file's tests share is made once
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
 coverage: install  # the share of the source's lines that the tests run; shown, and no test of its own
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-report=html:.coverage-html
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html:.coverage-html
 
 # The parts are scripts of benchmarks/; each writes the table that has its name. Keras gets an environment of its own, ONNX Runtime a folder.
 PARTS := limits training pipeline streaming inference scaling shards scaling_out lrn describe gpu

@@ -28,7 +28,9 @@ CAFFE = {
 }  # fmt: skip
 
 
-def write_caffemodel(path: Path) -> None:
+@pytest.fixture(scope="module")
+def caffe_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file as Caffe's authors distribute it."""
     random = np.random.default_rng(5)
     weights: dict[str, tuple[caffe_files.Array, ...]] = {
         name: (
@@ -37,7 +39,9 @@ def write_caffemodel(path: Path) -> None:
         )
         for name, shape in CAFFE.items()
     }
+    path = tmp_path_factory.mktemp("caffe") / "bvlc_alexnet.caffemodel"
     path.write_bytes(caffe_files.caffemodel(weights))
+    return path
 
 
 def write_mean(path: Path, mean_BGR: np.ndarray) -> None:
@@ -95,14 +99,11 @@ def test_export_gives_back_the_file(torchvision_weights: Path, opened: Run, tmp_
         weights.export(opened, tmp_path)
 
 
-def test_caffes_weights_with_their_mean_image(tmp_path: Path) -> None:
+def test_caffes_weights_with_their_mean_image(caffe_weights: Path, tmp_path: Path) -> None:
     """A picture equal to the mean image is a picture of zeros to the network: all that is left is its biases."""
-    write_caffemodel(tmp_path / "bvlc_alexnet.caffemodel")
     mean = np.random.default_rng(0).integers(0, 256, (3, 256, 256))  # blue, green, red
     write_mean(tmp_path / "mean.binaryproto", mean.astype(np.float32))
-    run = weights.run_from_weights(
-        tmp_path / "bvlc_alexnet.caffemodel", tmp_path / "run", tmp_path / "mean.binaryproto"
-    )
+    run = weights.run_from_weights(caffe_weights, tmp_path / "run", tmp_path / "mean.binaryproto")
     picture = Image.fromarray(np.ascontiguousarray(mean[::-1].transpose(1, 2, 0)).astype(np.uint8))
     with torch.inference_mode():
         expected = run.network()(torch.zeros(1, 3, 227, 227)).softmax(1)[0]
@@ -111,16 +112,15 @@ def test_caffes_weights_with_their_mean_image(tmp_path: Path) -> None:
     assert name == list(class_names().values())[int(expected.argmax())]
 
 
-def test_what_does_not_fit_leaves_nothing(torchvision_weights: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_leaves_nothing(torchvision_weights: Path, caffe_weights: Path, tmp_path: Path) -> None:
     write_mean(tmp_path / "mean.binaryproto", np.zeros((3, 128, 128), dtype=np.float32))
-    write_caffemodel(tmp_path / "bvlc_alexnet.caffemodel")
     (tmp_path / "names.txt").write_text("a\nb\n")
     torch.save(build("lenet5").state_dict(), tmp_path / "lenet.pth")
     cases: list[tuple[Path, Path | None, Path | None, str]] = [
         (tmp_path / "lenet.pth", None, None, "these are weights of lenet5"),
         (torchvision_weights, tmp_path / "mean.binaryproto", None, "belongs to alexnet-caffe"),
         (
-            tmp_path / "bvlc_alexnet.caffemodel",
+            caffe_weights,
             tmp_path / "mean.binaryproto",
             None,
             "found a mean of .*expected 3x256x256",
