@@ -12,6 +12,7 @@ from alexlab.data.input.decode import ImageError
 from alexlab.data.inspection import inspect
 from alexlab.data.levels import measured_levels
 from alexlab.data.opening import open_dataset
+from alexlab.data.shards.packing import pack
 from tests.conftest import write_photographs
 
 
@@ -100,3 +101,10 @@ def test_a_check_reads_by_the_range_too() -> None:
     write("bars", -1, 1, "float32", "tif")
     found = inspect(open_dataset("folder:bars"), lambda *_: None)
     assert sum(len(each.unreadable) for each in found.values()) == 0 and found["train"].modes["L"] > 0
+
+
+def test_shards_are_packed_by_the_range() -> None:
+    write("bars", -2, 2, "float32", "tif")
+    pack("folder:bars", Path("shards"), processes=1)
+    levels = [np.asarray(open_dataset("shards", whole=True).train.images.picture(i)) for i in range(24)]
+    assert min(map(np.min, levels)) < 3 and max(map(np.max, levels)) == 255 and len(np.unique(levels[0])) > 30

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from alexlab import system
+from alexlab.data.images import Dataset
 from alexlab.data.input.workers import cores
+from alexlab.data.levels import measured_levels
 from alexlab.data.opening import open_dataset
 from alexlab.data.progress import Progress
 from alexlab.data.shards.index import (
@@ -64,7 +66,7 @@ def pack(
         UserError: the dataset is not to be had or not as it should be, `out` holds something else, or the disk is full.
     """
     options = (data_dir, megabytes, images)
-    plan = plan_of(open_dataset(name, data_dir, whole=True), megabytes, images)
+    plan = plan_of(_whole(name, data_dir), megabytes, images)
     if (found := _packed(out, plan)) is not None:
         return found
     try:
@@ -75,6 +77,13 @@ def pack(
         raise UserError(
             f"{out}: cannot be written ({error.strerror or error}). The same command goes on where it stopped."
         ) from error
+
+
+def _whole(name: str, data_dir: Path | None) -> Dataset:
+    """Return all images of the dataset. Those of more than 8 bits that are not copied are brought to 8 by the range of all."""
+    dataset = open_dataset(name, data_dir, whole=True)
+    levels, _ = measured_levels(dataset.train)
+    return dataset.at(levels)
 
 
 def _packed(out: Path, plan: Plan) -> Index | None:
@@ -175,7 +184,7 @@ def _begin(opening: tuple[str, Path | None, int, int | None], digest: str, out: 
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     name, data_dir, megabytes, images = opening
     try:
-        plan = plan_of(open_dataset(name, data_dir, whole=True), megabytes, images)
+        plan = plan_of(_whole(name, data_dir), megabytes, images)
         _work = (plan, out) if plan.digest == digest else UserError(f"{name}: changes while it is packed.")
     except UserError as error:
         _work = error

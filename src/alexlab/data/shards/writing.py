@@ -81,7 +81,7 @@ def image_file(split: Split, row: int) -> tuple[bytes, str]:
         for start, ending in COPIED.items():
             if data.startswith(start):
                 return data, ending
-        picture = decode(data, images.path(row))
+        picture = decode(data, images.path(row), images.levels)
     made = io.BytesIO()
     (picture or images.picture(row)).save(made, "PNG")
     return made.getvalue(), "png"
