@@ -1,15 +1,17 @@
 """How folders are understood: which are parts, which are classes, what is left out, and what is refused."""
 
 import io
+import tarfile
 import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from alexlab.data.images import Dataset
 from alexlab.data.opening import open_dataset
+from alexlab.data.sources import names
 from alexlab.data.sources.names import part
 from alexlab.errors import UserError
 
@@ -158,6 +160,28 @@ def test_what_is_left_out_is_counted_by_its_reason(tmp_path: Path) -> None:
     assert dataset.notes == ("annotations/ holds no images: it is no class.",)
 
 
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_avif_is_read(tmp_path: Path) -> None:
+    folder = write(tmp_path / "d", *folders("rose", "tulip"))
+    (folder / "rose" / "more.AVIF").write_bytes(picture(9, "AVIF"))
+    dataset = open_dataset(f"folder:{folder}", whole=True)
+    row = list(dataset.train.images.names).index("rose/more.AVIF")
+    assert dataset.train.images.picture(row).size == (4, 4) and left(dataset) == {}
+
+
+def test_heic_is_counted_and_said_where_nothing_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "IMAGE_ENDINGS", tuple(each for each in names.IMAGE_ENDINGS if each != ".heic"))
+    folder = write(tmp_path / "d", *folders("rose", "tulip"), "rose/IMG_1.HEIC", "tulip/IMG_2.heic")
+    dataset = open_dataset(f"folder:{folder}")
+    assert left(dataset) == {"ending .heic": 2}
+    assert dataset.notes == ("2 .heic files are left out: `pip install alexlab[heic]` reads them.",)
+    write(folder, "poppy/IMG_3.heic")
+    with pytest.raises(
+        UserError, match=r"the class poppy holds no images \(1 .heic; `pip install alexlab.heic.` reads .heic\)"
+    ):
+        open_dataset(f"folder:{folder}")
+
+
 def test_a_class_without_images_is_refused_by_what_it_holds(tmp_path: Path) -> None:
     folder = write(tmp_path / "d", *folders("rose", "tulip"), "poppy/1.raw", "poppy/2.raw", "poppy/3.txt")
     with pytest.raises(UserError, match=r"the class poppy holds no images \(2 .raw and 1 .txt\)"):
@@ -240,3 +264,22 @@ def test_parts_may_be_links_to_files_beside_them(tmp_path: Path) -> None:
         link.symlink_to(f"../../all/{i}.png")
     dataset = open_dataset(f"folder:{folder}")
     assert counts(dataset) == [4, None, 4] and left(dataset) == {"without labels, in all": 8}
+
+
+def test_lists_and_shards_call_parts_by_the_same_words(tmp_path: Path) -> None:
+    folder = write(tmp_path / "d", *folders("rose", "tulip"))
+    rows = [
+        f"{name}/{i}.png,{name},{word}"
+        for name in ("rose", "tulip")
+        for i, word in enumerate(("Training", "dev", "hold-out"))
+    ]
+    (folder / "list.csv").write_text("\n".join(["path,label,split", *rows]))
+    assert counts(open_dataset(f"list:{folder / 'list.csv'}")) == [2, 2, 2]
+    for word in ("train", "testing"):
+        with tarfile.open(tmp_path / f"flowers-{word}-000.tar", "w") as tar:
+            for number, label in enumerate(b"01"):
+                for ending, content in (("png", picture(number)), ("cls", bytes([label]))):
+                    info = tarfile.TarInfo(f"{number}.{ending}")
+                    info.size = len(content)
+                    tar.addfile(info, io.BytesIO(content))
+    assert counts(open_dataset(f"shards:{tmp_path}")) == [2, None, 2]

@@ -22,9 +22,8 @@ from alexlab.data.images import FileImages, Split
 from alexlab.data.shards.index import FORMAT, INDEX, KIND, SPLITS, Index, Shard, read_index
 from alexlab.data.shards.remote import Fetching, Opened
 from alexlab.data.sources.files import Files
-from alexlab.data.sources.folder import SPLIT_FOLDERS
 from alexlab.data.sources.format import Splits
-from alexlab.data.sources.names import IMAGE_ENDINGS
+from alexlab.data.sources.names import IMAGE_ENDINGS, part
 from alexlab.data.sources.tar import tar_members
 from alexlab.errors import UserError
 from alexlab.regular import READING, check_regular
@@ -191,7 +190,7 @@ def _looked_through(root: Path) -> Index:
         raise UserError(
             f"{root}: found neither {INDEX} nor shards (*.tar); expected a folder that `alexlab pack` made."
         )
-    words = {path: SPLIT_FOLDERS.get(re.split(r"[-_.]", path.name)[0].lower(), "") for path in tars}
+    words = {path: part(path.stem) or "" for path in tars}
     divided = "train" in words.values()
     samples = {path: _samples(path) for path in tars if words[path] or not divided}
     told = {label for each in samples.values() for _, label, _, _ in each}

@@ -98,14 +98,19 @@ def _same(root: Path, walk: Walk) -> tuple[tuple[str, ...], ...]:
     if len(set(walk.identities)) == len(walk.names):
         return ()
     times = Counter(walk.identities)
-    names: dict[tuple[int, int], list[str]] = {}
+    names: dict[tuple[int, int, int], list[str]] = {}
+    linked: set[tuple[int, int, int]] = set()
     for name, identity in zip(walk.names, walk.identities, strict=True):
         if times[identity] > 1:
-            facts = (root / name).stat()  # what a folder says of its files is not what a file system must say of them
-            if facts.st_nlink > 1 or walk.links:
-                names.setdefault((facts.st_dev, facts.st_ino), []).append(name)
-    groups = (sorted(each, key=lambda name: (name in walk.links, name)) for each in names.values() if len(each) > 1)
-    return tuple(sorted(map(tuple, groups)))
+            facts = (root / name).stat()  # numbers of files are not unique on every file system, nor hashes of them
+            file = (facts.st_dev, facts.st_ino, facts.st_size)
+            names.setdefault(file, []).append(name)
+            if facts.st_nlink > 1 or name in walk.links:
+                linked.add(file)
+    groups = (
+        sorted(each, key=lambda name: (name in walk.links, name)) for file, each in names.items() if file in linked
+    )
+    return tuple(sorted(tuple(each) for each in groups if len(each) > 1))
 
 
 def in_folder(root: Path, names: tuple[str, ...], folders: frozenset[str] = frozenset()) -> Files:

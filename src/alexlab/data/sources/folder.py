@@ -13,29 +13,20 @@ from alexlab.data.sources.layout import WHAT, Layout, Tree, first, understood, w
 from alexlab.data.sources.names import (
     AGAIN,
     BESIDE,
+    COPIES,
     DOCUMENTS,
     IMAGE_ENDINGS,
+    WOULD_READ,
     Names,
     composed,
     counted,
     ending,
     images_among,
-    is_image,
     unread,
 )
 from alexlab.errors import UserError
 from alexlab.shape import Shape
 from alexlab.showing import listed
-
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
-"""What a list and the names of shards call a split."""
 
 
 def read_folder(path: Path, shape: Shape | None = None, parts: bool = True, fewest: int = 2) -> Read:
@@ -135,7 +126,7 @@ def _classes(
         held = [name for names in left_out.values() for name in names if name.startswith(where)]
         if held and all(ending(name) in DOCUMENTS for name in held):
             notes.append(f"{where} holds no images: it is no class.")
-        elif not any(map(is_image, held)):  # else they were left out for a reason that is said
+        elif not any(name.startswith(where) for each in left_out if each.startswith(COPIES) for name in left_out[each]):
             raise UserError(
                 f"{path}: the class {folder} holds no images{_kinds(held)}. Add images or remove the folder."
             )
@@ -153,7 +144,9 @@ def _classes(
 def _kinds(names: Sequence[str]) -> str:
     """How many files there are of each ending, in brackets."""
     kinds = Counter(ending(name) or "without an ending" for name in names)
-    return f" ({listed([f'{count:,} {kind}' for kind, count in kinds.most_common()])})" if names else ""
+    counts = listed([f"{count:,} {kind}" for kind, count in kinds.most_common()])
+    mend = "".join(f"; `pip install {WOULD_READ[kind]}` reads {kind}" for kind in kinds if kind in WOULD_READ)
+    return f" ({counts}{mend})" if names else ""
 
 
 def _split(

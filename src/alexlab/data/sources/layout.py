@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alexlab.data.sources.names import Names, composed, is_document, part, unlabelled
+from alexlab.data.sources.names import COPIES, Names, composed, is_document, part, unlabelled
 from alexlab.errors import UserError
 from alexlab.showing import listed
 
@@ -225,7 +225,7 @@ def without_copies(images: list[str], tree: Tree, top: str, left_out: Names) -> 
         alike = sum(stem in originals or (beside_classes and stem[len(top) :] in alone) for _, stem in each)
         names = [name for name, _ in each]
         if 2 * alike >= len(each):
-            left_out.setdefault(f"copies, in {_last(folder)}", []).extend(names)
+            left_out.setdefault(f"{COPIES} {_last(folder)}", []).extend(names)
         else:
             copies.difference_update(names)
             kept += [folder] if MADE.fullmatch(_last(folder)) else []

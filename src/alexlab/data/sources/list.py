@@ -18,9 +18,8 @@ import numpy as np
 
 from alexlab.data.images import FileImages, Split
 from alexlab.data.sources.files import in_folder
-from alexlab.data.sources.folder import SPLIT_FOLDERS
 from alexlab.data.sources.format import Read
-from alexlab.data.sources.names import IMAGE_ENDINGS
+from alexlab.data.sources.names import IMAGE_ENDINGS, part
 from alexlab.data.sources.text import read_text
 from alexlab.errors import UserError
 from alexlab.regular import not_regular
@@ -132,7 +131,7 @@ def _rows(text: str, path: Path) -> tuple[list[Row], list[str]]:
         split = None
         if of_split is not None:
             word = fields[of_split] if of_split < len(fields) else ""
-            if (split := SPLIT_FOLDERS.get((word or "train").lower())) is None:
+            if (split := part(word or "train")) is None:
                 raise UserError(f"{path}: line {line} has the split {word!r}; expected train, val or test.")
         rows.append(Row(line, from_cell(fields[of_path]), label, split))
     if not rows:

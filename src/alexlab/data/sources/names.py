@@ -29,6 +29,7 @@ DOCUMENTS = frozenset(
 """Endings of files that are no images and lie beside some; nobody looks into them."""
 
 HIDDEN, ENDING, NO_ENDING, BESIDE = "hidden, or a system's", "ending", "no ending, and no image", "beside the classes"
+COPIES = "copies, in"
 AGAIN, FOLDER_AGAIN = "another link to a file that is there", "a link to a folder that is there"
 NAMED = 3  # examples of what is left out
 
