@@ -153,12 +153,15 @@ def test_two_processes_in_one_run_folder() -> None:
     other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert other.stdout is not None and other.stdout.readline()
-        files = {path.name: path.read_bytes() for path in Path("part").iterdir()}
+        files = {path: path.read_bytes() for path in Path("part").rglob("*") if path.is_file()}
         with pytest.raises(UserError, match=f"part: process {other.pid} is training in it"):
             resumed("part")
         with pytest.raises(UserError, match=f"process {other.pid} is training in it"):
             train("part", carry_on=True)
-        assert lock.is_held(Path("part")) and {path.name: path.read_bytes() for path in Path("part").iterdir()} == files
+        assert (
+            lock.is_held(Path("part"))
+            and {path: path.read_bytes() for path in Path("part").rglob("*") if path.is_file()} == files
+        )
     finally:
         other.kill()
         other.communicate()
