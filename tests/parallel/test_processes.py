@@ -146,7 +146,7 @@ def test_a_run_of_two_goes_on_in_three_and_in_one() -> None:
 
 
 def test_a_rollback_is_made_by_all() -> None:
-    how = ("own.py:norm", *TRAINED, "--epochs", "2", "--set", "rate=1e200", "--set", "on_nan=rollback")
+    how = ("own.py:norm", *TRAINED, "--epochs", "2", "--set", "rate=1e30", "--set", "on_nan=rollback")
     done = train(*how, "--processes", "2", "--out", "run")
     said = [line for line in done.stderr.splitlines() if line.startswith("error")]
     assert done.returncode == 2 and len(said) == 1 and "after 3 rollbacks" in said[0], done.stderr[-2000:]
