@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from alexlab.errors import UserError
 from alexlab.networks.naming import is_own
@@ -43,6 +44,27 @@ def try_network(network: nn.Module, name: str, classes: int, input: Shape, make_
                 f"{name}: does not take {_shown(images_NCHW)} ({type(error).__name__}: {error})."
             ) from error
         _check_logits(logits_NK, name, classes)
+
+
+def trains_on_one(network: nn.Module, name: str, *inputs: Shape) -> bool:
+    """Return whether `network` can be trained on a batch of one image: batch norm takes two values a channel or more.
+
+    Only where it has batch norm is it tried, on a copy with an image of zeros of each of the shapes `inputs`.
+    """
+    if not any(isinstance(layer, _BatchNorm) for layer in network.modules()):
+        return True
+    device = next((each.device for each in network.parameters()), torch.device("cpu"))
+    try:
+        copied = copy.deepcopy(network).train()
+    except Exception:  # it holds what cannot be copied
+        return True
+    try:
+        with torch.random.fork_rng(devices=[]), contained(name, "a batch of one image"), torch.no_grad():
+            for input in inputs:
+                copied(torch.zeros(1, *input, device=device))
+    except UserError as error:
+        return "more than 1 value per channel" not in str(error)
+    return True
 
 
 def _try_own(network: nn.Module, images_NCHW: torch.Tensor, name: str, classes: int, make_optimiser: Making) -> None:

@@ -20,17 +20,22 @@ EPOCH_WITHOUT_NOISE = 67  # as it ran in 2012
 
 @dataclass(frozen=True)
 class Batches:
-    """The training images in batches, of which this process gets its part."""
+    """The training images in batches, of which this process gets its part.
+
+    Where not `one_alone`, an epoch's last batch of one image joins the batch before.
+    """
 
     recipe: Recipe
     images: Store
     transform: Transform
     strategy: Strategy
+    one_alone: bool = True
 
     @cached_property
     def per_epoch(self) -> int:
         """How many batches an epoch has."""
-        return math.ceil(len(self.images) / self.recipe.batch)
+        count = math.ceil(len(self.images) / self.recipe.batch)
+        return count if self.one_alone or not leaves_one(len(self.images), self.recipe.batch) else count - 1
 
     @cached_property
     def steps(self) -> int:
@@ -54,9 +59,10 @@ class Batches:
             recipe.seed, state.epoch, len(self.images), self.images.shards, recipe.batch, state.processes
         )
         order = order[state.batch * recipe.batch :]
-        order = order[: (self.steps - state.step) * recipe.batch]  # the last epoch may be a part of one
+        if (steps := self.steps - state.step) < self.per_epoch - state.batch:  # the last epoch may be a part of one
+            order = order[: steps * recipe.batch]
         in_worker = self._finish(state) if device.type == "cpu" else None
-        for images, labels in self.images.batches(order, recipe.batch, in_worker, self.strategy.rows):
+        for images, labels in self.images.batches(order, recipe.batch, in_worker, self.strategy.rows, self.one_alone):
             whole = self._size(state.batch)
             if in_worker is None:
                 images = self._finish(state)(0, images.to(device))
@@ -64,7 +70,8 @@ class Batches:
 
     def _size(self, batch: int) -> int:
         """How many images batch number `batch` of an epoch has, in all processes together."""
-        return min(self.recipe.batch, len(self.images) - batch * self.recipe.batch)
+        left = len(self.images) - batch * self.recipe.batch
+        return left if batch == self.per_epoch - 1 else self.recipe.batch
 
     def _finish(self, state: TrainingState) -> Finish:
         """Return what makes the network's input of the stored images of the i-th batch from here on."""
@@ -80,6 +87,11 @@ class Batches:
             return prepared(images_NCHW, generator_for(seed, "augment", step + number), kind, part)
 
         return finish
+
+
+def leaves_one(images: int, batch: int) -> bool:
+    """Return whether an epoch ends with a batch of one image, and there is a batch before it."""
+    return images > batch > 1 and images % batch == 1
 
 
 def transform_in(epoch: int, recipe: Recipe, transform: Transform) -> Transform:

@@ -17,11 +17,12 @@ from alexlab.data.opening import open_dataset
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.suspicion import suspicions
 from alexlab.data.understanding import understood
+from alexlab.errors import UserError
 from alexlab.networks.building import build
 from alexlab.networks.layers.dropout import set_dropout
 from alexlab.networks.layers.growing import take_smaller
 from alexlab.networks.naming import own_code
-from alexlab.networks.trial import try_network
+from alexlab.networks.trial import trains_on_one, try_network
 from alexlab.parallel.processes import Processes
 from alexlab.parallel.strategies.fitting import check_fits, check_parts
 from alexlab.recipes.reading import overridden
@@ -33,6 +34,7 @@ from alexlab.runs.run import Run
 from alexlab.speed.bfloat16 import multiplies_bfloat16
 from alexlab.speed.device import choose_device, choose_precision
 from alexlab.speed.door import placed
+from alexlab.training.batches import leaves_one
 from alexlab.training.measured import measured
 from alexlab.training.optimisers import make_optimiser
 from alexlab.training.seeds import seed_for
@@ -54,6 +56,7 @@ class Prepared:
         understood: what was made of the dataset, in facts.
         doubts: sentences about the images.
         about_precision: a sentence about the precision, where there is something to say.
+        one_alone: whether an epoch's last batch may be of one image.
     """
 
     asked: Recipe
@@ -68,6 +71,7 @@ class Prepared:
     understood: dict[str, Any]
     doubts: list[str]
     about_precision: str
+    one_alone: bool
 
 
 def prepared(asked: Recipe, settings: Settings, processes: Processes, before: Run | None) -> Prepared:
@@ -99,12 +103,13 @@ def prepared(asked: Recipe, settings: Settings, processes: Processes, before: Ru
         doubts = [*dataset.notes, *doubts, *suspicions(parts.train, held_out, dataset.classes)]
     network = _network(recipe, device, before.folder if before else None, doubts.append)
     recipe, ready, train, watched = _stores(recipe, parts, settings, processes, before)
+    one_alone = _one_alone(network, recipe, len(parts.train), doubts.append)
     if processes.count > 1 and settings.parallel != "towers":  # each tower sees all images
-        check_parts(network, ready.input, len(parts.train), recipe.batch, processes)
+        check_parts(network, ready.input, len(parts.train) - (not one_alone), recipe.batch, processes)
     named = {"train": parts.train, recipe.watch: parts.watched, "test": parts.test}
     facts = understood(dataset, named, parts.division, ready)
     return Prepared(
-        asked, recipe, dataset, parts, device, network, ready, train, watched, facts, doubts, about_precision
+        asked, recipe, dataset, parts, device, network, ready, train, watched, facts, doubts, about_precision, one_alone
     )
 
 
@@ -132,6 +137,31 @@ def _network(recipe: Recipe, device: torch.device, kept: Path | None, noted: Not
     if recipe.small_side:
         take_smaller(network, input, recipe.small_side)
     return placed(network, recipe.network, device)
+
+
+def _one_alone(network: nn.Module, recipe: Recipe, images: int, noted: Noted) -> bool:
+    """Return whether an epoch may end with a batch of one image; note where that is kept from happening.
+
+    Raises:
+        UserError: every batch is of one image, and the network cannot be trained on one.
+    """
+    joins, always = leaves_one(images, recipe.batch), 1 in (images, recipe.batch)
+    if not joins and not always:
+        return True
+    input, side = recipe.input, recipe.small_side
+    assert isinstance(input, tuple)
+    if trains_on_one(network, recipe.network, input, *([(input[0], side, side)] if side else [])):
+        return True
+    if always:
+        raise UserError(
+            f"{recipe.network}: its batch norm cannot be trained on one image at a time: found {images:,} training "
+            f"image{'s' * (images != 1)} in batches of {recipe.batch}. Take {'--set batch=2 or more' if images > 1 else 'more images'}."
+        )
+    noted(
+        f"an epoch's last batch would be one of {images:,} images, on which the network's batch norm cannot be trained: that image joins "
+        f"the batch before, which has {recipe.batch + 1}."
+    )
+    return False
 
 
 def _stores(

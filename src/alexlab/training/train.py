@@ -208,7 +208,7 @@ def _loop(ready: Prepared, folder: Path, settings: Settings, processes: Processe
     return Loop(
         recipe=recipe,
         strategy=strategy,
-        batches=Batches(recipe, ready.train, ready.transform, strategy),
+        batches=Batches(recipe, ready.train, ready.transform, strategy, ready.one_alone),
         watched=ready.watched,
         watched_name=f"{ready.dataset.title}, {recipe.watch}",
         classes=ready.dataset.classes,

@@ -101,15 +101,21 @@ class Store:
         size: int,
         finish: Finish | None = None,
         rows: Callable[[int], slice] | None = None,
+        one_alone: bool = True,
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of (images uint8 (N, *store), labels int64 (N,)) of at most `size`, in this order; the last may be smaller.
+
+        Where not `one_alone`, a last batch of one image joins the batch before.
 
         `rows` says which rows of a batch of so many images are wanted; by default all.
 
         With `finish`, what it makes of each batch takes the images' place. Some batches are made ahead by `workers`, one for every two
         cores and two at least, and no more are held. Images that were decoded for the batch have their channels last in memory.
         """
-        parts = [order[start : start + size] for start in range(0, len(order), size)]
+        ends = [*range(size, len(order), size), len(order)] if len(order) else []
+        if not one_alone and len(ends) > 1 and ends[-1] - ends[-2] == 1:
+            del ends[-2]
+        parts = [order[start:end] for start, end in zip([0, *ends], ends, strict=False)]
         if rows is not None:
             parts = [part[rows(len(part))] for part in parts]
         if self.in_memory and finish is None:
