@@ -87,6 +87,7 @@ def test_a_picture_without_anything_in_it_is_like_no_other(monkeypatch: pytest.M
     assert len(alike([images])) == 1
     monkeypatch.setattr(comparing, "ROWS", 5)
     assert len(alike([images])) == 1
+    assert alike([images], most_bytes=1000) == []
     monkeypatch.setattr(comparing, "MOST_IMAGES", 10)
     assert alike([images]) == []
 

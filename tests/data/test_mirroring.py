@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import alexlab
+from alexlab.data import mirroring
 from alexlab.data.mirroring import changed_by_mirroring
 from alexlab.data.opening import open_dataset
 from tests.conftest import write_photographs
@@ -59,6 +60,18 @@ def test_digits_show_that_they_are_not_to_be_mirrored() -> None:
         digits.train.images.picture(i).save(path)
     dataset = open_dataset("folder:own", whole=True)
     assert "look like" in (changed_by_mirroring(dataset.train, dataset.classes) or "")
+
+
+def test_of_large_files_fewer_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_arrows("arrows", ("left", "right"))
+    dataset = open_dataset("folder:arrows", whole=True)
+    assert " of 24 mirrored images" in (changed_by_mirroring(dataset.train, dataset.classes) or "")
+    size = sum(path.stat().st_size for path in Path("arrows").rglob("*.png"))
+    monkeypatch.setattr(mirroring, "MOST_BYTES", size * 9 // 10)
+    said = changed_by_mirroring(dataset.train, dataset.classes) or ""
+    assert " mirrored images" in said and " of 24 mirrored images" not in said
+    monkeypatch.setattr(mirroring, "MOST_BYTES", size // 10)
+    assert changed_by_mirroring(dataset.train, dataset.classes) is None
 
 
 def test_too_few_images_tell_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import alexlab
-from alexlab.data import suspicion
+from alexlab.data import alike, suspicion
 from alexlab.data.images import ArrayImages, FileImages, Split
 from alexlab.data.opening import open_dataset
 from alexlab.data.sources.files import open_files
@@ -90,7 +90,7 @@ def test_equal_files_are_all_found_and_each_is_read_once(tmp_path: Path, monkeyp
         )
 
     monkeypatch.setattr(suspicion, "SMALLEST", 0)
-    monkeypatch.setattr(suspicion, "alike", lambda parts: [])  # which looks at pictures
+    monkeypatch.setattr(alike, "alike", lambda *_: [])  # which looks at pictures
     found = suspicions(train, {"val": val, "test": test}, ("a",))
     assert found == [expected("val", said["b"]), expected("test", said["c"])]
     assert len(reads) == len(set(reads))

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from alexlab.data.images import FileImages, Images
 from alexlab.data.input.decode import Pixels
-from alexlab.data.thumbnails import thumbnails
+from alexlab.data.thumbnails import bytes_of, thumbnails
 
 MOST_IMAGES = 20_000  # of more, none are compared: the time grows with the square
+MOST_BYTES = 1_000_000_000  # of their files: some ten seconds
 MOST_PAIRS = 100_000
 SIDE = 32
 COMPARED = 16  # the side at which all are compared with all
@@ -23,14 +24,15 @@ FLAT = 4.0  # levels, the standard deviation below which nothing is to be seen
 ROWS = 1024  # compared at a time
 
 
-def alike(parts: Sequence[Images]) -> list[tuple[int, int]]:
+def alike(parts: Sequence[Images], most_bytes: int = MOST_BYTES) -> list[tuple[int, int]]:
     """Return pairs of images that look the same, counted through all parts, the earlier first; each image with its first like.
 
-    Of files alone that lie on this machine, and that are no more than MOST_IMAGES.
+    Of files alone that lie on this machine, that are no more than MOST_IMAGES, and have no more than `most_bytes`.
     """
-    if any(not isinstance(images, FileImages) or images.files.remote for images in parts):
+    files = [images for images in parts if isinstance(images, FileImages) and not images.files.remote]
+    if len(files) < len(parts) or sum(len(images.names) for images in files) > MOST_IMAGES:
         return []
-    if sum(len(images.names) for images in parts) > MOST_IMAGES:
+    if sum(map(bytes_of, files)) > most_bytes:
         return []
     small, places, before = [], [], 0
     for images in parts:

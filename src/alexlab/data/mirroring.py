@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from alexlab.data.images import FileImages, Split
 from alexlab.data.input.decode import Pixels
-from alexlab.data.thumbnails import thumbnails
+from alexlab.data.thumbnails import bytes_of, thumbnails
 
 SIDE = 16
 MOST_IMAGES = 600  # looked at, as many of each class
 MOST_OF_A_CLASS = 60
+MOST_BYTES = 200_000_000  # of their files: some seconds
 LEAST_OF_A_CLASS = 10  # fewer tell nothing
 CERTAIN = 0.001  # the chance that a coin falls so
 SHARE = 0.3  # of a class's images that mirroring must bring into the other class
@@ -28,10 +29,14 @@ def changed_by_mirroring(train: Split, classes: Sequence[str]) -> str | None:
     images = train.images
     if isinstance(images, FileImages) and images.files.remote:
         return None
-    each = min(MOST_OF_A_CLASS, MOST_IMAGES // len(classes))
+    each = min(MOST_OF_A_CLASS, MOST_IMAGES // len(classes), int(np.bincount(train.labels).max()))
+    chosen = _evenly(train.labels, len(classes), each)
+    if isinstance(images, FileImages) and (size := bytes_of(images, chosen)) > MOST_BYTES:
+        each = each * MOST_BYTES // size
+        chosen = _evenly(train.labels, len(classes), each)
     if each < LEAST_OF_A_CLASS:
         return None
-    small_NHW, looked_at = thumbnails(images, _evenly(train.labels, len(classes), each), SIDE)
+    small_NHW, looked_at = thumbnails(images, chosen, SIDE)
     labels = train.labels[looked_at]
     if not len(labels):
         return None

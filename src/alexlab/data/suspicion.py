@@ -1,8 +1,8 @@
 """What makes a training or its figures worth less, seen before it begins: duplicates, constant images, labels without images.
 
-Images that are held as an array are compared pixel by pixel, files also by how they look (see `data.alike`). Of equal files only those are read that have a size in common with one of
-the other part, and looked at for being constant those that are smallest: a picture of one colour packs to next to nothing. Files
-that are remote are not fetched for it.
+Images that are held as an array are compared pixel by pixel, files also by how they look (see `data.alike`). To find equal files only
+those are read that have a size in common with one of the other part, and looked at for being constant those that are smallest: a
+picture of one colour packs to next to nothing. Files that are remote are not fetched for it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from alexlab.data.alike import alike
+from alexlab.data import alike
 from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.data.input.decode import ImageError
 from alexlab.errors import UserError
@@ -20,22 +20,23 @@ MOST_IMAGES = 300_000  # a dataset with more is not searched for duplicates
 MOST_BYTES = 200_000_000  # of files, read for each part that is held out
 SMALLEST = 32  # files, decoded
 NAMED = 3
-LISTED = 30  # where somebody asked
+LISTED, THOROUGH_BYTES = 30, 20_000_000_000  # where somebody asked
 
 Sizes = NDArray[np.int64]
 Pairs = list[tuple[str, str]]
 """Names of held-out images and of equal ones of the training images."""
 
 
-def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str], named: int = NAMED) -> list[str]:
+def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str], thorough: bool = False) -> list[str]:
     """Return a sentence for each thing that is wrong; none where nothing is.
 
     Args:
         held_out: the images that are watched and tested on, by what they are called.
-        named: how many names a sentence gives as examples.
+        thorough: take minutes rather than seconds where pictures are large, and name more examples.
     """
     files = train.images if isinstance(train.images, FileImages) and not train.images.files.remote else None
     sizes = _sizes(files) if files and len(train) <= MOST_IMAGES else None
+    named, most_bytes = (LISTED, THOROUGH_BYTES) if thorough else (NAMED, alike.MOST_BYTES)
     equal = _duplicates(train, sizes, held_out)
     said = [_among_training(what, pairs, held_out[what], "", named) for what, pairs in equal.items() if pairs]
     known = {what: {mine for mine, _ in pairs} for what, pairs in equal.items()}
@@ -43,7 +44,7 @@ def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str],
         *_missing(train, classes),
         *_constant(train, sizes, named),
         *said,
-        *_look_alike(train, held_out, classes, known, named),
+        *_look_alike(train, held_out, classes, known, named, most_bytes),
     ]
 
 
@@ -107,7 +108,12 @@ def _among_training(what: str, found: Pairs, split: Split, how: str, named: int)
 
 
 def _look_alike(
-    train: Split, held_out: dict[str, Split], classes: Sequence[str], known: dict[str, set[str]], named: int
+    train: Split,
+    held_out: dict[str, Split],
+    classes: Sequence[str],
+    known: dict[str, set[str]],
+    named: int,
+    most_bytes: int,
 ) -> list[str]:
     """Return sentences for pictures that are the same, but not equal in their bytes or not held out."""
     images = train.images
@@ -115,7 +121,7 @@ def _look_alike(
         pairs, parts = (_twice(images) if len(train) <= MOST_IMAGES else []), {"training": train}
     else:
         parts = {"training": train, **held_out}
-        pairs = alike([split.images for split in parts.values()])
+        pairs = alike.alike([split.images for split in parts.values()], most_bytes)
     owner = [(what, i) for what, split in parts.items() for i in range(len(split))]
     inside: list[tuple[int, int]] = []
     outside: dict[str, Pairs] = {}
@@ -141,8 +147,8 @@ def _inside(train: Split, pairs: list[tuple[int, int]], classes: Sequence[str], 
         )
     if twice:
         said.append(
-            f"{len(twice):,} training image{'s are' if len(twice) > 1 else ' is'} there more than once, {_listed(twice, named)}: they count "
-            "more than others, and where they are divided, held-out images are known."
+            f"{len(twice):,} training image{'s are' if len(twice) > 1 else ' is'} there more than once, {_listed(twice, named)}: they "
+            "count more than others, and where they are divided, held-out images are known."
         )
     return said
 

@@ -21,7 +21,7 @@ from alexlab.data.input.transform import Transform
 from alexlab.errors import UserError
 
 MOST_IMAGES = 2000  # measured, evenly spaced; a quarter of them where each has to be decoded for it
-MOST_SIZES = 500  # read from files
+MOST_SIZES = 200  # read from files
 PERCENTILES = (0.5, 99.5)
 BEYOND = 0.5  # of the width between them
 NARROWEST = {"mean level": 8.0, "contrast": 8.0, "level at the edge": 8.0, "colour": 8.0, "proportions": 0.5}
