@@ -1,6 +1,7 @@
 """A run as a file: it says what the run says, without torch, or it is not written."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,7 +102,7 @@ def test_predicting_with_a_file_imports_no_torch(exported: exporting.Export) -> 
 def test_predicting_has_the_formats_that_it_has_with_a_run(
     alexlab: Command, colours: alexlab.Run, exported: exporting.Export
 ) -> None:
-    Image.new("RGB", (30, 40), (20, 20, 220)).save("blue.png")
+    shutil.copy(colours.folder.parent / "photos" / "blue" / "3.png", "blue.png")  # not far from what the run has seen
     Path("text.png").write_text("no picture")
     for how in ((), ("--csv",), ("--json", "--top", "1")):
         by_run, by_file = (
@@ -247,3 +248,27 @@ def test_a_network_that_cannot_be_one_graph_is_said_to_be_none() -> None:
     ) as said:
         export(run, Path("other.onnx"))
     assert len(str(said.value).splitlines()) == 1 and not Path("other.onnx").exists()
+
+
+def test_int8_says_what_it_costs(colours: alexlab.Run, exported: exporting.Export) -> None:
+    import onnx
+
+    made = export(colours, Path("small.onnx"), precision="int8")
+    assert made.agreement.accuracies and made.agreement.images == colours.division["watched"]["images"]  # type: ignore[index]
+    assert made.agreement.accuracies[0] >= 0.9 and "in int8" in made.agreement.words
+    graph = onnx.load("small.onnx").graph
+    whole = [each for each in graph.initializer if each.data_type == onnx.TensorProto.INT8 and len(each.dims) > 1]
+    layers = [each for each in colours.network().modules() if isinstance(each, nn.Conv2d | nn.Linear)]
+    assert len(whole) == len(layers) and made.bytes < exported.bytes
+    Image.new("RGB", (30, 40), (220, 20, 20)).save("red.png")
+    answer = next(OnnxFile(made.path).predictions([("red.png", Path("red.png").read_bytes())]))
+    assert answer.top[0][0] == "red" and OnnxFile(made.path).facts["precision"] == "int8"
+
+
+def test_int8_that_costs_too_much_is_not_written(colours: alexlab.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = _other(colours)
+    wrong = onnx_file(other, program(other, "pixels"), {"begins": "pixels"})
+    monkeypatch.setattr(exporting, "in_int8", lambda content, batches: wrong)
+    with pytest.raises(UserError, match=r"not written.*int8 may cost 2% of the images"):
+        export(colours, Path("small.onnx"), precision="int8")
+    assert not Path("small.onnx").exists()

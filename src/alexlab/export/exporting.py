@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 import alexlab
 from alexlab.data.input.transform import batch_of
 from alexlab.errors import UserError
-from alexlab.export.agreement import LARGEST_DIFFERENCE, MOST_IMAGES, Agreement, Answer, agreement, some_of
+from alexlab.export.agreement import Agreement, Answer, agreement, evenly, sources
+from alexlab.export.in_int8 import CALIBRATED_ON, in_int8
 from alexlab.export.onnx_file import ENDING, EXTRA, FORMAT, pixels_of, session
 from alexlab.export.program import program
 from alexlab.export.to_onnx import onnx_file
@@ -24,6 +25,7 @@ from alexlab.export.to_triton import write_repository
 from alexlab.inference.answer import Source
 from alexlab.inference.reading import image_paths
 from alexlab.regular import read_regular
+from alexlab.runs.parts import Parts, as_they_were, parts_of
 from alexlab.runs.run import Run
 from alexlab.writing import write_file
 
@@ -57,6 +59,7 @@ def export(
     out: Path,
     format: str = "onnx",
     begins: str = "pixels",
+    precision: str = "float32",
     on: Path | None = None,
     data_dir: Path | None = None,
     progress: Progress = lambda what, done, total: None,
@@ -66,6 +69,7 @@ def export(
     Args:
         format: a word of FORMATS.
         begins: where the graph begins, a word of `program.BEGINS`.
+        precision: "float32" or, for ONNX, "int8", calibrated on training images; what it costs is measured on the validation images.
         on: an image, or a folder of images, to hold it against; by default the images that the run was tested on.
         data_dir: where to look for the run's dataset first.
 
@@ -77,19 +81,31 @@ def export(
         raise UserError(f"exporting needs {', '.join(missing)}, not installed here: {EXTRA}")
     if out.suffix != ENDINGS.get(format, out.suffix):
         raise UserError(f"{out}: expected a name that ends in {ENDINGS[format]}.")
-    title, count, images = _images(run, on, data_dir)
-    facts = _facts(run, begins)
+    if precision == "int8" and (format == "torch" or on is not None):
+        raise UserError(
+            "int8 is of ONNX Runtime's, and measured on the run's own validation images: leave out --format torch and --on."
+        )
+    seen = _seen(run, precision, on, data_dir)
+    facts = _facts(run, begins, precision)
     progress("exporting", 0, 1)
     made = program(run, begins)
     content = (torch_file if format == "torch" else onnx_file)(run, made, facts)
     progress("exporting", 1, 1)
+    taken = _pixels_taken(run) if begins == "pixels" else _input_taken(run)
+    if precision == "int8":
+        progress("calibrating", 0, 1)
+        images = _parts(run, data_dir)[1].train.images
+        calibration = sources(images.select(evenly(len(images.names), CALIBRATED_ON)))
+        content = in_int8(content, (taken(source, name) for name, source in calibration))
+        progress("calibrating", 1, 1)
     ask = _asked_of_torch(run, content) if format == "torch" else _asked_of_onnx(content)
-    answer = _from_pixels(ask, run) if begins == "pixels" else _from_input(ask, run)
-    found = agreement(run, answer, images, title, lambda done: progress("verifying", done, count))
+    answer = _answer(ask, taken, logits=begins == "input")
+    found = agreement(
+        run, answer, seen.images, seen.on, lambda done: progress("verifying", done, seen.count), seen.labels_N
+    )
     if not found.holds:
         raise UserError(
-            f"{out}: not written, as the export does not say what the run says: {found.words}; at most {LARGEST_DIFFERENCE:g} is "
-            "accepted."
+            f"{out}: not written, as the export does not say what the run says: {found.words}. {found.bound}."
         )
     if format == "triton":
         write_repository(out, content, facts, run.transform.input)
@@ -98,27 +114,49 @@ def export(
     return Export(out, len(content), facts, found)
 
 
-def _images(run: Run, on: Path | None, data_dir: Path | None) -> tuple[str, int, Iterable[tuple[str, Source]]]:
-    """Return what the images are called, how many there are, and the images."""
+@dataclass(frozen=True)
+class _Seen:
+    """The images to hold an export against: what they are called, how many, and where it is measured their classes."""
+
+    on: str
+    count: int
+    images: Iterable[tuple[str, Source]]
+    labels_N: NDArray[np.int64] | None = None
+
+
+def _seen(run: Run, precision: str, on: Path | None, data_dir: Path | None) -> _Seen:
     if on is not None:
         if not on.exists():
             raise UserError(f"{on}: no such file or folder; expected images to hold the export against.")
         paths = list(image_paths([str(on)]))
-        seen = [paths[i * len(paths) // MOST_IMAGES] for i in range(MOST_IMAGES)] if len(paths) > MOST_IMAGES else paths
-        return str(on), len(seen), ((path, read_regular(Path(path), LARGEST_IMAGE)) for path in seen)
+        seen = [paths[i] for i in evenly(len(paths))]
+        return _Seen(str(on), len(seen), ((path, read_regular(Path(path), LARGEST_IMAGE)) for path in seen))
     if not run.was_trained:
         raise UserError(
-            f"{run.folder}: made from weights, so it held out no images to hold the export against; name a folder of some: --on FOLDER."
+            f"{run.folder}: made from weights, so it held out no images to hold the export against; "
+            + ("int8 needs a run that was trained." if precision == "int8" else "name a folder of some: --on FOLDER.")
         )
-    title, split = run.own_images(data_dir)
-    return title, min(len(split), MOST_IMAGES), some_of(split.images)
+    if precision == "int8":
+        name, parts = _parts(run, data_dir)
+        title, split = f"{name}, {run.recipe.watch}", parts.watched
+    else:
+        title, split = run.own_images(data_dir)
+    split = split.select(evenly(len(split)))
+    return _Seen(title, len(split), sources(split.images), split.labels if precision == "int8" else None)
 
 
-def _facts(run: Run, begins: str) -> dict[str, Any]:
+def _parts(run: Run, data_dir: Path | None) -> tuple[str, Parts]:
+    """Return what the run's dataset is called, and the parts that the run divided it into."""
+    dataset = run.dataset(data_dir)
+    return dataset.title, as_they_were(parts_of(dataset, run.recipe), dataset, run.division or {})
+
+
+def _facts(run: Run, begins: str, precision: str) -> dict[str, Any]:
     levels = run.transform.levels
     return {
         "format": FORMAT,
         "begins": begins,
+        "precision": precision,
         "classes": list(run.classes),
         "levels": list(levels) if levels else None,
         "network": run.recipe.network,
@@ -138,11 +176,19 @@ def _facts(run: Run, begins: str) -> dict[str, Any]:
 Ask = Callable[[NDArray[Any]], NDArray[np.float32]]
 """The file: what it takes to what it gives, for a batch."""
 
+Taken = Callable[[Source, str], NDArray[Any]]
+"""What the file takes of an image: a batch of one."""
+
 
 def _asked_of_onnx(content: bytes) -> Ask:
     asked = session(content, "the export")
     name = asked.get_inputs()[0].name
-    return lambda batch: asked.run(None, {name: batch})[0]
+
+    def ask(batch: NDArray[Any]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = asked.run(None, {name: batch})[0]
+        return found
+
+    return ask
 
 
 def _asked_of_torch(run: Run, content: bytes) -> Ask:
@@ -156,19 +202,29 @@ def _asked_of_torch(run: Run, content: bytes) -> Ask:
     return ask
 
 
-def _from_pixels(ask: Ask, run: Run) -> Answer:
+def _pixels_taken(run: Run) -> Taken:
     levels = run.transform.levels
-    return lambda source, name: ask(pixels_of(source, name, levels)[None])[0]
+    return lambda source, name: pixels_of(source, name, levels)[None]
 
 
-def _from_input(ask: Ask, run: Run) -> Answer:
+def _input_taken(run: Run) -> Taken:
     ready = run.transform
 
-    def answer(source: Source, name: str) -> NDArray[np.float32]:
+    def taken(source: Source, name: str) -> NDArray[Any]:
         if isinstance(source, str):
             raise UserError(source)
-        logits_NK = ask(ready(batch_of(ready.stored(source, name)[None])).numpy())
-        probability_K: NDArray[np.float32] = torch.from_numpy(logits_NK).float().softmax(dim=1).numpy()[0]
-        return probability_K
+        inputs_NCHW: NDArray[Any] = ready(batch_of(ready.stored(source, name)[None])).numpy()
+        return inputs_NCHW
+
+    return taken
+
+
+def _answer(ask: Ask, taken: Taken, logits: bool) -> Answer:
+    def answer(source: Source, name: str) -> NDArray[np.float32]:
+        found_K: NDArray[np.float32] = ask(taken(source, name))[0]
+        if logits:
+            found_K = np.exp(found_K - found_K.max())
+            found_K /= found_K.sum()
+        return found_K
 
     return answer
