@@ -201,6 +201,10 @@ UNMEASURED: dict[str, dict[Language, str]] = {
         "en": "Not measured: it needs a pretrained network and its photographs.",
         "zh": "未测量：需要预训练网络及其照片。",
     },
+    "sum-of-means": {
+        "en": "Not measured: the network is the same; the figure that is shown is too small by the size of a batch.",
+        "zh": "未测量：网络不变；显示的数字小了批次大小那么多倍。",
+    },
     "distorting-resize": {
         "en": "Not measured: it depends on how far the images are stretched, and whether the test images are as well.",
         "zh": "未测量：取决于图像拉伸的程度，以及测试图像是否同样被拉伸。",
@@ -243,7 +247,9 @@ def overview(costs: dict[str, Any], language: Language) -> str:
             if measured["kind"] != "accuracy":
                 figures = [f"{statistics.mean(measured[key]):.4g} {measured['kind']}" for key in ("with", "without")]
         rows.append(f"| [{rule.name}]({rule.name}.md) | {rule.title.in_(language)} | {figures[0]} | {figures[1]} |")
-    return f"{FIRST}\n{words['list']}\n{words['columns']}\n" + "\n".join(rows) + f"\n\n{words['how']}\n\n{words['codes']}"
+    return (
+        f"{FIRST}\n{words['list']}\n{words['columns']}\n" + "\n".join(rows) + f"\n\n{words['how']}\n\n{words['codes']}"
+    )
 
 
 def main() -> None:

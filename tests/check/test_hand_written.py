@@ -158,6 +158,27 @@ GUISES = {
         (fit(test="batch_size=300", count="hits = net(x).argmax(1).eq(y)\n        total += torch.mean(hits.float()).item()",
              shown="print(f'{100 * (total / len(test))}')"), fit(test="batch_size=300")),
     ],
+    "sum-of-means": [
+        (fit(count="total += F.cross_entropy(net(x), y).item()", shown="total /= len(test.dataset)"),
+         fit(count="total += F.cross_entropy(net(x), y, reduction='sum').item()", shown="total /= len(test.dataset)")),
+        (fit(count="total = total + nn.CrossEntropyLoss()(net(x), y).item()", shown="print('loss', total / 10000)"),
+         fit(count="total = total + nn.CrossEntropyLoss()(net(x), y).item() * len(x)", shown="print('loss', total / 10000)")),
+        (fit(between="n = 0", count="total += F.cross_entropy(net(x), y)\n        n += y.size(0)", shown="print(total / n)"),
+         fit(between="n = 0", count="total += F.cross_entropy(net(x), y) * y.size(0)\n        n += y.size(0)", shown="print(total / n)")),
+        (fit(between="losses = []", count="losses.append(float(F.cross_entropy(net(x), y)))", shown="print(sum(losses) / len(test.dataset))"),
+         fit(between="losses = []", count="losses.append(float(F.cross_entropy(net(x), y)))", shown="print(sum(losses) / len(losses))")),
+        (fit(between="def judge(net, batches):\n    loss = 0\n    for x, y in batches:\n        loss += F.nll_loss(net(x), y).item()\n"
+                     "    return loss / len(batches.dataset)"),
+         fit(between="def judge(net, batches):\n    loss = 0\n    for x, y in batches:\n        loss += F.nll_loss(net(x), y, size_average=False).item()\n"
+                     "    return loss / len(batches.dataset)")),
+        (fit(count="total += (net(x).argmax(1) == y).float().mean().item()", shown="print(total / len(test.dataset))"), fit()),
+        (fit(between="sizes = {'test': len(test.dataset)}", count="total += F.cross_entropy(net(x), y).item() / sizes['test']"),
+         fit(between="one = DataLoader(test.dataset)", count="pass", shown="torch.set_grad_enabled(False)\nfor x, y in one:\n    total += F.cross_entropy(net(x), y).item()\n"
+             "print(total / len(one.dataset))")),
+        (fit(count="total += F.cross_entropy(net(x), y).item()", shown="print(total / len(test.dataset))"),
+         fit(count="pass", shown="torch.set_grad_enabled(False)\nfor i in range(len(test.dataset)):\n    x, y = test.dataset[i]\n    total += F.cross_entropy(net(x[None]), "
+             "torch.tensor([y])).item()\nprint(total / len(test.dataset))")),
+    ],
     "optimiser-of-another": [
         (fit(after="net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))"), fit()),
         (fit(after="net[1] = nn.Linear(784, 10)"), fit(between="net[1] = nn.Linear(784, 10)")),

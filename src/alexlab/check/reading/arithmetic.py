@@ -11,8 +11,9 @@ from alexlab.check.graph import Batch
 from alexlab.check.reading import tensors
 from alexlab.check.reading.limits import LARGEST_NUMBER, LARGEST_VALUE
 from alexlab.check.reading.reader import Reader
-from alexlab.check.reading.values import UNKNOWN, Length, Measure, Tensor, Value
+from alexlab.check.reading.values import UNKNOWN, Images, Length, Measure, Tensor, Value
 
+SMALLEST_DATASET = 1_000
 _LONG_WIDTH = re.compile(r"\d{4}|\*")
 """In a format such as `%9999999d`: what it makes is as long as it says."""
 _OPERATORS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
@@ -41,11 +42,16 @@ def operated(reader: Reader, op: ast.operator, left: Value, right: Value, at: as
     """Return `left op right`; UNKNOWN where it is not known, or too large."""
     name, compute = _OPERATORS.get(type(op), ("", None))
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return tensors.combined(reader, name or "unknown", [left, right], at)
+        made = tensors.combined(reader, name or "unknown", [left, right], at)
+        if name == "div" and isinstance(left, Tensor) and (isinstance(right, Images) or _is_whole(right)):
+            summed = left.node.op == "add"
+            reader.event("average", right, at, node=made.node, name="images", detail=summed)
+        return made
     if isinstance(left, Measure) or isinstance(right, Measure):
         return _with_measure(reader, name, left, right, at)
     if isinstance(left, Batch) or isinstance(right, Batch):
-        return _with_batch(name, left, right)
+        counted = name == "add" and isinstance(at, ast.AugAssign) and (left in (0, UNKNOWN) or isinstance(left, Images))
+        return Images() if counted and right == Batch() else _with_batch(name, left, right)
     if compute is None or left is UNKNOWN or right is UNKNOWN:
         return UNKNOWN
     plain = (int, float, str, list, tuple)
@@ -72,10 +78,17 @@ def _with_measure(reader: Reader, name: str, left: Value, right: Value, at: ast.
     """Add and divide measured numbers: their sum is one, and divided by how many batches there are, it is their mean."""
     measure = left if isinstance(left, Measure) else right
     if name == "add":
-        return measure
+        return Measure(measure.node, summed=True)
     if name == "div" and measure is left and isinstance(right, Length):
         reader.event("average", right.loader, at, node=measure.node)
+    elif name == "div" and measure is left and (isinstance(right, Images) or _is_whole(right)):
+        reader.event("average", right, at, node=measure.node, name="images", detail=measure.summed)
     return UNKNOWN
+
+
+def _is_whole(value: Value) -> bool:
+    """Whether a number is large enough to be how many images a dataset has."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= SMALLEST_DATASET
 
 
 def _with_batch(name: str, left: Value, right: Value) -> Value:

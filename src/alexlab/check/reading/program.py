@@ -33,8 +33,8 @@ class Event:
 
     Attributes:
         subject: the network of "forward" and "mode", the optimiser of "step", "zero_grad" and "schedule" (or the network,
-            for `network.zero_grad()`), the node of "backward", "loss" and "accumulate", the value of "escape", the loader of "average",
-            the picture of "image".
+            for `network.zero_grad()`), the node of "backward", "loss" and "accumulate", the value of "escape", what "average" divides by
+            (the loader; Images or a number where its name is "images"), the picture of "image".
         node: the answer of a "forward", the loss of a "loss" and "backward".
         rounds: the loops around it, outermost first.
         conditional: whether it stands under a condition that cannot be known.

@@ -14,8 +14,10 @@ from alexlab.check.reading.values import (
     Batches,
     Class,
     External,
+    Images,
     Length,
     Made,
+    Measure,
     Object,
     Super,
     Tensor,
@@ -68,6 +70,14 @@ def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[st
             return Batch() if shape is None else (shape[0] if shape and shape[0] is not None else UNKNOWN)
         if isinstance(first, Made) and first.name == "torch.utils.data.DataLoader":
             return Length(first)
+        if _is_dataset(reader, first):
+            return Images(first)
+        if (
+            isinstance(at, ast.Call)
+            and isinstance(at.args[0], ast.Attribute)
+            and at.args[0].attr in ("dataset", "sampler")
+        ):
+            return Images()  # of a loader that is not known
         return len(items) if items is not None else UNKNOWN
     if name in ("list", "tuple", "reversed", "sorted", "set"):
         if items is None:
@@ -94,6 +104,17 @@ def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[st
     return UNKNOWN
 
 
+def _is_dataset(reader: Reader, value: Value) -> bool:
+    """Return whether `value` is a dataset: one of a library, or what a loader loads."""
+    if isinstance(value, Object) and value.cls.derives_from("torch.utils.data.Dataset"):
+        return True
+    if isinstance(value, Made) and value.name.startswith(("torchvision.datasets.", "alexlab.split")):
+        return True
+    return isinstance(value, Made | Object) and any(
+        isinstance(made, Made) and made.arguments.get("dataset") is value for made in reader.program.made
+    )
+
+
 def _has(value: Value, name: str) -> Value:
     if isinstance(value, Object):
         return name in value.attributes or value.cls.find(name) is not None or UNKNOWN
@@ -110,6 +131,12 @@ def _number(reader: Reader, name: str, arguments: list[Value], items: list[Value
     if held:
         if name in ("sum", "max", "min"):
             return tensors.combined(reader, "add" if name == "sum" else name, held, at)
+        return Measure(held[0].node) if name == "float" and len(arguments) == 1 else UNKNOWN
+    if values and all(isinstance(value, Measure | Images | Length) for value in values):
+        if name == "float" and len(values) == 1:
+            return values[0]
+        if name == "sum" and all(isinstance(value, Measure) for value in values):
+            return Measure(values[0].node, summed=True)
         return UNKNOWN
     compute: dict[str, Callable[..., Any]] = {
         "int": int, "float": float, "bool": bool, "str": str, "abs": abs, "round": round, "max": max, "min": min,

@@ -188,9 +188,10 @@ class Tensor:
 
 @dataclass(eq=False)
 class Measure:
-    """A number that was computed from a tensor, or a sum of such numbers."""
+    """A number that was computed from a tensor, or a sum of such numbers where it is `summed`."""
 
     node: Node
+    summed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +199,13 @@ class Length:
     """How many batches a loader has."""
 
     loader: Made
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """How many images a dataset has, or how many were counted; `source` is the dataset, UNKNOWN where it is not known."""
+
+    source: Value = UNKNOWN
 
 
 @dataclass(eq=False)

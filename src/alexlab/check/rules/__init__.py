@@ -47,6 +47,7 @@ from alexlab.check.rules import (
     softmax_before_cross_entropy,
     start_loss,
     step_order,
+    sum_of_means,
     test_data_in_training,
     train_not_resumed,
     unregistered_layer,
@@ -99,6 +100,7 @@ RULES: tuple[Rule, ...] = (
     learning_rate.RULE,
     decay_on_norms.RULE,
     mean_of_means.RULE,
+    sum_of_means.RULE,
     batch_of_one.RULE,
     # data
     no_shuffling.RULE,

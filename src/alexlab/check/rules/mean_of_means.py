@@ -18,7 +18,13 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     seen: set[object] = set()
     reached = trained(evidence.program)
     for event in evidence.events:
-        if event.kind != "average" or event.node is None or event.place in seen or id(event.node) in reached:
+        if (
+            event.kind != "average"
+            or event.name == "images"
+            or event.node is None
+            or event.place in seen
+            or id(event.node) in reached
+        ):
             continue
         if not any(node.op in ("mean", "cross_entropy", "nll_loss") for node in ancestors(event.node)):
             continue
