@@ -141,11 +141,13 @@ def test_an_export_that_says_something_else_is_not_written(
 
 
 def _other(run: alexlab.Run) -> alexlab.Run:
-    """The run with a first layer that sees blue for red."""
+    """The run with a last layer that says red for blue."""
     other = alexlab.Run(run.folder)
-    first = next(layer for layer in other.network().modules() if isinstance(layer, nn.Conv2d))
+    last = [layer for layer in other.network().modules() if isinstance(layer, nn.Linear)][-1]
     with torch.no_grad():
-        first.weight.copy_(first.weight.flip(1))
+        last.weight.neg_()
+        assert last.bias is not None
+        last.bias.neg_()
     return other
 
 
