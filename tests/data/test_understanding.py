@@ -56,3 +56,5 @@ def test_the_path_to_the_input_in_a_line() -> None:
     assert "; not mirrored; pixels 0 to 255" in path_in_words(
         Transform((1, 28, 28), "stretch", (1, 28, 28), pixels="0-255")
     )
+    deep = Transform((1, 28, 28), "stretch", (1, 28, 28), levels=(0, 4095))
+    assert path_in_words(deep).startswith("values of more than 8 bits from 0 to 4095 (levels); grey; ")

@@ -86,6 +86,8 @@ def path_in_words(path: Transform) -> str:
     """Return the path from an image to the network's input as one line; the keys of the recipe that change it in brackets."""
     stored, seen = ("x".join(map(str, size)) for size in (path.store[1:], path.input[1:]))
     steps = ["grey" if path.input[0] == 1 else "RGB", f"{FITTED[path.fit]} {stored} (fit)"]
+    if path.levels:
+        steps.insert(0, f"values of more than 8 bits from {path.levels[0]:g} to {path.levels[1]:g} (levels)")
     if stored != seen:
         steps.append(f"its centre of {seen} (view)" if path.view == "centre" else f"scaled to {seen}")
     steps.append("half of the training images mirrored (augment)" if "mirror" in path.augment else "not mirrored")
