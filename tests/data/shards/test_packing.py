@@ -203,7 +203,7 @@ def test_images_that_cannot_be_packed(processes: int) -> None:
 
 
 def test_names_that_webdataset_would_take_apart() -> None:
-    """Dots, endings that differ alone, the same image twice, and names that would lead out of the folder they are unpacked in."""
+    """Dots, endings that differ alone, a row that stands twice and counts once, names that lead out of the folder they are unpacked in."""
     Path("a").mkdir()
     for i, image in enumerate(("a/x.1.png", "a/x.1.jpg", "a/__y__.png", "z%2E.png", ".w.png")):
         Image.new("RGB", (4, 4), (i, i, i)).save(image, "PNG")
@@ -214,11 +214,11 @@ def test_names_that_webdataset_would_take_apart() -> None:
     with tarfile.open("out/all-000000.tar") as tar:
         names = tar.getnames()
     images = [name for name in names if name.endswith(".png")]
-    assert len(set(names)) == 14 and len(images) == 7 and all(name.rpartition("/")[2].count(".") == 1 for name in names)
+    assert len(set(names)) == 12 and len(images) == 6 and all(name.rpartition("/")[2].count(".") == 1 for name in names)
     assert not any(".." in name or name.startswith(("/", "__")) for name in names)
     before, after = open_dataset("list:l.csv", whole=True).train, open_dataset("out", whole=True).train
-    assert list(after.images.names) == list(before.images.names) and index.images == 7
-    for row in range(7):
+    assert list(after.images.names) == list(before.images.names) and index.images == 6
+    for row in range(6):
         assert np.array_equal(np.asarray(after.images.picture(row)), np.asarray(before.images.picture(row)))
 
 
