@@ -84,3 +84,67 @@ def test_no_diff_where_a_change_would_not_mend_it() -> None:
     Path("train.py").write_text(rule.bad.replace("    network.train()\n", ""), encoding="utf-8")
     (finding,) = check_script(Path("train.py")).findings  # with eval() alone, training would go on in evaluation mode
     assert finding.rule == "no-eval" and finding.diff is None
+
+
+CONVOLUTIONS = """
+network = nn.Sequential(
+    nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2),
+    {last})
+loss = nn.CrossEntropyLoss()(network(torch.rand(4, 1, 28, 28)), torch.tensor([1, 2, 3, 4]))
+"""
+CALLED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, 5)
+        self.fc = nn.Linear({features}, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv(x)), 2)
+        return self.fc({given})
+
+"""
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        (CONVOLUTIONS.format(last="nn.Linear(1152, 10)"), "    nn.Flatten(),\n    nn.Linear(1152, 10))"),
+        (CONVOLUTIONS.format(last="nn.Dropout(0.2), nn.Linear(1152, 10)"), "nn.Dropout(0.2), nn.Flatten(), nn.Linear(1152, 10))"),
+        (CALLED.format(features=1152, given="x") + FIT, "return self.fc(x.flatten(1))"),
+        (CALLED.format(features=1152, given="F.dropout(x, 0.2, self.training)") + FIT, "return self.fc(F.dropout(x, 0.2, self.training).flatten(1))"),
+        (CALLED.format(features=1152, given="x.view(-1, 8, 144)") + FIT, "return self.fc(x.view(-1, 8, 144).flatten(1))"),
+        (CALLED.format(features=400, given="x.flatten(1)") + FIT, "self.fc = nn.Linear(1152, 10)"),
+    ],
+)  # fmt: skip
+def test_a_missing_flatten_is_added(text: str, line: str) -> None:
+    assert line in applied(HEAD + text)
+    assert check_script(Path("program.py")).findings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CONVOLUTIONS.format(last="nn.Linear(400, 10)"),  # flattened it would not fit either
+        CALLED.format(features=400, given="x") + FIT,
+        CALLED.format(features=400, given="x.view(-1, 8, 144)") + FIT,
+    ],
+)
+def test_no_number_is_changed_to_fit_a_wrong_shape(text: str) -> None:
+    Path("program.py").write_text(HEAD + text, encoding="utf-8")
+    (finding,) = check_script(Path("program.py")).findings
+    assert finding.rule == "in-features" and finding.diff is None
+
+
+def test_no_diff_where_the_loss_fails_after_it() -> None:
+    text = (
+        f"{HEAD}from torchvision import datasets, transforms\n"
+        "network = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.Linear(24, 10), nn.Softmax(dim=1))\n"
+        "data = datasets.MNIST('d', transform=transforms.ToTensor())\n"
+        "for x, y in torch.utils.data.DataLoader(data, 64, shuffle=True):\n"
+        "    loss = nn.CrossEntropyLoss()(network(x), y)\n"
+    )
+    Path("program.py").write_text(text, encoding="utf-8")
+    findings = check_script(Path("program.py")).findings
+    assert "softmax-before-cross-entropy" in {finding.rule for finding in findings}
+    assert all(finding.diff is None for finding in findings)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from alexlab.check.finding import SEVERITIES, Finding, Place, Text
 from alexlab.check.looked import Part, nothing_in, parts_of, places_lost
+from alexlab.check.graph import fits_labels
 from alexlab.check.mending import with_diffs
 from alexlab.check.reading.script import read_script
 from alexlab.check.reading.source import Source, read_source
@@ -74,7 +75,8 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
 
     def read(changed: Source) -> list[Finding] | None:
         program, _ = read_script(changed)
-        return _sorted(Evidence(program.graph, program, classes)) if program.complete else None
+        right = program.complete and all(fits_labels(end) for end in program.graph.ends)
+        return _sorted(Evidence(program.graph, program, classes)) if right else None
 
     program, sources = read_script(source)
     findings = _sorted(Evidence(program.graph, program, classes))

@@ -39,17 +39,20 @@ class Edit:
 
     Attributes:
         what: "remove" the call, leaving what it is given; set an "argument" of it; add a line "after" it; take the
-            "number" of what is added there; put a line before the evaluation it stands in.
+            "number" of what is added there; put a line before the evaluation it stands in; "flatten" what the call is
+            given.
         calls: last names of the functions that may be meant. Of several calls in the line, the one that mends it is.
         keyword, position: of the argument.
         value: what it becomes; of a line, with {receiver} for what the method is called on.
+        place: where the call stands, where that is not the finding's line.
     """
 
-    what: Literal["remove", "argument", "after", "number", "evaluate"]
+    what: Literal["remove", "argument", "after", "number", "evaluate", "flatten"]
     calls: tuple[str, ...] = ()
     keyword: str = ""
     position: int | None = None
     value: str = ""
+    place: Place | None = None
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,14 @@ class Graph:
     reason: str = ""
 
 
+def fits_labels(end: End) -> bool:
+    """Return whether a loss over classes takes an answer of this shape, as far as shapes are known."""
+    if end.loss not in ("cross_entropy", "nll_loss") or end.answer.shape is None:
+        return True
+    target = end.made.inputs[1].shape if end.made is not None and len(end.made.inputs) > 1 else None
+    return target is None or len(target) in (len(end.answer.shape) - 1, len(end.answer.shape))
+
+
 SHAPE_ONLY = frozenset(
     [
         "view",

@@ -1,7 +1,7 @@
 """The changes that mend findings, as unified diffs.
 
 A change is made in the text at the place of the syntax tree's node, and the mended script is read again: the diff is only
-shown where the finding is gone then, and no other has come.
+shown where the finding is gone then, no other has come, and the loss takes what the network answers.
 """
 
 import ast
@@ -22,7 +22,7 @@ LONGEST = 10.0
 def with_diffs(
     findings: tuple[Finding, ...], source: Source, read: Callable[[Source], list[Finding] | None]
 ) -> tuple[Finding, ...]:
-    """Return the findings, with a diff where one mends them; `read` finds the mistakes in a script, None where it is too long."""
+    """Return the findings, with a diff where one mends them; `read` finds the mistakes in a script, None where it is too long or its loss fails."""
     tried, started = 0, time.monotonic()
     made = []
     for finding in findings:
@@ -64,8 +64,10 @@ class _Change:
 
 def _mended(finding: Finding, source: Source) -> Iterator[str]:
     """Yield the whole script with the change, once for each call that may be meant."""
-    place = finding.place
-    if finding.edit is None or place is None or place.file != source.path or place.cell is not None:
+    if finding.edit is None:
+        return
+    place = finding.edit.place or finding.place
+    if place is None or place.file != source.path or place.cell is not None:
         return
     text = source.text.encode()
     for change in _changes(finding.edit, source, place.line):
@@ -92,6 +94,8 @@ def _changes(edit: Edit, source: Source, line: int) -> list[_Change]:
     for call in calls:
         if edit.what == "remove":
             made.append(_removal(source, call))
+        elif edit.what == "flatten":
+            made.append(_flattened(source, call))
         else:
             made.append(_argument(edit, source, call) if edit.what == "argument" else _line_after(edit, source, call))
     return [change for change in made if change is not None]
@@ -129,6 +133,19 @@ def _removal(source: Source, call: ast.Call) -> _Change | None:
         given = call.func.value
     segment = ast.get_source_segment(source.text, given) if given is not None else None
     return _Change(start, end, segment) if segment is not None else None
+
+
+def _flattened(source: Source, call: ast.Call) -> _Change | None:
+    """Put a layer that flattens before one in a list; flatten what a call is given."""
+    start, _ = _span(source, call)
+    if any(call in parts for parts in _lists(source.tree)) and _name(call)[:1].isupper():
+        line = source.text.encode().split(b"\n")[call.lineno - 1][: call.col_offset]
+        after = f"\n{_indent(source, call.lineno)}" if not line.strip() else " "
+        return _Change(start, start, f"{ast.unparse(call.func).removesuffix(_name(call))}Flatten(),{after}")
+    if len(call.args) != 1 or not isinstance(call.args[0], ast.Name | ast.Attribute | ast.Call):
+        return None
+    end = _span(source, call.args[0])[1]
+    return _Change(end, end, ".flatten(1)")
 
 
 def _lists(tree: ast.Module) -> Iterator[list[ast.expr]]:

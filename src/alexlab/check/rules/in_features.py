@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from alexlab.check.finding import Edit, Finding, Text
-from alexlab.check.graph import Batch, Node, shown
+from alexlab.check.graph import Batch, Node, shown, values_per_image
 from alexlab.check.rule import Evidence, Rule, called, found
 
 
@@ -38,13 +38,22 @@ def _made_for_another(node: Node) -> bool:
 
 def _finding(evidence: Evidence, node: Node, wanted: int, given: int) -> Finding:
     shape = node.inputs[0].shape
-    if shape is not None and len(shape) == 4:
+    flat = values_per_image(shape)
+    edit = None
+    if shape is not None and (len(shape) == 4 or (len(shape) == 3 and flat == wanted)):
         message = Text(
             f"{called(node)} takes {wanted} values and is given images of shape {shown(shape)}: they "
             f"are not flattened.",
             f"{called(node)} 需要 {wanted} 个值，得到的却是形状为 {shown(shape)} 的图像：没有展平。",
         )
         fix = Text("flatten before it: `x = torch.flatten(x, 1)`.", "在它之前展平：`x = torch.flatten(x, 1)`。")
+        if flat is not None and flat != wanted:
+            fix = Text(
+                f"flatten before it, `x = torch.flatten(x, 1)`, and make its in_features {flat}.",
+                f"在它之前展平，`x = torch.flatten(x, 1)`，并把它的 in_features 改为 {flat}。",
+            )
+        in_list = node.layer.rpartition(".")[2].isdigit()
+        edit = Edit("flatten", ("Linear",)) if in_list else Edit("flatten", (node.layer.rpartition(".")[2],), place=node.place)
     else:
         message = Text(
             f"{called(node)} takes {wanted} values of each image and is given {given}: PyTorch stops "
@@ -52,6 +61,8 @@ def _finding(evidence: Evidence, node: Node, wanted: int, given: int) -> Finding
             f"{called(node)} 需要每幅图像的 {wanted} 个值，实际得到 {given} 个：PyTorch 会在这里因形状不符而报错。",
         )
         fix = Text(f"make its in_features {given}.", f"把它的 in_features 改为 {given}。")
+        if shape is not None and len(shape) == 2:  # of more dimensions, the number would be changed to fit a wrong shape
+            edit = Edit("argument", ("Linear",), "in_features", 0, str(given))
     return found(
         RULE.name,
         "error",
@@ -59,7 +70,7 @@ def _finding(evidence: Evidence, node: Node, wanted: int, given: int) -> Finding
         node,
         message,
         fix,
-        edit=Edit("argument", ("Linear",), "in_features", 0, str(given)),
+        edit=edit,
     )
 
 
