@@ -112,7 +112,7 @@ class Net(nn.Module):
         (CONVOLUTIONS.format(last="nn.Linear(1152, 10)"), "    nn.Flatten(),\n    nn.Linear(1152, 10))"),
         (CONVOLUTIONS.format(last="nn.Dropout(0.2), nn.Linear(1152, 10)"), "nn.Dropout(0.2), nn.Flatten(), nn.Linear(1152, 10))"),
         (CALLED.format(features=1152, given="x") + FIT, "return self.fc(x.flatten(1))"),
-        (CALLED.format(features=1152, given="F.dropout(x, 0.2, self.training)") + FIT, "return self.fc(F.dropout(x, 0.2, self.training).flatten(1))"),
+        (CALLED.format(features=1152, given="F.relu(x)") + FIT, "return self.fc(F.relu(x).flatten(1))"),
         (CALLED.format(features=1152, given="x.view(-1, 8, 144)") + FIT, "return self.fc(x.view(-1, 8, 144).flatten(1))"),
         (CALLED.format(features=400, given="x.flatten(1)") + FIT, "self.fc = nn.Linear(1152, 10)"),
     ],

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexlab.check.finding import SEVERITIES, Finding, Place, Text
-from alexlab.check.looked import Part, nothing_in, parts_of, places_lost
 from alexlab.check.graph import fits_labels
+from alexlab.check.looked import Part, nothing_in, parts_of, places_lost
 from alexlab.check.mending import with_diffs
 from alexlab.check.reading.script import read_script
 from alexlab.check.reading.source import Source, read_source

@@ -22,7 +22,7 @@ LONGEST = 10.0
 def with_diffs(
     findings: tuple[Finding, ...], source: Source, read: Callable[[Source], list[Finding] | None]
 ) -> tuple[Finding, ...]:
-    """Return the findings, with a diff where one mends them; `read` finds the mistakes in a script, None where it is too long or its loss fails."""
+    """Return the findings with diffs that mend them; `read` finds mistakes in a script, None where it is too long or its loss fails."""
     tried, started = 0, time.monotonic()
     made = []
     for finding in findings:

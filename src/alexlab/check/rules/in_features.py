@@ -53,7 +53,11 @@ def _finding(evidence: Evidence, node: Node, wanted: int, given: int) -> Finding
                 f"在它之前展平，`x = torch.flatten(x, 1)`，并把它的 in_features 改为 {flat}。",
             )
         in_list = node.layer.rpartition(".")[2].isdigit()
-        edit = Edit("flatten", ("Linear",)) if in_list else Edit("flatten", (node.layer.rpartition(".")[2],), place=node.place)
+        edit = (
+            Edit("flatten", ("Linear",))
+            if in_list
+            else Edit("flatten", (node.layer.rpartition(".")[2],), place=node.place)
+        )
     else:
         message = Text(
             f"{called(node)} takes {wanted} values of each image and is given {given}: PyTorch stops "
@@ -61,7 +65,9 @@ def _finding(evidence: Evidence, node: Node, wanted: int, given: int) -> Finding
             f"{called(node)} 需要每幅图像的 {wanted} 个值，实际得到 {given} 个：PyTorch 会在这里因形状不符而报错。",
         )
         fix = Text(f"make its in_features {given}.", f"把它的 in_features 改为 {given}。")
-        if shape is not None and len(shape) == 2:  # of more dimensions, the number would be changed to fit a wrong shape
+        if (
+            shape is not None and len(shape) == 2
+        ):  # of more dimensions, the number would be changed to fit a wrong shape
             edit = Edit("argument", ("Linear",), "in_features", 0, str(given))
     return found(
         RULE.name,
