@@ -13,6 +13,7 @@ from alexlab.data.images import FileImages, Images
 from alexlab.data.input.transform import batch_of
 from alexlab.errors import UserError
 from alexlab.inference.answer import Source
+from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
 from alexlab.runs.run import Run
 from alexlab.speed.device import exact
 
@@ -98,7 +99,7 @@ def agreement(
         labels_N: their classes, for the accuracy.
 
     Raises:
-        UserError: an image cannot be decoded, or there is none.
+        UserError: an image cannot be decoded, or there is none; or the run answers NaN.
     """
     network, ready, each = run.network(), run.transform, iter(images)
     done = same = tied = 0
@@ -108,15 +109,17 @@ def agreement(
         stored_NHWC = np.stack([ready.stored(source, name) for name, source in batch if not isinstance(source, str)])
         with torch.inference_mode(), exact():
             runs_NK = network(ready(batch_of(stored_NHWC))).float().softmax(dim=1).numpy()
-        rows, first_N, second_N = np.arange(len(batch)), runs_NK.argmax(axis=1), answers_NK.argmax(axis=1)
+        rows, first_N, second_N = np.arange(len(batch)), ranked(runs_NK, 1)[:, 0], ranked(answers_NK, 1)[:, 0]
+        if NO_CLASS in first_N:
+            raise UserError(f"{batch[int((first_N == NO_CLASS).argmax())][0]}: {NO_ANSWER}")
         apart_N = runs_NK[rows, first_N] - runs_NK[rows, second_N]
         if labels_N is not None:
             labels_B = labels_N[done : done + len(batch)]
             right += (first_N == labels_B).sum(), (second_N == labels_B).sum()
         done += len(batch)
         same += int((first_N == second_N).sum())
-        tied += int(((first_N != second_N) & (apart_N <= TIE)).sum())
-        largest = max(largest, float(np.abs(runs_NK - answers_NK).max()))
+        tied += int(((first_N != second_N) & (second_N != NO_CLASS) & (apart_N <= TIE)).sum())
+        largest = float(np.maximum(largest, np.abs(runs_NK - answers_NK).max()))  # NaN stays, and does not hold
         progress(done)
     if not done:
         raise UserError(f"{on}: there are no images to hold the export against.")

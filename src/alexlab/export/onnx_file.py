@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from alexlab.data.input.decode import Levels, Pixels, as_mode, decode_rgb
 from alexlab.errors import UserError
 from alexlab.inference.answer import Prediction, Source
+from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
 from alexlab.regular import check_regular
 
 ENDING = ".onnx"
@@ -74,7 +75,10 @@ class OnnxFile:
                 yield Prediction(path, error=str(error))
                 continue
             probability_K = self.probabilities(pixels[None])[0]
-            first = np.argsort(-probability_K, kind="stable")[:top]
+            first = ranked(probability_K[None], top)[0]
+            if NO_CLASS in first:
+                yield Prediction(path, error=f"{path}: {NO_ANSWER}")
+                continue
             yield Prediction(path, tuple((self.classes[i], float(probability_K[i])) for i in first))
 
 

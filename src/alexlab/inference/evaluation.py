@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from alexlab.data.input.store import Store
 from alexlab.data.input.transform import Transform
 from alexlab.data.input.views import mean_probabilities
+from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
 from alexlab.showing import cell, shown
 from alexlab.speed.door import faster
 
@@ -29,12 +30,13 @@ class Evaluation:
 
     Attributes:
         on: what it was evaluated on.
-        top1, top5: shares of the images whose class is the first, or among the first five, of the network's answers.
+        top1, top5: shares of the images whose class is the first, or among the first five, of the network's answers, as
+            `ranking.ranked` orders them: of equals in the order of the classes; an answer of NaN is never right.
         loss: mean cross-entropy, in nats.
         images: how many.
         classes: their names.
-        confusion_TP: images by true class and predicted class, int64 of shape (classes, classes).
-        predicted_N, confidence_N: for each image the predicted class and its probability.
+        confusion_TP: images by true class and predicted class, int64 of shape (classes, classes); without those answered by NaN.
+        predicted_N, confidence_N: for each image the predicted class and its probability; NO_CLASS and NaN where that is the answer.
         labels_N: the true classes.
         names: of the images.
         notes: a sentence for what makes the figures doubtful.
@@ -54,14 +56,19 @@ class Evaluation:
     notes: tuple[str, ...] = ()
 
     @property
+    def images_by_class(self) -> NDArray[np.int64]:
+        """How many images there are of each class."""
+        return np.bincount(self.labels_N, minlength=len(self.classes))
+
+    @property
     def recall(self) -> list[float | None]:
         """Of the images of each class, the share that was recognised; None where there are none."""
-        return _shares(self.confusion_TP, axis=1)
+        return _shares(self.confusion_TP, self.images_by_class)
 
     @property
     def precision(self) -> list[float | None]:
         """Of the images taken for each class, the share that are of it; None where none was."""
-        return _shares(self.confusion_TP, axis=0)
+        return _shares(self.confusion_TP, self.confusion_TP.sum(axis=0))
 
     def facts(self) -> dict[str, Any]:
         """Return what `evaluate --json` prints."""
@@ -72,7 +79,7 @@ class Evaluation:
             "top5": self.top5,
             "loss": self.loss,
             "classes": [
-                {"class": name, "images": int(self.confusion_TP[i].sum()), "precision": precision, "recall": recall}
+                {"class": name, "images": int(self.images_by_class[i]), "precision": precision, "recall": recall}
                 for i, (name, precision, recall) in enumerate(
                     zip(self.classes, self.precision, self.recall, strict=True)
                 )
@@ -88,13 +95,15 @@ class Evaluation:
         writer.writerow(("image", "class", "predicted", "probability"))
         rows = zip(self.names, self.labels_N, self.predicted_N, self.confidence_N.tolist(), strict=True)
         classes = [cell(shown(name)) for name in self.classes]
-        writer.writerows((cell(shown(name)), classes[i], classes[j], round(p, 6)) for name, i, j, p in rows)
+        writer.writerows(
+            (cell(shown(name)), classes[i], *(("", "") if j == NO_CLASS else (classes[j], round(p, 6))))
+            for name, i, j, p in rows
+        )
         return text.getvalue()
 
 
-def _shares(confusion_TP: NDArray[np.int64], axis: int) -> list[float | None]:
-    right, all_of = np.diag(confusion_TP), confusion_TP.sum(axis=axis)
-    return [float(r / a) if a else None for r, a in zip(right, all_of, strict=True)]
+def _shares(confusion_TP: NDArray[np.int64], all_of: NDArray[np.int64]) -> list[float | None]:
+    return [float(r / a) if a else None for r, a in zip(np.diag(confusion_TP), all_of, strict=True)]
 
 
 def evaluate(
@@ -163,20 +172,28 @@ def together(log_probabilities: list[torch.Tensor]) -> torch.Tensor:
 def from_logits(
     logits_NK: torch.Tensor, labels_N: torch.Tensor, on: str, classes: tuple[str, ...], names: tuple[str, ...]
 ) -> Evaluation:
-    """Return the figures of logits (N, classes) against labels (N,)."""
+    """Return the figures of logits, or logarithms of probabilities, (N, classes) against labels (N,)."""
     k = len(classes)
-    confidence, predicted = F.softmax(logits_NK, dim=1).max(dim=1)
-    top5 = logits_NK.topk(min(5, k), dim=1).indices.eq(labels_N[:, None]).any(dim=1)
+    first_NT = torch.from_numpy(ranked(logits_NK.numpy(), 5))
+    predicted = first_NT[:, 0]
+    answered = predicted != NO_CLASS
+    right_NT = first_NT.eq(labels_N[:, None])
+    confidence = F.softmax(logits_NK, dim=1).gather(1, predicted.clamp(min=0)[:, None])[:, 0]
     return Evaluation(
         on=on,
-        top1=predicted.eq(labels_N).double().mean().item(),
-        top5=top5.double().mean().item(),
+        top1=right_NT[:, 0].double().mean().item(),
+        top5=right_NT.any(dim=1).double().mean().item(),
         loss=F.cross_entropy(logits_NK.double(), labels_N).item(),
         images=len(labels_N),
         classes=classes,
-        confusion_TP=torch.bincount(labels_N * k + predicted, minlength=k * k).view(k, k).numpy(),
+        confusion_TP=torch.bincount((labels_N * k + predicted)[answered], minlength=k * k).view(k, k).numpy(),
         predicted_N=predicted.numpy(),
         confidence_N=confidence.float().numpy(),
         labels_N=labels_N.numpy(),
         names=names,
+        notes=() if answered.all() else (_unanswered(int((~answered).sum()), len(labels_N)),),
     )
+
+
+def _unanswered(count: int, images: int) -> str:
+    return f"to {count:,} of {images:,} images {NO_ANSWER} They count as wrong."

@@ -17,6 +17,7 @@ from alexlab.data.input.workers import workers
 from alexlab.data.usual import Size, Usual, size_of
 from alexlab.errors import UserError
 from alexlab.inference.answer import Prediction, Source
+from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
 
 BATCH = 64
 AHEAD = 2 * BATCH  # images decoded before they are asked for
@@ -77,10 +78,16 @@ def _stored(path: str, source: Source, transform: Transform, sized: bool) -> Sto
 
 
 def probabilities(network: nn.Module, stored_NHWC: Pixels, transform: Transform, device: torch.device) -> torch.Tensor:
-    """Return the classes' probabilities of stored images, float32 of shape (N, K), on the CPU."""
+    """Return the classes' probabilities of stored images, float64 of shape (N, K), on the CPU."""
+    return _log_probabilities(network, stored_NHWC, transform, device).exp()
+
+
+def _log_probabilities(
+    network: nn.Module, stored_NHWC: Pixels, transform: Transform, device: torch.device
+) -> torch.Tensor:
     with torch.inference_mode():
         inputs_NCHW = transform(batch_of(stored_NHWC).to(device))
-        return F.softmax(network(inputs_NCHW).float(), dim=1).cpu()
+        return F.log_softmax(network(inputs_NCHW).cpu().double(), dim=1)
 
 
 def _batch(
@@ -96,14 +103,19 @@ def _batch(
     answers: Iterator[tuple[list[float], list[int], str | None]] = iter(())
     if stored:
         images_NHWC = np.stack([pixels for pixels, _ in stored])
-        probability_NK = probabilities(network, images_NHWC, transform, device)
-        found = probability_NK.topk(min(top, len(classes)), dim=1)
+        # Ranked as an evaluation ranks them, so that both name the same class: by the logarithms, of which none underflow.
+        log_NK = _log_probabilities(network, images_NHWC, transform, device)
+        first_NT = torch.from_numpy(ranked(log_NK.numpy(), top))
+        values_NT = log_NK.exp().gather(1, first_NT.clamp(min=0))
         notes = usual.notes(images_NHWC, [size for _, size in stored], transform) if usual else [None] * len(stored)
-        answers = iter(zip(found.values.tolist(), found.indices.tolist(), notes, strict=True))
+        answers = iter(zip(values_NT.tolist(), first_NT.tolist(), notes, strict=True))
     for path, there in images:
         if isinstance(there, str):
             yield Prediction(path, error=there)
         else:
             values, indices, note = next(answers)
+            if NO_CLASS in indices:
+                yield Prediction(path, error=f"{path}: {NO_ANSWER}")
+                continue
             named = tuple((classes[i], value) for value, i in zip(values, indices, strict=True))
             yield Prediction(path, named, note=note)

@@ -3,6 +3,7 @@
 Everything goes into one folder: a PNG for each picture, and look.html that holds them all.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from alexlab.data.images import Split
 from alexlab.data.input.decode import decode
@@ -18,6 +20,7 @@ from alexlab.data.input.store import Store
 from alexlab.data.input.transform import batch_of
 from alexlab.data.sources.ilsvrc import readable
 from alexlab.errors import UserError
+from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
 from alexlab.report import drawings
 from alexlab.report.figures import png
 from alexlab.report.inside import answers, convolutions, first_filters, last_hidden, nearest
@@ -131,11 +134,11 @@ def _answers(
     names: tuple[str, ...],
 ) -> Section:
     with torch.inference_mode():
-        found = network(inputs).float().softmax(dim=1).topk(min(TOP, len(names)))
-    rows = [
-        [(names[i], p) for p, i in zip(probabilities, indices, strict=True)]
-        for probabilities, indices in zip(found.values.tolist(), found.indices.tolist(), strict=True)
-    ]
+        log_NK = F.log_softmax(network(inputs).cpu().double(), dim=1).numpy()
+    first_NT = ranked(log_NK, TOP)
+    if NO_CLASS in first_NT:
+        raise UserError(NO_ANSWER)
+    rows = [[(names[i], math.exp(log_K[i])) for i in first_T] for log_K, first_T in zip(log_NK, first_NT, strict=True)]
     text = "The most probable classes and their probabilities. The true class, where it is known, is above the bars and red among them."
     return Section("answers.png", "What it answers", text, png(drawings.answer_bars(pictures, rows, truths)))
 

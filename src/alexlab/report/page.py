@@ -43,7 +43,7 @@ def _mistakes(run: "Run") -> bytes:
     with io.StringIO((run.folder / "predictions.csv").read_text(encoding="utf-8")) as text:
         rows = list(csv.DictReader(text))
     wrong = [
-        (i, from_cell(row["class"]), from_cell(row["predicted"]), float(row["probability"]))
+        (i, from_cell(row["class"]), from_cell(row["predicted"]), float(row["probability"] or 0))
         for i, row in enumerate(rows)
         if row["class"] != row["predicted"]
     ]

@@ -365,7 +365,7 @@ def evaluate_together(
     found_NK, labels_N = together(found), torch.from_numpy(split.labels)
     evaluation = from_logits(found_NK, labels_N, name + seen, first.classes, tuple(split.images.names))
     far = far_among(split, first.usual, replace(first.transform, inverted=invert)) if on is not None else None
-    return replace(evaluation, notes=(*notes, *([far] if far else ())))
+    return replace(evaluation, notes=(*notes, *evaluation.notes, *([far] if far else ())))
 
 
 def _without_trained(

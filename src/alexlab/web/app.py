@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alexlab import __version__
 from alexlab.errors import UserError
+from alexlab.inference.ranking import ranked
 from alexlab.templates import fill
 from alexlab.valid_json import to_json
 from alexlab.web import inference_protocol as protocol
@@ -26,7 +27,7 @@ from alexlab.web.bodies import Held, read_body, read_images
 from alexlab.web.engine import Answer, Engine
 from alexlab.web.errors import Refused, bad
 from alexlab.web.metrics import Metrics
-from alexlab.web.models import Named, Probabilities
+from alexlab.web.models import Named
 from alexlab.web.openapi import document
 
 log = logging.getLogger("alexlab.serve")
@@ -313,10 +314,7 @@ def _told(name: str, answer: Answer, classes: Sequence[str], top: int) -> dict[s
     told = {"name": name} if name else {}
     if isinstance(answer, Refused):
         return {**told, "error": str(answer)}
-    return {**told, "top": [{"class": classes[i], "probability": float(answer[i])} for i in _first(answer, top)]}
-
-
-def _first(probability_K: Probabilities, top: int) -> list[int]:
-    """Return the most probable classes, the first first; of equals the first in the order of the classes."""
-    order: list[int] = (-probability_K).argsort(kind="stable")[:top].tolist()
-    return order
+    return {
+        **told,
+        "top": [{"class": classes[i], "probability": float(answer[i])} for i in ranked(answer[None], top)[0]],
+    }

@@ -14,6 +14,7 @@ from threading import Thread
 import numpy as np
 
 from alexlab.data.input.decode import ImageError, Pixels
+from alexlab.inference.ranking import NO_ANSWER
 from alexlab.web.errors import Refused, of_image
 from alexlab.web.metrics import Metrics
 from alexlab.web.models import Model, Probabilities
@@ -129,7 +130,7 @@ class Engine:
 
     def _computed(self, model: Model, stored: list[Pixels]) -> list[Answer]:
         try:
-            return list(model.probabilities(stored))
+            return [_answer(probability_K) for probability_K in model.probabilities(stored)]
         except Exception as error:
             if len(stored) == 1:
                 log.exception("a model failed", extra={"model": self._name})
@@ -153,6 +154,10 @@ def _stored(model: Model, image: Image | Future[Pixels]) -> Pixels | Refused:
     except Exception as error:
         log.exception("an image could not be prepared")
         return Refused(500, "image", f"the image could not be prepared ({type(error).__name__}); the log says how.")
+
+
+def _answer(probability_K: Probabilities) -> Answer:
+    return Refused(500, "model", NO_ANSWER) if np.isnan(probability_K).any() else probability_K
 
 
 def _late() -> Refused:

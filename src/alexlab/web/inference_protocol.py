@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from alexlab.inference.ranking import ranked
 from alexlab.web.bodies import MOST_IMAGES, parsed, unpacked
 from alexlab.web.engine import Image
 from alexlab.web.errors import Refused, bad
@@ -172,8 +173,8 @@ def write(
     Raises:
         Refused: an output is asked for that there is not.
     """
+    tops = [classes[i] for i in ranked(np.stack(answers), 1)[:, 0]]
     probabilities_NK = np.stack(answers).astype("<f4")
-    tops = [classes[int(i)] for i in probabilities_NK.argmax(axis=1)]
     whole_is_binary = asked.parameters.get("binary_data_output") is True
     wanted = asked.outputs or [Wanted(name="probabilities"), Wanted(name="class")]
     outputs: list[dict[str, Any]] = []

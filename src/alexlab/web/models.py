@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from alexlab.data.input.decode import Pixels
 from alexlab.errors import UserError
 
-Probabilities = NDArray[np.float32]
+Probabilities = NDArray[np.floating]
 """(N, K): of each image the classes' probabilities, in the order of the classes."""
 
 
