@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from alexlab.data import alike
 from alexlab.data.images import ArrayImages, FileImages, Images, Split
 from alexlab.data.input.decode import ImageError
+from alexlab.data.shortcuts import shortcuts
 from alexlab.errors import UserError
 
 MOST_IMAGES = 300_000  # a dataset with more is not searched for duplicates
@@ -45,6 +46,7 @@ def suspicions(train: Split, held_out: dict[str, Split], classes: Sequence[str],
         *_constant(train, sizes, named),
         *said,
         *_look_alike(train, held_out, classes, known, named, most_bytes),
+        *shortcuts(train, held_out, classes, named),
     ]
 
 
