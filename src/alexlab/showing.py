@@ -52,6 +52,15 @@ def short(number: float) -> str:
     return f"{round(number, 3):.10g}"
 
 
+def brief(value: object, most: int = 80) -> str:
+    """Return a value that the user gave as an error names it: of a long one the beginning."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # of more digits, or lists in lists, than Python writes
+        return f"a {type(value).__name__} too large to be shown"
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def listed(names: Sequence[str], most: int = 5) -> str:
     """Return names in a row, as a sentence has them: of many the first, and how many more there are."""
     if len(names) > most:

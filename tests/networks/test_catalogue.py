@@ -4,6 +4,7 @@ import importlib
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -175,3 +176,15 @@ def test_unknown_names_offer_the_nearest() -> None:
         build("lenet5", initialisation="xaver")
     with pytest.raises(UserError, match="at least 2"):
         build("lenet5", classes=1)
+
+
+@pytest.mark.parametrize("classes", [0, -1, 1, float("nan"), "ten"])
+def test_classes_that_no_network_tells_apart(classes: Any) -> None:
+    with pytest.raises(UserError, match="at least 2"):
+        build("lenet-relu", classes)
+
+
+@pytest.mark.parametrize("input", [(1, 28), (1, 28, float("nan")), "1x28x28"])
+def test_an_input_that_is_no_shape(input: Any) -> None:
+    with pytest.raises(UserError, match="expected channels, height, width"):
+        build("lenet-relu", 10, input)

@@ -1,5 +1,6 @@
 """Weights from elsewhere become runs, and runs weights for elsewhere. Random weights in the published formats."""
 
+import os
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ def test_caffes_weights_with_their_mean_image(caffe_weights: Path, tmp_path: Pat
 def test_what_does_not_fit_leaves_nothing(torchvision_weights: Path, caffe_weights: Path, tmp_path: Path) -> None:
     write_mean(tmp_path / "mean.binaryproto", np.zeros((3, 128, 128), dtype=np.float32))
     (tmp_path / "names.txt").write_text("a\nb\n")
+    os.mkfifo(tmp_path / "pipe")  # which nobody writes to
     torch.save(build("lenet5").state_dict(), tmp_path / "lenet.pth")
     cases: list[tuple[Path, Path | None, Path | None, str]] = [
         (tmp_path / "lenet.pth", None, None, "these are weights of lenet5"),
@@ -126,6 +128,8 @@ def test_what_does_not_fit_leaves_nothing(torchvision_weights: Path, caffe_weigh
             "found a mean of .*expected 3x256x256",
         ),
         (torchvision_weights, None, tmp_path / "names.txt", "found 2 different names; .* 1,000 classes"),
+        (torchvision_weights, None, tmp_path / "pipe", "found a named pipe"),
+        (caffe_weights, tmp_path / "pipe", None, "found a named pipe"),
     ]
     for file, mean, names, message in cases:
         with pytest.raises(UserError, match=message):

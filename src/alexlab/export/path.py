@@ -70,7 +70,7 @@ class Path(nn.Module):
         return values_NCHW * 255 if transform.pixels == "0-255" else values_NCHW
 
     def stored(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
-        """Return the stored image of each, levels of 0 to 255 in float64 (N, *store), as `data.input.decode.fit` makes it."""
+        """Return the stored image of each, levels of 0 to 255 in float64 (N, *store), as `data.input.fitting.fit` makes it."""
         channels, fit = self.transform.store[0], self.transform.fit
         levels_NCHW = pixels_NHWC.permute(0, 3, 1, 2).to(torch.float64)
         if channels == 1:

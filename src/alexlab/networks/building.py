@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from alexlab.networks.initialisation import INITIALISATIONS
 from alexlab.networks.naming import is_own
 from alexlab.networks.own import own_network
 from alexlab.shape import Shape
+from alexlab.showing import brief
 
 TOO_LARGE = re.compile(r"memory|overflow", re.IGNORECASE)
 """In the error of PyTorch's that tells of a tensor which no memory holds, or whose size is no number of its own."""
@@ -42,9 +44,13 @@ def build(
         own_initialisation = None
     else:
         entry = find(name)
-        classes, input = classes or entry.classes, input or entry.input
-        if classes < 2:
-            raise UserError(f"{name}: found {classes} classes; a classifier needs at least 2.")
+        classes, input = entry.classes if classes is None else classes, input or entry.input
+        if not (isinstance(classes, Integral) and classes >= 2):
+            raise UserError(f"{name}: found {brief(classes)} classes; a classifier needs at least 2.")
+        if not (isinstance(input, tuple | list) and len(input) == 3 and all(isinstance(n, Integral) for n in input)):
+            raise UserError(
+                f"{name}: found the input {brief(input)}; expected channels, height, width, as (1, 28, 28)."
+            )
         module, _, function = entry.builder.partition(":")
         try:
             network = getattr(importlib.import_module(module), function)(classes=classes, input=input)

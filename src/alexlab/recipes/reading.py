@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from alexlab.errors import UserError, unknown
 from alexlab.recipes.schema import Recipe, renamed
 from alexlab.regular import check_regular
+from alexlab.showing import brief
 
 _FOLDER = files("alexlab.recipes") / "presets"
 PRESETS = tuple(sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml")))
 """Names of the recipes that come with alexlab: of the files in presets/."""
 
 LONGEST = 100_000  # characters of a recipe
-LONGEST_SHOWN = 80  # characters of a value in an error
 
 
 def preset_text(name: str) -> str:
@@ -92,16 +92,8 @@ def _validated(values: Mapping[str, Any], where: str) -> Recipe:
         expected = "; or ".join(
             dict.fromkeys(_expected(each["msg"]) for each in error.errors() if each["loc"][0] == key)
         )
-        raise UserError(f"{where}: {key} = {_shown(values[key])} does not fit; expected: {expected}.") from None
+        raise UserError(f"{where}: {key} = {brief(values[key])} does not fit; expected: {expected}.") from None
 
 
 def _expected(message: str) -> str:
     return message.removeprefix("Input should be ").removeprefix("a valid ")
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # of more digits, or lists in lists, than Python writes
-        return f"a {type(value).__name__} too large to be shown"
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

@@ -9,9 +9,8 @@ from alexlab.networks.modules import Modules, forget, hidden, modules_of
 from alexlab.networks.naming import OWN, is_own
 from alexlab.networks.own import contained, own_network
 from alexlab.recipes.schema import Recipe
+from alexlab.showing import listed
 from alexlab.writing import write_file
-
-SHOWN = 5
 
 
 def keep_code(folder: Path, recipe: Recipe) -> tuple[str, list[str]]:
@@ -47,7 +46,6 @@ def _tried(kept: str, recipe: Recipe, modules: Modules, files: dict[Path, bytes]
         wrong = _wrong(kept, recipe)
     if not wrong and not missed:
         return []
-    asked = ", ".join(sorted(missed)[:SHOWN]) + (f" and {len(missed) - SHOWN} more" if len(missed) > SHOWN else "")
     if not missed or (wrong := _wrong(kept, recipe)):
         raise UserError(
             f"{recipe.network}: the run would keep {', '.join(sorted(map(str, files)))}, and the network cannot be made of that "
@@ -55,7 +53,8 @@ def _tried(kept: str, recipe: Recipe, modules: Modules, files: dict[Path, bytes]
             "beside them, found from `__file__`."
         )
     return [
-        f"{recipe.network}: it reads {asked}, which the run does not keep: evaluate, predict and --resume need it to stay there."
+        f"{recipe.network}: it reads {listed(sorted(missed))}, which the run does not keep: evaluate, predict and --resume need it "
+        "to stay there."
     ]
 
 

@@ -18,6 +18,7 @@ from alexlab.networks.building import build
 from alexlab.networks.catalogue import find
 from alexlab.recipes.reading import overridden, read_recipe
 from alexlab.recipes.schema import Recipe
+from alexlab.regular import read_regular
 from alexlab.runs import folder as run_folder
 from alexlab.runs.run import Run
 from alexlab.speed.device import environment
@@ -27,6 +28,8 @@ from alexlab.weights.published import PUBLISHED, RECIPES, path_to_input, publish
 from alexlab.weights.tensors import save_statistics, save_tensors
 from alexlab.weights.wrapped import Noted
 from alexlab.writing import write_file
+
+LARGEST_LIST = 64 << 20  # bytes of classes' names
 
 
 def run_from_weights(
@@ -99,9 +102,10 @@ def _class_names(file: str | Path | None, wanted: int) -> list[str]:
             raise UserError(f"the weights tell {wanted:,} classes apart; name them with --classes FILE, a name a line.")
         return names
     try:
-        names = [line.strip() for line in Path(file).read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+        text = read_regular(Path(file), LARGEST_LIST).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: cannot be read ({error}).") from error
+    names = [line.strip() for line in text.splitlines() if line.strip()]
     if len(names) != wanted or len(set(names)) != len(names):
         raise UserError(
             f"{file}: found {len(set(names)):,} different names; the weights tell {wanted:,} classes apart."

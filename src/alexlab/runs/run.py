@@ -253,7 +253,7 @@ class Run:
         once: bool = False,
         invert: bool = False,
     ) -> Iterator[Prediction]:
-        """As `training.prediction.predict`, with this run's network in the given precision.
+        """As `inference.prediction.predict`, with this run's network in the given precision.
 
         Args:
             once: there is one image, and nothing will be asked after it: weights are laid out for float32 in more time than they save.

@@ -23,8 +23,8 @@ def epoch_order(
 ) -> NDArray[np.int64]:
     """Return the order of the training images in an epoch.
 
-    Where images are fetched in `shards` (see `data.store.Store`), it depends on the batch and the number of processes too: each process
-    reads shards of its own.
+    Where images are fetched in `shards` (see `data.input.store.Store`), it depends on the batch and the number of processes too:
+    each process reads shards of its own.
     """
     random = np.random.Generator(np.random.PCG64(seed_for(seed, "order", epoch)))
     if shards is not None:

@@ -76,18 +76,19 @@ def train(
     Raises:
         UserError: whatever the user can mend. Nothing is left behind, except by a training that diverges: its figures.
     """
+    settings = Settings(
+        device=device,
+        data_dir=Path(data_dir) if data_dir else None,
+        steps=steps,
+        memory=memory,
+        tensorboard=tensorboard,
+        checkpoint_every=checkpoint_every,
+        wait=wait,
+        parallel=parallel,
+        callback=callback or Silent(),
+    )
     with joined(device, wait) as processes, enough_memory():
-        settings = Settings(
-            device=device,
-            data_dir=Path(data_dir) if data_dir else None,
-            steps=steps,
-            memory=memory,
-            tensorboard=tensorboard,
-            checkpoint_every=checkpoint_every,
-            wait=wait,
-            parallel=parallel,
-            callback=callback if callback and processes.is_first else Silent(),
-        )
+        settings = settings.seen_from(processes)
         asked = _asked(network, dataset, recipe, values, settings.callback)
         place = Path(out) if out else None
         before = run_before(asked, place, carry_on, processes)
@@ -120,22 +121,22 @@ def resume(
     Raises:
         UserError: it is finished already, another process trains in it, none of its checkpoints is good, or its dataset has changed.
     """
+    settings = Settings(
+        device=device,
+        data_dir=Path(data_dir) if data_dir else None,
+        steps=steps,
+        memory=memory,
+        tensorboard=tensorboard,
+        checkpoint_every=checkpoint_every,
+        wait=wait,
+        parallel=parallel,
+        callback=callback or Silent(),
+    )
     with joined(device, wait) as processes, enough_memory():
         run = Run(folder)
         if run.result["state"] == "finished":
             raise UserError(f"{folder}: this training is finished; start another with `alexlab train`.")
-        settings = Settings(
-            device=device,
-            data_dir=Path(data_dir) if data_dir else None,
-            steps=steps,
-            memory=memory,
-            tensorboard=tensorboard,
-            checkpoint_every=checkpoint_every,
-            wait=wait,
-            parallel=parallel,
-            callback=callback if callback and processes.is_first else Silent(),
-        )
-        return _resume(run, settings, processes)
+        return _resume(run, settings.seen_from(processes), processes)
 
 
 def _asked(network: str | None, dataset: str | None, recipe: str, values: dict[str, Any], callback: Callback) -> Recipe:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from alexlab.errors import UserError
+from alexlab.regular import check_regular
 
 LAYERS = {
     "conv1": (96, 3, 11, 11),
@@ -62,6 +63,7 @@ def read_mean(path: Path, side: int = 256) -> torch.Tensor:
         UserError: the file is no mean image, is cut off, or is of another size.
     """
     try:
+        check_regular(path)
         mean = _blob(memoryview(path.read_bytes()))
     except (Damaged, OSError) as error:
         raise UserError(f"{path}: {error}") from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alexlab.check.graph import Node, ancestors, descendants
+from alexlab.check.graph import ancestors, descendants
 from alexlab.check.reading.program import Event, Program
 from alexlab.check.reading.signatures import LAYERS
 from alexlab.check.reading.values import Made, Object, Value, layers
@@ -95,8 +95,3 @@ def same_step(first: Event, second: Event) -> bool:
         and after.number == before.number + 1
         and all(a is b for a, b in zip(first.rounds[:-1], second.rounds[:-1], strict=True))
     )
-
-
-def nodes_after(node: Node) -> Iterator[Node]:
-    """Yield what is computed from a node."""
-    return (each for each in descendants(node) if each is not node)

@@ -128,7 +128,7 @@ class Transform:
         return self._filled(images_NCHW, windows_N4, mirrored_N, memory_format)
 
     def views(self, images_NCHW: torch.Tensor, count: int) -> torch.Tensor:
-        """`count` views of each stored image as the network's input: (N, count, *input). See `data.views`.
+        """`count` views of each stored image as the network's input: (N, count, *input). See `data.input.views`.
 
         Raises:
             UserError: the stored images are no larger than the input.

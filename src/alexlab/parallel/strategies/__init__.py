@@ -1,8 +1,6 @@
 """The strategies of several processes, one file each; see `strategy.Strategy`. Imported by itself it imports no torch."""
 
-from typing import TYPE_CHECKING, Literal
-
-from alexlab.errors import unknown
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     import torch
@@ -13,15 +11,7 @@ if TYPE_CHECKING:
 
 StrategyName = Literal["data", "towers", "hybrid"]
 
-STRATEGIES: tuple[StrategyName, ...] = ("data", "towers", "hybrid")
-
-
-def strategy_called(name: str) -> StrategyName:
-    """Return the name of the strategy `name`. Raises UserError where there is none."""
-    for strategy in STRATEGIES:
-        if strategy == name:
-            return strategy
-    raise unknown("strategy", name, STRATEGIES)
+STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
 
 
 def strategy_for(
