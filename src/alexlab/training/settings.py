@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 from alexlab.errors import UserError, unknown
 from alexlab.parallel.processes import WAIT, Processes
@@ -12,7 +13,7 @@ from alexlab.training.callbacks import Callback, Silent
 
 CHECKPOINT_EVERY = 5.0  # minutes
 
-BOUNDS: tuple[tuple[str, type, str, float, float], ...] = (
+BOUNDS: tuple[tuple[str, type[Any], str, float, float], ...] = (
     ("steps", Integral, "a number of updates, 1 or more", 1, 2**63),
     ("memory", Integral, "a number of bytes, 0 or more", 0, 2**63),
     ("checkpoint_every", Real, "minutes, 0 or more", 0, 1e9),
