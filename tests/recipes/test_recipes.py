@@ -23,7 +23,7 @@ SOURCES = {
     "textbook-alexnet": ("alexnet-textbook", "fashion-mnist", "xavier", "sgd", 0.01, 0.0, 128, 10),
     "tutorial-lenet-mnist": ("lenet-relu", "mnist", "pytorch", "sgd", 0.001, 0.9, 64, 10),
     "tutorial-lenet-fashion": ("lenet-sigmoid-max", "fashion-mnist", "keras", "sgd", 0.9, 0.0, 256, 10),
-    "tutorial-alexnet8": ("alexnet8", "cifar10", "keras", "adam", 0.001, 0.0, 32, 5),
+    "tutorial-alexnet8": ("alexnet8", "cifar10", "keras", "keras-adam", 0.001, 0.0, 32, 5),
 }
 
 
@@ -39,6 +39,10 @@ def test_a_recipe_from_a_source_does_as_its_source(name: str) -> None:
         "constant",
         0,
     )
+
+
+def test_only_mxnets_trainer_divides_by_the_batch() -> None:
+    assert [name for name in PRESETS if read_recipe(name).divide_by == "batch"] == ["tutorial-lenet-fashion"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -64,7 +68,7 @@ def test_quick_explains_every_key() -> None:
         ({"rate": "fast"}, "rate = 'fast' does not fit; expected: number"),
         ({"rate": -1}, "greater than 0"),
         ({"rate": float("nan")}, "finite"),
-        ({"optimiser": "sgdm"}, "expected: 'adam', 'adamw', 'muon', 'sgd'"),
+        ({"optimiser": "sgdm"}, "expected: 'adam', 'adamw', 'keras-adam', 'muon', 'sgd'"),
         ({"epochs": 0}, "greater than 0"),
         ({"epochs": "long"}, "epochs = 'long' does not fit"),
         ({"input": "big"}, "input = 'big' does not fit"),

@@ -110,6 +110,7 @@ class Recipe(BaseModel):
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     epsilon: Positive = 1e-8
     weight_decay: NotNegative = 0.0
+    divide_by: Literal["images", "batch"] = "images"
     clip: NotNegative = 0.0
     schedule: Literal["constant", "linear", "cosine", "steps", "plateau", "as-it-ran"] = "constant"
     drop_every: Count = 0

@@ -143,7 +143,10 @@ class Loop:
             logits_NK = logits_NK.float() if logits_NK.dtype == torch.bfloat16 else logits_NK
             loss = self.loss(logits_NK, labels) if len(labels) else logits_NK.sum()
         optimiser.zero_grad(set_to_none=True)
-        strategy.weighed(loss, len(labels), whole).backward()
+        weighed = strategy.weighed(loss, len(labels), whole)
+        if recipe.divide_by == "batch":
+            weighed = weighed * (whole / recipe.batch)
+        weighed.backward()
         if recipe.clip:
             strategy.clip(recipe.clip)
         set_rates(optimiser, recipe, state.step, self.batches.steps, state.epoch, state.plateaus, state.rollbacks)
