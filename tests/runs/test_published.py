@@ -1,7 +1,7 @@
 """Weights from elsewhere become runs, and runs weights for elsewhere. Random weights in the published formats."""
 
-import os
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 

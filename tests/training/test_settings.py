@@ -21,7 +21,7 @@ NAN, INFINITE = float("nan"), float("inf")
         *({"wait": value} for value in (0, -1, NAN, INFINITE, None)),
         *({"parallel": value} for value in ("towres", "", None)),
     ],
-    ids=lambda given: str(list(given)[0]),
+    ids=lambda given: next(iter(given)),
 )
 def test_what_will_not_do_is_refused_before_there_is_a_folder(
     given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,7 +2,7 @@
 
 import ast
 
-from alexlab.check.reading import calls, expressions, iteration, tensors
+from alexlab.check.reading import iteration, library, tensors
 from alexlab.check.reading.limits import LONGEST_NAME
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.values import (
@@ -25,7 +25,7 @@ from alexlab.check.reading.values import (
 def dotted(reader: Reader, expression: ast.expr) -> Value:
     """Return what `x.name` is worth."""
     assert isinstance(expression, ast.Attribute)
-    return attribute(reader, expressions.evaluate(reader, expression.value), expression.attr, expression)
+    return attribute(reader, reader.evaluate(expression.value), expression.attr, expression)
 
 
 def attribute(reader: Reader, receiver: Value, name: str, at: ast.AST) -> Value:
@@ -43,7 +43,7 @@ def attribute(reader: Reader, receiver: Value, name: str, at: ast.AST) -> Value:
         found = receiver.cls.find(name)
         if isinstance(found, Function):
             if found.kind == "property":
-                return calls.call_function(reader, found, [receiver], {}, at)
+                return reader.call(found, [receiver], {}, at)
             if found.kind == "staticmethod":
                 return found
             return Bound(receiver.cls if found.kind == "classmethod" else receiver, name, found)
@@ -88,7 +88,7 @@ def _of_made(made: Made, name: str) -> Value:
         return made.arguments[name]
     if made.name in ("torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel") and name == "module":
         return made.children.get("module", UNKNOWN)
-    if made.name.startswith("torchvision.models.") and name in calls.HEADS:
+    if made.name.startswith("torchvision.models.") and name in library.HEADS:
         head = Made(f"{made.name}.{name}", {}, made.place)
         made.attributes[name] = head
         return head
@@ -98,10 +98,10 @@ def _of_made(made: Made, name: str) -> Value:
 def subscript(reader: Reader, expression: ast.expr) -> Value:
     """Return what `x[key]` and `x[start:stop:step]` are worth."""
     assert isinstance(expression, ast.Subscript)
-    receiver = expressions.evaluate(reader, expression.value)
+    receiver = reader.evaluate(expression.value)
     if isinstance(expression.slice, ast.Slice):
         bounds = [
-            None if part is None else expressions.evaluate(reader, part)
+            None if part is None else reader.evaluate(part)
             for part in (expression.slice.lower, expression.slice.upper, expression.slice.step)
         ]
         if isinstance(receiver, Tensor):
@@ -115,7 +115,7 @@ def subscript(reader: Reader, expression: ast.expr) -> Value:
                 return Made(receiver.name, {}, receiver.place, children)
             return tuple(part_) if isinstance(receiver, tuple) else part_
         return UNKNOWN
-    key = expressions.evaluate(reader, expression.slice)
+    key = reader.evaluate(expression.slice)
     if isinstance(receiver, Tensor):
         return tensors.indexed(reader, receiver, key, expression)
     if isinstance(receiver, dict) and isinstance(key, str | int | bool):
@@ -126,7 +126,7 @@ def subscript(reader: Reader, expression: ast.expr) -> Value:
         names = list(receiver.children)
         return receiver.children[names[key]] if isinstance(key, int) and -len(names) <= key < len(names) else UNKNOWN
     if isinstance(receiver, Object) and isinstance(receiver.cls.find("__getitem__"), Function):
-        return calls.call_function(reader, receiver.cls.find("__getitem__"), [receiver, key], {}, expression)
+        return reader.call(receiver.cls.find("__getitem__"), [receiver, key], {}, expression)
     whole = iteration.elements(receiver)
     if (
         whole is not None

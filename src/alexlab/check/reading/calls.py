@@ -17,7 +17,6 @@ from alexlab.check.reading.values import (
     Made,
     Object,
     Parameter,
-    Parameters,
     Scope,
     Super,
     Tensor,
@@ -77,7 +76,6 @@ BUILTINS = frozenset(
         "quit",
     ]
 )
-HEADS = ("fc", "classifier", "head", "heads")
 
 
 def call(reader: Reader, function: Value, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
@@ -113,26 +111,8 @@ def call(reader: Reader, function: Value, arguments: list[Value], keywords: dict
         if function.name in BUILTINS:
             return python.builtin(reader, function.name, arguments, keywords, at)
         return library.called(reader, function.name, arguments, keywords, at)
-    escaped(reader, [*arguments, *keywords.values()], at)
+    reader.escaped([*arguments, *keywords.values()], at)
     return UNKNOWN
-
-
-def escaped(reader: Reader, values: list[Value], at: ast.AST) -> None:
-    """Record what is given to code that cannot be followed: it may train it, step it or change its mode."""
-    waiting, seen = list(reversed(values)), set()
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list | tuple):
-            if id(value) not in seen:
-                seen.add(id(value))
-                waiting += reversed(value)
-        elif isinstance(value, Tensor):
-            if value.node.grad:
-                reader.event("escape", value, at, node=value.node)
-        elif is_network(value) or isinstance(value, Object | Parameters | Bound):
-            reader.event("escape", value.receiver if isinstance(value, Bound) else value, at)
-        elif isinstance(value, Made) and value.name.startswith("torch.optim"):
-            reader.event("escape", value, at)
 
 
 def call_function(
@@ -142,7 +122,7 @@ def call_function(
     reader.step()
     function.called = True
     if len(reader.frames) > DEEPEST_CALL or sum(frame.function is function for frame in reader.frames) > 2:
-        escaped(reader, [*arguments, *keywords.values()], at)
+        reader.escaped([*arguments, *keywords.values()], at)
         return UNKNOWN
     scope = Scope(_bound(function, arguments, keywords), function.scope, function.scope.file)
     scope.owner = function.owner
@@ -153,12 +133,8 @@ def call_function(
     conditional = reader.conditional
     try:
         if isinstance(function.node, ast.Lambda):
-            from alexlab.check.reading.expressions import evaluate
-
-            return evaluate(reader, function.node.body)
-        from alexlab.check.reading.statements import follow
-
-        flow = follow(reader, function.node.body)
+            return reader.evaluate(function.node.body)
+        flow = reader.follow(function.node.body)
         if _is_generator(function.node):
             return UNKNOWN
         if flow is not Flow.RETURN and frame.returns:
@@ -218,7 +194,7 @@ def instance(reader: Reader, cls: Class, arguments: list[Value], keywords: dict[
         made.attributes.update(zip(cls.fields, arguments, strict=False))
         made.attributes.update(keywords)
     else:
-        escaped(reader, [*arguments, *keywords.values()], at)
+        reader.escaped([*arguments, *keywords.values()], at)
     return made
 
 
@@ -291,5 +267,5 @@ def _unknown_method(
         "debug",
         "add_graph",
     ):
-        escaped(reader, held, at)
+        reader.escaped(held, at)
     return UNKNOWN

@@ -13,15 +13,13 @@ from alexlab.check.reading.reader import Flow, Reader
 from alexlab.check.reading.signatures import LAYERS
 from alexlab.check.reading.values import (
     UNKNOWN,
-    Bound,
-    Class,
     External,
     Function,
     Made,
-    Object,
     Scope,
     Tensor,
     Value,
+    truth,
 )
 
 
@@ -32,19 +30,6 @@ def evaluate(reader: Reader, expression: ast.expr) -> Value:
         return UNKNOWN
     value = followed(reader, rule, expression, UNKNOWN)
     return value if isinstance(expression, ast.Name | ast.Attribute) else reader.bounded(value)
-
-
-def truth(value: Value) -> bool | None:
-    """Whether Python takes `value` for true; None where that is not known."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return bool(value)
-    if isinstance(value, tuple | list | dict):
-        return None if len(value) == 1 and next(iter(value)) is UNKNOWN else bool(value)
-    if isinstance(value, Object | Function | Class | Bound):
-        return True
-    if isinstance(value, Made):
-        return True
-    return None
 
 
 def gradients_within(context: Value, grad: bool | None) -> bool | None:
@@ -276,10 +261,8 @@ def _comprehension(reader: Reader, expression: ast.expr) -> Value:
                 known = known and holds is True
             return level(depth + 1)
 
-        from alexlab.check.reading.statements import assign
-
         return reader.loop(
-            expression, over, items, lambda v: assign(reader, generator.target, drawn if items is None else v), body
+            expression, over, items, lambda v: reader.assign(generator.target, drawn if items is None else v), body
         )
 
     try:

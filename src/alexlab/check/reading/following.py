@@ -4,7 +4,6 @@ import ast
 from collections.abc import Callable
 from typing import TypeVar
 
-from alexlab.check.reading.calls import escaped
 from alexlab.check.reading.limits import GaveUp
 from alexlab.check.reading.reader import Reader
 
@@ -26,5 +25,5 @@ def followed(reader: Reader, rule: Callable[[Reader, N], T], node: N, otherwise:
     except Exception as error:
         reader.program.lost.setdefault(reader.place(node), f"{type(error).__name__}: {error}".removesuffix(": "))
         scopes = {part.id: reader.scope.find(part.id) for part in ast.walk(node) if isinstance(part, ast.Name)}
-        escaped(reader, [scope.names[name] for name, scope in scopes.items() if scope is not None], node)
+        reader.escaped([scope.names[name] for name, scope in scopes.items() if scope is not None], node)
         return otherwise

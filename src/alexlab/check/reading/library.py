@@ -20,6 +20,7 @@ from alexlab.check.reading.values import (
     Value,
     is_network,
     layers,
+    truth,
 )
 
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel")
@@ -86,6 +87,7 @@ _ALIASES = (
     ("torch.functional.", "torch."),
     ("torch.special.", "torch."),
 )
+HEADS = ("fc", "classifier", "head", "heads")
 
 
 def full_name(name: str) -> str:
@@ -130,9 +132,7 @@ def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
     if known is not None:
         return known
     if not name.startswith(tuple(f"{prefix}." for prefix in _HARMLESS)) and name not in _HARMLESS:
-        from alexlab.check.reading.calls import escaped
-
-        escaped(reader, [*arguments, *keywords.values()], at)
+        reader.escaped([*arguments, *keywords.values()], at)
     last = name.rsplit(".", 1)[-1]
     if last[:1].isupper() or name.startswith("torchvision.models."):
         return _made(reader, name, arguments, keywords, at)
@@ -210,8 +210,6 @@ def _function(
     if name == "torch.no_grad" or name in ("torch.inference_mode", "torch.enable_grad"):
         return Made(name, dict(zip("0", arguments, strict=False)), reader.place(at))
     if name == "torch.set_grad_enabled":
-        from alexlab.check.reading.expressions import truth
-
         reader.grad = truth(first if arguments else keywords.get("mode", UNKNOWN))
         return Made(name, {"0": first}, reader.place(at))
     if name in ("torch.save", "torch.load", "torch.device", "torch.manual_seed", "torch.Size", "torch.Generator"):
@@ -278,8 +276,6 @@ def method(
     reader: Reader, made: Made, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> Value:
     """Follow a method of an object of a library."""
-    from alexlab.check.reading.calls import call_function, escaped
-
     first = arguments[0] if arguments else UNKNOWN
     if made.name == "torch.Size":
         return UNKNOWN
@@ -291,7 +287,7 @@ def method(
         if name == "step":
             closure = first if arguments else keywords.get("closure")
             if isinstance(closure, Function):
-                call_function(reader, closure, [], {}, at)
+                reader.call(closure, [], {}, at)
             reader.event("step", made, at)
         elif name == "zero_grad":
             reader.event("zero_grad", made, at)
@@ -310,9 +306,9 @@ def method(
         reader.event("backward", first, at, node=first.node if isinstance(first, Tensor) else None)
         return UNKNOWN
     if not made.name.startswith(tuple(f"{prefix}." for prefix in _HARMLESS)):
-        escaped(reader, [*arguments, *keywords.values()], at)
+        reader.escaped([*arguments, *keywords.values()], at)
     if is_network(made):
-        escaped(reader, [made], at)
+        reader.escaped([made], at)
     return UNKNOWN
 
 
@@ -340,8 +336,6 @@ def zoo(reader: Reader, network: Made, value: Value, at: ast.AST) -> Value:
 
     Only its last layer is known, and only where the script replaced it.
     """
-    from alexlab.check.reading.calls import HEADS, call
-
     short = network.name.rsplit(".", 1)[-1]
     if short in ("googlenet", "inception_v3") or network.name.count(".") > 2:
         return UNKNOWN
@@ -357,7 +351,7 @@ def zoo(reader: Reader, network: Made, value: Value, at: ast.AST) -> Value:
             head = inner[max(inner, key=lambda key: int(key) if key.isdigit() else -1)]
         if head is not None and is_network(head):
             made.node.shape = (first, None)
-            return call(reader, head, [made], {}, at)
+            return reader.call(head, [made], {}, at)
     classes = network.arguments.get("num_classes", 1000 if network.name.startswith("torchvision.") else None)
     made.node.shape = (first, classes if isinstance(classes, int) else None)
     return made

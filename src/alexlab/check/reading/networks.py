@@ -2,7 +2,7 @@
 
 import ast
 
-from alexlab.check.reading import calls, library, tensors
+from alexlab.check.reading import library, tensors
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.signatures import LAYERS, LOSSES
 from alexlab.check.reading.values import (
@@ -15,6 +15,7 @@ from alexlab.check.reading.values import (
     Value,
     inside,
     layers,
+    truth,
 )
 
 
@@ -64,7 +65,7 @@ def forward(reader: Reader, network: Value, arguments: list[Value], keywords: di
     if isinstance(network, Object):
         forward = network.cls.find("forward")
         if isinstance(forward, Function):
-            return calls.call_function(reader, forward, [network, *arguments], keywords, at)
+            return reader.call(forward, [network, *arguments], keywords, at)
         if network.cls.derives_from("torch.nn.Sequential"):
             return chain(reader, [layer for _, layer in inside(network)], arguments, at)
         return UNKNOWN
@@ -75,7 +76,7 @@ def chain(reader: Reader, parts: list[Value], arguments: list[Value], at: ast.AS
     """Follow layers one after the other."""
     value: Value = arguments[0] if arguments else UNKNOWN
     for part in parts:
-        value = calls.call(reader, part, [value], {}, at) if part is not UNKNOWN else UNKNOWN
+        value = reader.call(part, [value], {}, at) if part is not UNKNOWN else UNKNOWN
     return value
 
 
@@ -89,7 +90,7 @@ def _apply(reader: Reader, layer: Made, arguments: list[Value], keywords: dict[s
     if layer.name == "torch.nn.Sequential":
         return chain(reader, list({**layer.children, **layer.attributes}.values()), arguments, at)
     if layer.name in ("torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel"):
-        return calls.call(reader, layer.children.get("module", UNKNOWN), arguments, keywords, at)
+        return reader.call(layer.children.get("module", UNKNOWN), arguments, keywords, at)
     value = arguments[0] if arguments else next(iter(keywords.values()), UNKNOWN)
     op = _operation(layer)
     if op in LOSSES or op == "mse_loss":
@@ -109,7 +110,7 @@ def _apply(reader: Reader, layer: Made, arguments: list[Value], keywords: dict[s
         attributes["explicit"] = True
         attributes["literal"] = False
     if not op:
-        calls.escaped(reader, arguments, at)
+        reader.escaped(arguments, at)
         made = tensors.node_of(reader, "unknown", [value], {}, at, owner=layer)
         many = ("LSTM", "GRU", "RNN", "MultiheadAttention")
         return UNKNOWN if layer.name.removeprefix("torch.nn.") in many else made
@@ -121,8 +122,6 @@ def network_method(
     reader: Reader, network: Value, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> tuple[bool, Value]:
     """Follow a method that every nn.Module has; return whether `name` is one, and what it gives."""
-    from alexlab.check.reading.expressions import truth
-
     if name in ("train", "eval"):
         wanted = False if name == "eval" else truth(arguments[0] if arguments else keywords.get("mode", True))
         reader.set_mode(network, wanted)
@@ -146,9 +145,9 @@ def network_method(
         return True, found
     if name == "apply" and arguments:
         for _, layer in layers(network):
-            calls.call(reader, arguments[0], [layer], {}, at)
+            reader.call(arguments[0], [layer], {}, at)
         if isinstance(network, Object):
-            calls.call(reader, arguments[0], [network], {}, at)
+            reader.call(arguments[0], [network], {}, at)
         return True, network
     if name == "add_module" and len(arguments) == 2 and isinstance(arguments[0], str):
         held = network.attributes if isinstance(network, Object) else network.children

@@ -6,6 +6,8 @@ from typing import Any
 
 from alexlab.check.graph import Batch
 from alexlab.check.reading import tensors
+from alexlab.check.reading.access import attribute
+from alexlab.check.reading.iteration import elements, sample
 from alexlab.check.reading.library import full_name
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.signatures import LAYERS, WEIGHTED
@@ -31,9 +33,6 @@ LONGEST_ROUNDING = 300
 
 def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST) -> Value:
     """Return what a built-in function gives."""
-    from alexlab.check.reading.access import attribute
-    from alexlab.check.reading.iteration import elements, sample
-
     first = arguments[0] if arguments else UNKNOWN
     if name == "super":
         scope = reader.scope
@@ -98,9 +97,7 @@ def builtin(reader: Reader, name: str, arguments: list[Value], keywords: dict[st
         reader.write(first.attributes, arguments[1], arguments[2])
         return None
     if name == "map" and len(arguments) == 2 and items is not None:
-        from alexlab.check.reading.calls import call
-
-        return [call(reader, first, [each], {}, at) for each in elements(arguments[1]) or []] or UNKNOWN
+        return [reader.call(first, [each], {}, at) for each in elements(arguments[1]) or []] or UNKNOWN
     return UNKNOWN
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from alexlab.check.finding import Place
@@ -30,10 +31,12 @@ from alexlab.check.reading.program import Event, Kind, Program, Round
 from alexlab.check.reading.source import Source
 from alexlab.check.reading.values import (
     UNKNOWN,
+    Bound,
     Function,
     Made,
     Measure,
     Object,
+    Parameters,
     Scope,
     Tensor,
     Value,
@@ -77,10 +80,31 @@ class Written:
     before: Any
 
 
+@dataclass(frozen=True)
+class Language:
+    """How Python is followed, from the smallest parts up. A part that meets a larger one asks the reader for it.
+
+    Attributes:
+        evaluate: gives the value of an expression.
+        follow: follows statements.
+        assign: gives a target (a name, attribute, element or a tuple of them) its value.
+        call: calls a value with positional and keyword arguments, at a place.
+    """
+
+    evaluate: Callable[["Reader", ast.expr], Value]
+    follow: Callable[["Reader", Sequence[ast.stmt]], Flow]
+    assign: Callable[["Reader", ast.expr, Value], None]
+    call: Callable[["Reader", Value, list[Value], dict[str, Value], ast.AST], Value]
+
+
 class Reader:
     """The state while a script is followed."""
 
-    def __init__(self, sources: dict[str, Source]) -> None:
+    def __init__(self, sources: dict[str, Source], language: Language) -> None:
+        self.evaluate = partial(language.evaluate, self)
+        self.follow = partial(language.follow, self)
+        self.assign = partial(language.assign, self)
+        self.call = partial(language.call, self)
         self.sources = sources
         self.program = Program()
         self.frames: list[Frame] = []
@@ -118,6 +142,23 @@ class Reader:
         self.program.events.append(
             Event(kind, subject, self.place(at), rounds=tuple(self.rounds), grad=self.grad, unit=self.unit, **more)
         )
+
+    def escaped(self, values: list[Value], at: ast.AST) -> None:
+        """Record what is given to code that cannot be followed: it may train it, step it or change its mode."""
+        waiting, seen = list(reversed(values)), set()
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, list | tuple):
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    waiting += reversed(value)
+            elif isinstance(value, Tensor):
+                if value.node.grad:
+                    self.event("escape", value, at, node=value.node)
+            elif is_network(value) or isinstance(value, Object | Parameters | Bound):
+                self.event("escape", value.receiver if isinstance(value, Bound) else value, at)
+            elif isinstance(value, Made) and value.name.startswith("torch.optim"):
+                self.event("escape", value, at)
 
     def node(
         self, op: str, inputs: list[Tensor], at: ast.AST, attributes: dict[str, Any] | None = None, **more: Any

@@ -7,13 +7,14 @@ from functools import partial
 
 from alexlab.check.graph import End
 from alexlab.check.reading import calls, networks
+from alexlab.check.reading.expressions import evaluate
 from alexlab.check.reading.following import followed
 from alexlab.check.reading.limits import GaveUp
 from alexlab.check.reading.program import Event, Program
-from alexlab.check.reading.reader import Frame, Reader
+from alexlab.check.reading.reader import Frame, Language, Reader
 from alexlab.check.reading.source import Source
-from alexlab.check.reading.statements import read_module
-from alexlab.check.reading.values import UNKNOWN, Class, Function, Object, Scope, Tensor, layers
+from alexlab.check.reading.statements import assign, follow, read_module
+from alexlab.check.reading.values import UNKNOWN, Class, Function, Object, Scope, Tensor, inside, layers
 
 DEEPEST = 18_000
 """Calls of the reader within each other, for expressions that are nested thousands deep."""
@@ -21,7 +22,7 @@ DEEPEST = 18_000
 
 def read_script(source: Source) -> tuple[Program, dict[str, Source]]:
     """Return what the script does, as far as that is known without running it, and all the files that were read."""
-    reader = Reader({source.path: source})
+    reader = Reader({source.path: source}, Language(evaluate, follow, assign, calls.call))
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, DEEPEST))
     try:
@@ -81,8 +82,6 @@ def _used(reader: Reader, cls: Class, at: ast.AST) -> None:
 
 def _is_part(reader: Reader, network: Object) -> bool:
     """Whether `network` is a block inside another one."""
-    from alexlab.check.reading.values import inside
-
     waiting = [n for n in reader.program.networks if n is not network]
     seen: set[int] = set()
     while waiting:

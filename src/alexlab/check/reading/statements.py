@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alexlab.check.reading import arithmetic, expressions, iteration
 from alexlab.check.reading.following import followed
-from alexlab.check.reading.reader import Flow, Reader
+from alexlab.check.reading.reader import Flow, Frame, Reader
 from alexlab.check.reading.source import read_source
 from alexlab.check.reading.values import (
     UNKNOWN,
@@ -18,6 +18,7 @@ from alexlab.check.reading.values import (
     Scope,
     Tensor,
     Value,
+    truth,
 )
 from alexlab.errors import UserError
 
@@ -112,7 +113,7 @@ def _expression(reader: Reader, statement: ast.stmt) -> Flow:
 
 def _if(reader: Reader, statement: ast.stmt) -> Flow:
     assert isinstance(statement, ast.If)
-    known = expressions.truth(expressions.evaluate(reader, statement.test))
+    known = truth(expressions.evaluate(reader, statement.test))
     if known is not None:
         return follow(reader, statement.body if known else statement.orelse)
     return reader.branch(lambda: follow(reader, statement.body), lambda: follow(reader, statement.orelse))
@@ -133,7 +134,7 @@ def _for(reader: Reader, statement: ast.stmt) -> Flow:
 
 def _while(reader: Reader, statement: ast.stmt) -> Flow:
     assert isinstance(statement, ast.While)
-    if expressions.truth(expressions.evaluate(reader, statement.test)) is False:
+    if truth(expressions.evaluate(reader, statement.test)) is False:
         return Flow.NEXT
     return reader.loop(statement, UNKNOWN, None, lambda value: None, lambda: follow(reader, statement.body))
 
@@ -160,10 +161,8 @@ def _given(reader: Reader, written: ast.expr, context: Value) -> None:
     """
     if isinstance(context, Made) and context.name.startswith(("torch.", "contextlib.")):
         return
-    from alexlab.check.reading.calls import escaped
-
     names = [part.id for part in ast.walk(written) if isinstance(part, ast.Name)]
-    escaped(reader, [expressions.evaluate(reader, ast.Name(name, ast.Load())) for name in names], written)
+    reader.escaped([expressions.evaluate(reader, ast.Name(name, ast.Load())) for name in names], written)
 
 
 def _function(reader: Reader, statement: ast.stmt) -> Flow:
@@ -173,9 +172,7 @@ def _function(reader: Reader, statement: ast.stmt) -> Flow:
     for decorator in reversed(statement.decorator_list):
         by = expressions.evaluate(reader, decorator)
         if isinstance(by, Function):  # of the script: what it makes of the function is followed
-            from alexlab.check.reading.calls import call_function
-
-            made = call_function(reader, by, [value], {}, statement)
+            made = reader.call(by, [value], {}, statement)
             value = made if isinstance(made, Function) else value
         else:
             expressions.decorated(reader, function, by)
@@ -297,8 +294,6 @@ def _local_module(reader: Reader, name: str, level: int) -> Scope | None:
 
 def read_module(reader: Reader, key: str, main: bool) -> Scope:
     """Follow a file from its first statement to its last; returns its names."""
-    from alexlab.check.reading.reader import Frame
-
     scope = Scope({"__name__": "__main__" if main else Path(key).stem, "__file__": key}, file=key)
     reader.modules[key] = scope
     reader.frames.append(Frame(scope))

@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from alexlab.check.graph import Batch, Node
+from alexlab.check.graph import Batch, End, Node, ancestors
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.shapes import shape_of
 from alexlab.check.reading.signatures import LOSSES, WEIGHTED
@@ -111,8 +111,6 @@ def function(
 
 def loss(reader: Reader, op: str, answer: Value, given: dict[str, Value], at: ast.AST) -> Tensor:
     """Return the loss of an answer and a target, and make it an end of the graph."""
-    from alexlab.check.graph import End, ancestors
-
     target = given.get("target")
     sources = [answer if isinstance(answer, Tensor) else reader.node("unknown", [], at)]
     attributes = {key: value for key, value in given.items() if not isinstance(value, Tensor)}

@@ -271,3 +271,16 @@ def layers(network: Value) -> Iterator[tuple[str, Made]]:
         if isinstance(each, Made):
             yield path, each
         waiting += reversed([(f"{path}.{name}" if path else name, part) for name, part in inside(each)])
+
+
+def truth(value: Value) -> bool | None:
+    """Whether Python takes `value` for true; None where that is not known."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return bool(value)
+    if isinstance(value, tuple | list | dict):
+        return None if len(value) == 1 and next(iter(value)) is UNKNOWN else bool(value)
+    if isinstance(value, Object | Function | Class | Bound):
+        return True
+    if isinstance(value, Made):
+        return True
+    return None
