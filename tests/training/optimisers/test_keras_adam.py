@@ -32,7 +32,8 @@ def keras(
 
 
 def updated(recipe: Recipe, weights: Numbers, gradients: list[Numbers], reloaded: bool = False) -> Numbers:
-    network = torch.nn.Linear(*weights.shape[::-1], bias=False, dtype=torch.float64)
+    outputs, inputs = weights.shape
+    network = torch.nn.Linear(inputs, outputs, bias=False, dtype=torch.float64)
     with torch.no_grad():
         network.weight.copy_(torch.from_numpy(weights))
     optimiser = make_optimiser(network, recipe)
