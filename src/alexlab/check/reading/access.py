@@ -6,6 +6,7 @@ from alexlab.check.reading import iteration, library, tensors
 from alexlab.check.reading.limits import LONGEST_NAME
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.values import (
+    DATA_PARALLEL,
     UNKNOWN,
     Bound,
     Class,
@@ -18,6 +19,7 @@ from alexlab.check.reading.values import (
     Super,
     Tensor,
     Value,
+    inside,
     is_network,
 )
 
@@ -47,6 +49,10 @@ def attribute(reader: Reader, receiver: Value, name: str, at: ast.AST) -> Value:
             if found.kind == "staticmethod":
                 return found
             return Bound(receiver.cls if found.kind == "classmethod" else receiver, name, found)
+        if name == "_modules" and is_network(receiver):
+            return dict(inside(receiver))
+        if name == "module" and found is None and is_network(receiver):  # where it may be within a DataParallel
+            return receiver
         return Bound(receiver, name) if found is None else found
     if isinstance(receiver, Super):
         line = list(receiver.after.line())[1:]
@@ -86,7 +92,7 @@ def _of_made(made: Made, name: str) -> Value:
         "dataset",
     ):
         return made.arguments[name]
-    if made.name in ("torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel") and name == "module":
+    if made.name in DATA_PARALLEL and name == "module":
         return made.children.get("module", UNKNOWN)
     if made.name.startswith("torchvision.models.") and name in library.HEADS:
         head = Made(f"{made.name}.{name}", {}, made.place)
@@ -118,6 +124,8 @@ def subscript(reader: Reader, expression: ast.expr) -> Value:
     key = reader.evaluate(expression.slice)
     if isinstance(receiver, Tensor):
         return tensors.indexed(reader, receiver, key, expression)
+    if isinstance(receiver, dict) and (key is UNKNOWN or isinstance(key, Bound)):  # `args.name` of what is not known
+        return reader.candidates(list(receiver.values()))
     if isinstance(receiver, dict) and isinstance(key, str | int | bool):
         return receiver.get(key, UNKNOWN)
     if isinstance(receiver, Made) and isinstance(key, str | int):

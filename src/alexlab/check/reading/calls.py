@@ -4,7 +4,7 @@ import ast
 from typing import Any
 
 from alexlab.check.graph import Batch
-from alexlab.check.reading import library, networks, python, tensors
+from alexlab.check.reading import access, library, networks, python, tensors
 from alexlab.check.reading.limits import DEEPEST_CALL
 from alexlab.check.reading.reader import Flow, Frame, Reader
 from alexlab.check.reading.values import (
@@ -16,6 +16,7 @@ from alexlab.check.reading.values import (
     Function,
     Made,
     Object,
+    OneOf,
     Parameter,
     Scope,
     Super,
@@ -23,6 +24,7 @@ from alexlab.check.reading.values import (
     Value,
     inside,
     is_network,
+    is_whole,
 )
 
 BUILTINS = frozenset(
@@ -85,6 +87,11 @@ def call(reader: Reader, function: Value, arguments: list[Value], keywords: dict
         return call_function(reader, function, arguments, keywords, at)
     if isinstance(function, Class):
         return instance(reader, function, arguments, keywords, at)
+    if isinstance(function, OneOf):
+        return reader.one_of([call(reader, each, arguments, keywords, at) for each in function.values])
+    if isinstance(function, Bound) and isinstance(function.receiver, OneOf):
+        methods = [access.attribute(reader, each, function.name, at) for each in function.receiver.values]
+        return reader.one_of([call(reader, each, arguments, keywords, at) for each in methods])
     if isinstance(function, Bound):
         return _method(reader, function, arguments, keywords, at)
     if isinstance(function, Object):
@@ -137,7 +144,7 @@ def call_function(
         flow = reader.follow(function.node.body)
         if _is_generator(function.node):
             return UNKNOWN
-        if flow is not Flow.RETURN and frame.returns:
+        if flow is not Flow.RETURN and frame.returns and not all(is_whole(each) for each in frame.returns):
             frame.returns.append(None)
         return reader.join(frame.returns) if frame.returns else None
     finally:

@@ -234,6 +234,8 @@ def _known(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
         made = _made(reader, name, arguments, keywords, at)
         reader.program.networks.append(made)
         return made
+    if name in ("numpy.argmax", "numpy.argmin") and isinstance(first, Tensor):
+        return tensors.function(reader, name.removeprefix("numpy."), first, arguments[1:], keywords, at)
     if name == "cv2.imread":
         return reader.keep(
             Made(name, {**dict(zip(("0", "flags"), arguments, strict=False)), **keywords}, reader.place(at))

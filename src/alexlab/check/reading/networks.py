@@ -6,6 +6,7 @@ from alexlab.check.reading import library, tensors
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.signatures import LAYERS, LOSSES
 from alexlab.check.reading.values import (
+    DATA_PARALLEL,
     UNKNOWN,
     Function,
     Made,
@@ -89,7 +90,7 @@ def _apply(reader: Reader, layer: Made, arguments: list[Value], keywords: dict[s
     """Apply a layer of torch.nn, or a network of a library, to its input."""
     if layer.name == "torch.nn.Sequential":
         return chain(reader, list({**layer.children, **layer.attributes}.values()), arguments, at)
-    if layer.name in ("torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel"):
+    if layer.name in DATA_PARALLEL:
         return reader.call(layer.children.get("module", UNKNOWN), arguments, keywords, at)
     value = arguments[0] if arguments else next(iter(keywords.values()), UNKNOWN)
     op = _operation(layer)

@@ -14,6 +14,7 @@ from alexlab.check.reading.signatures import LAYERS, WEIGHTED
 from alexlab.check.reading.values import (
     UNKNOWN,
     Batches,
+    Bound,
     Class,
     External,
     Images,
@@ -213,6 +214,8 @@ def container_method(
         if name in ("keys", "values"):
             return list(held) if name == "keys" else list(held.values())
         if name in ("get", "pop"):
+            if (first is UNKNOWN or isinstance(first, Bound)) and name == "get":
+                return reader.candidates(list(held.values()))
             key_known = isinstance(first, str | int)
             return held.get(first, arguments[1] if len(arguments) > 1 else None) if key_known else UNKNOWN
         if name == "update":

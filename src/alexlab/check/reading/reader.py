@@ -36,16 +36,20 @@ from alexlab.check.reading.values import (
     Made,
     Measure,
     Object,
+    OneOf,
     Parameters,
     Scope,
     Tensor,
     Value,
     inside,
     is_network,
+    is_whole,
+    unwrapped,
 )
 
 K = TypeVar("K")
 
+MOST_CANDIDATES = 8
 MOST_COMPARED = 10_000
 _MISSING: Any = object()
 Mode = bool | None | Literal["mixed"]
@@ -152,6 +156,8 @@ class Reader:
                 if id(value) not in seen:
                     seen.add(id(value))
                     waiting += reversed(value)
+            elif isinstance(value, OneOf):
+                waiting += reversed(value.values)
             elif isinstance(value, Tensor):
                 if value.node.grad:
                     self.event("escape", value, at, node=value.node)
@@ -248,17 +254,24 @@ class Reader:
     def branch(self, *bodies: Callable[[], Flow]) -> Flow:
         """Follow each body from the same state and join what they leave."""
         outcomes = []
+        made: list[tuple[dict[Any, Any], Any, Any]] = []
         for body in bodies:
-            mark = len(self.trail)
+            mark, kept = len(self.trail), len(self.kept)
             self.conditional += 1
             try:
                 flow = body()
             finally:
                 self.conditional -= 1
-            outcomes.append((flow, self.undo(mark)))
+            changes = self.undo(mark)
+            outcomes.append((flow, changes))
+            if flow is Flow.RETURN:
+                new = {id(held) for each in self.kept[kept:] for held in _held(each)}
+                made += [change for (of, _), change in changes.items() if of in new and change[2] is not _MISSING]
         live = [changes for flow, changes in outcomes if flow is Flow.NEXT]
         self._join(live or [changes for _, changes in outcomes])
         if live:
+            for container, key, value in made:  # what one of them returned stays as it was made
+                self.write(container, key, value)
             return Flow.NEXT
         flows = {flow for flow, _ in outcomes}
         return next(flow for flow in (Flow.RETURN, Flow.CONTINUE, Flow.BREAK, Flow.RAISE) if flow in flows)
@@ -304,7 +317,26 @@ class Reader:
             of = values[0].arguments.get("params")
             if all(similar(of, value.arguments.get("params")) for value in values):
                 return first
-        return UNKNOWN
+        return self.candidates(values)
+
+    def candidates(self, values: list[Value]) -> Value:
+        """Return what is one of these networks or classes; UNKNOWN where any of them is something else."""
+        flat = [each for value in values for each in (value.values if isinstance(value, OneOf) else [value])]
+        if not flat or len(flat) > MOST_CANDIDATES or not all(is_whole(each) for each in flat):
+            return UNKNOWN
+        plain = unwrapped(flat[0])
+        if all(similar(plain, unwrapped(each)) for each in flat):
+            return plain
+        return self.keep(OneOf(flat))
+
+    def one_of(self, values: list[Value]) -> Value:
+        """Return what each of several networks gave, as one value."""
+        if values and all(isinstance(value, Parameters) for value in values):
+            return Parameters(OneOf([value.network for value in values]), values[0].named)
+        value = self.join(values)
+        if isinstance(value, Tensor) and value.node.op == "either":
+            value.node.attributes["candidates"] = True
+        return value
 
     def loop(
         self,
@@ -401,6 +433,17 @@ class Reader:
             self.account(size)
             return value if size <= LARGEST_VALUE else UNKNOWN
         return value
+
+
+def _held(made: Value) -> list[dict[str, Value]]:
+    """Return where an object keeps what it holds."""
+    return (
+        [made.attributes]
+        if isinstance(made, Object)
+        else [made.children, made.attributes]
+        if isinstance(made, Made)
+        else []
+    )
 
 
 def _is_number(value: Value) -> bool:

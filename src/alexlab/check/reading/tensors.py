@@ -10,9 +10,7 @@ from alexlab.check.reading.signatures import LOSSES, WEIGHTED
 from alexlab.check.reading.values import UNKNOWN, Bound, Made, Measure, Tensor, Value
 from alexlab.passes.functions import operation, parameters
 
-_NUMBERS = frozenset(
-    ["item", "tolist", "numpy", "__len__", "dim", "ndim", "nelement", "numel", "ndimension", "is_contiguous"]
-)
+_NUMBERS = frozenset(["item", "tolist", "__len__", "dim", "ndim", "nelement", "numel", "ndimension", "is_contiguous"])
 _NO_GRADIENT = frozenset(
     [
         "detach",
@@ -119,9 +117,10 @@ def loss(reader: Reader, op: str, answer: Value, given: dict[str, Value], at: as
     if op in LOSSES:
         classes = [_classes_of(target.node)] if isinstance(target, Tensor) else []
         network = next((node.network for node in ancestors(sources[0].node) if node.network is not None), None)
-        reader.program.graph.ends.append(
-            End(op, sources[0].node, reader.place(at), classes[0] if len(classes) == 1 else None, network, made.node)
-        )
+        known = classes[0] if len(classes) == 1 else None
+        node = sources[0].node
+        for each in node.inputs if node.attributes.get("candidates") else [node]:
+            reader.program.graph.ends.append(End(op, each, reader.place(at), known, each.network or network, made.node))
     reader.event("loss", op, at, node=made.node)
     return made
 
@@ -208,6 +207,8 @@ def method(
         if name in ("dim", "ndimension") and tensor.node.shape is not None:
             return len(tensor.node.shape)
         return Measure(tensor.node) if name == "item" else UNKNOWN
+    if name == "numpy":
+        return node_of(reader, "detach", [tensor], {}, at)
     if name in ("to", "cuda", "cpu", "contiguous") or name in ("requires_grad_", "retain_grad", "register_hook"):
         return tensor
     return function(reader, name, tensor, arguments, keywords, at)

@@ -142,6 +142,16 @@ class Made:
 
 
 @dataclass(eq=False)
+class OneOf:
+    """A network or class of networks that is one of several, which is decided where the script runs.
+
+    What is done with it is done with each.
+    """
+
+    values: "list[Value]"
+
+
+@dataclass(eq=False)
 class Bound:
     """A method of `receiver`."""
 
@@ -223,6 +233,20 @@ def is_network(value: Value) -> bool:
     return isinstance(value, Made) and (value.name.startswith("torch.nn.") or value.name.startswith(MODEL_ZOOS))
 
 
+def is_whole(value: Value) -> bool:
+    """Return whether `value` is a network, not a layer, or a class of them."""
+    if isinstance(value, Class):
+        return value.is_network
+    named = isinstance(value, Made) and value.name.startswith(("torch.nn.Sequential", *DATA_PARALLEL, *MODEL_ZOOS))
+    return named or (isinstance(value, Object) and is_network(value))
+
+
+def unwrapped(value: Value) -> Value:
+    """Return the network that a `DataParallel` copies to several devices."""
+    return value.children.get("module", value) if isinstance(value, Made) and value.name in DATA_PARALLEL else value
+
+
+DATA_PARALLEL = ("torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel")
 MODEL_ZOOS = ("torchvision.models.", "timm.")
 
 
@@ -232,6 +256,8 @@ def inside(network: Value) -> Iterator[tuple[str, Value]]:
     for name, value in held.items():
         if is_network(value):
             yield name, value
+        elif isinstance(value, OneOf):
+            yield from ((name, each) for each in value.values if is_network(each))
         elif isinstance(value, list):  # a plain list: PyTorch does not see these
             continue
 
@@ -262,7 +288,8 @@ def holds_layers(network: Value) -> "list[Made]":
 
 def layers(network: Value) -> Iterator[tuple[str, Made]]:
     """Every layer of the library in `network`, with its dotted path, each once."""
-    waiting, seen = [("", network)], set()
+    waiting = [("", each) for each in (reversed(network.values) if isinstance(network, OneOf) else [network])]
+    seen: set[int] = set()
     while waiting:
         path, each = waiting.pop()
         if id(each) in seen or len(path) > LONGEST_NAME:
@@ -279,7 +306,9 @@ def truth(value: Value) -> bool | None:
         return bool(value)
     if isinstance(value, tuple | list | dict):
         return None if len(value) == 1 and next(iter(value)) is UNKNOWN else bool(value)
-    if isinstance(value, Object | Function | Class | Bound):
+    if isinstance(value, Bound):  # `args.name` of what is not known is one too
+        return True if value.function is not None else None
+    if isinstance(value, Object | Function | Class | OneOf):
         return True
     if isinstance(value, Made):
         return True

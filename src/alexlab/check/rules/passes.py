@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from alexlab.check.graph import ancestors, descendants
 from alexlab.check.reading.program import Event, Program
 from alexlab.check.reading.signatures import LAYERS
-from alexlab.check.reading.values import Made, Object, Value, layers
+from alexlab.check.reading.values import Made, Object, OneOf, Value, layers
 
 _ANSWERS = frozenset({"argmax", "argmin", "topk", "max", "sort", "eq", "ne", "gt", "ge", "lt", "le"})
 _JUDGED = _ANSWERS | {"cross_entropy", "nll_loss", "bce", "bce_with_logits"}
@@ -59,6 +59,8 @@ def holds(whole: Value, part: Value, depth: int = 0) -> bool:
     """Whether `part` is `whole` or inside it."""
     if whole is part:
         return True
+    if isinstance(whole, OneOf):
+        return any(holds(each, part, depth) for each in whole.values)
     if depth > 6 or not isinstance(whole, Object | Made):
         return False
     held = (
@@ -66,7 +68,7 @@ def holds(whole: Value, part: Value, depth: int = 0) -> bool:
         if isinstance(whole, Object)
         else (*whole.children.values(), *whole.attributes.values())
     )
-    return any(holds(value, part, depth + 1) for value in held if isinstance(value, Object | Made))
+    return any(holds(value, part, depth + 1) for value in held if isinstance(value, Object | Made | OneOf))
 
 
 def mode_layer(program: Program, network: Value) -> str | None:
