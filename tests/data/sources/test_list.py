@@ -157,7 +157,20 @@ def test_labels_are_names_not_bytes(write: Callable[..., Path]) -> None:
             "path,label\nflowers/a/1.png,rose\nflowers/a/2.png,tulip\n",
             r"and 1 of the first 2 rows more\). a/1.png is there",
         ),
-        ("path,label\na/1,rose\n", "a/1.png is there: add the ending"),
+        ("1,rose\n2,tulip\n", r"its first line is a row already \(1, rose\)"),
+        ('{"a/1.png": "rose"}', "holds JSON; expected CSV"),
+        ("a/1.png 0\na/2.png 1\n", "its first line is a row already .*and a comma between"),
+        ("image,cat,dog\na/1.png,1,1\n", "line 2 says cat and dog of the classes cat and dog. An image has one label"),
+        ("image,cat,dog\na/1.png,0,0\n", "line 2 says none of the classes"),
+        (
+            "path,label,is_valid\na/1.png,rose,True\na/2.png,tulip,perhaps\n",
+            "the split 'perhaps' in the column `is_valid`; expected true or false",
+        ),
+        ("path,rose,colour\na/1.png,1,red\n", "found the columns path, rose, colour"),
+        (
+            "path,label\n" + "".join(f"a/{1 + i % 2}.png,{i / 24}\n" for i in range(24)),
+            "the labels are numbers such as .* a measured value is no class",
+        ),
         (b"\x50\x4b\x03\x04\xff\xfe\x81", "holds a spreadsheet; save it as CSV"),
         (b"path,label\na/1.png,\x81\x8d\xff\x00\xfd\n", "not a text"),
     ],
@@ -165,6 +178,83 @@ def test_labels_are_names_not_bytes(write: Callable[..., Path]) -> None:
 def test_what_is_wrong_is_named(write: Callable[..., Path], text: str | bytes, says: str) -> None:
     with pytest.raises(UserError, match=says):
         read_list(write(text))
+
+
+PARTS = "path,label,{}\na/1.png,rose,{}\na/2.png,tulip,{}\na/3.png,rose,{}\na/4.png,tulip,{}\n"
+
+
+@pytest.mark.parametrize(
+    ("column", "train", "other", "part"),
+    [
+        ("split", "train", "test", "test"),
+        ("data set", "train", "valid", "val"),
+        ("Usage", "Training", "PublicTest", "test"),
+        ("phase", "TRAIN", "eval", "test"),
+        ("is_valid", "False", "True", "val"),
+        ("is_test", "0", "1", "test"),
+        ("is_train", "yes", "no", "test"),
+        ("valid", "0.0", "1.0", "val"),
+    ],
+)
+def test_a_column_of_parts_is_told_by_what_stands_in_it(
+    write: Callable[..., Path], column: str, train: str, other: str, part: str
+) -> None:
+    path = write(PARTS.format(column, train, train, other, other), *(f"a/{i}.png" for i in range(1, 5)))
+    read = read_list(path)
+    assert {name: list(split.images.names) for name, split in read.splits.items()} == {
+        "train": ["a/1.png", "a/2.png"],
+        part: ["a/3.png", "a/4.png"],
+    }
+    assert (f"the parts of `{column}`" in " ".join(read.notes)) == (column != "split")
+
+
+def test_a_column_that_is_no_split_is_left_aside_and_said(write: Callable[..., Path]) -> None:
+    path = write(PARTS.format("fold", 0, 1, 2, 3), *(f"a/{i}.png" for i in range(1, 5)))
+    assert "left aside: `fold`." in understood(path)[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,breed\n1,rose\n2,tulip\n", "all.csv: 1 is taken for a/1.png."),
+        ("image_id,label\n1.png,rose\n2.png,tulip\n", "all.csv: 1.png is taken for a/1.png."),
+        ("fname,kind\na/1,rose\na/2,tulip\n", "all.csv: a/1 is taken for a/1.png."),
+        (",photo,name\n0,a/1.png,rose\n1,a/2.png,tulip\n", "the labels of `name`"),
+        ("image,rose,tulip\na/1.png,1.0,0.0\na/2.png,0.0,1.0\n", "the names of the columns `rose` and `tulip`"),
+    ],
+)
+def test_lists_of_competitions(write: Callable[..., Path], text: str, said: str) -> None:
+    classes, named, notes = understood(write(text))
+    assert classes == FLOWERS and named == ["a/1.png rose", "a/2.png tulip"] and said in notes
+
+
+def test_of_several_folders_with_the_same_names_the_list_says_which(write: Callable[..., Path]) -> None:
+    path = write("id,label\n1,rose\n2,tulip\n", *(f"{part}/{i}.png" for part in ("train", "test") for i in (1, 2)))
+    with pytest.raises(UserError, match="names '1', which is in test and train. Put the folder before the paths"):
+        read_list(path)
+    path = path.rename(path.with_name("train_labels.csv"))
+    assert understood(path)[1] == ["train/1.png rose", "train/2.png tulip"]
+
+
+def test_a_label_that_says_that_there_is_none(write: Callable[..., Path]) -> None:
+    classes, _, said = understood(write(PLAIN + "a/3.png,nan\n", *(f"a/{i}.png" for i in range(1, 4))))
+    assert classes == ("nan", *FLOWERS) and "1 row has the label 'nan', the first in line 4" in said
+
+
+@pytest.mark.parametrize(
+    ("labels", "several"),
+    [
+        (["cat", "dog", "cat dog", "dog"], "cat dog"),
+        (["Edema", "Mass", "Edema|Mass", "Mass"], "Edema|Mass"),
+        (["haze primary", "clear primary", "haze primary water", "clear primary water"], "clear primary"),
+        (["golden retriever", "labrador retriever", "persian cat", "siamese cat"], ""),
+        (["no damage", "damage", "1", "2"], ""),
+    ],
+)
+def test_several_labels_in_one_are_doubted(write: Callable[..., Path], labels: list[str], several: str) -> None:
+    rows = "".join(f"a/{i}.png,{label}\n" for i, label in enumerate(labels))
+    said = understood(write("path,label\n" + rows, *(f"a/{i}.png" for i in range(4))))[2]
+    assert (f"{several!r} reads as several labels in one" in said) if several else said == ""
 
 
 def test_a_row_that_stands_twice_is_used_once(write: Callable[..., Path]) -> None:
