@@ -29,7 +29,7 @@ coverage: install  # the share of the source's lines that the tests run; shown, 
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html:.coverage-html
 
 # The parts are scripts of benchmarks/; each writes the table that has its name. Keras gets an environment of its own, ONNX Runtime a folder.
-PARTS := limits training pipeline streaming inference scaling shards scaling_out lrn describe gpu
+PARTS := limits training pipeline streaming inference scaling shards scaling_out lrn describe gpu serving
 bench: install .bench/keras/bin/keras-is-here .bench/onnx/onnx-is-here
 	@cd benchmarks && for part in $(PARTS); do \
 	  echo $$part; ALEXLAB_DATA=$(abspath $(ALEXLAB_DATA)) PYTHONPATH=$(CURDIR)/.bench/onnx ../$(PYTHON) $$part.py > $$part.new && mv $$part.new $$part.md || exit 1; done

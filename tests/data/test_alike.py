@@ -103,7 +103,10 @@ def test_a_check_lists_more_of_them_than_the_start_of_a_training(alexlab: object
 
 @pytest.mark.parametrize(("name", "pairs"), [("folder:flowers", 15), ("folder:imagenette-sample", 0)])
 def test_what_is_found_in_real_photographs_is_true(datasets: Path, name: str, pairs: int) -> None:
-    """Of flowers the pairs were looked at by eye: four roses are tulips too, and eleven pictures are there twice, most at two sizes."""
+    """Of flowers four roses are tulips too, and eleven pictures are there twice, most at two sizes.
+
+    Three pairs were looked at, the others told by names and distances.
+    """
     dataset = open_dataset(name, datasets, whole=True)
     found = alike([dataset.train.images])
     assert len(found) == pairs

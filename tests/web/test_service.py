@@ -264,3 +264,26 @@ def test_an_exported_file_answers_as_its_run_and_without_torch(
             assert probabilities(each) == pytest.approx(dict(run.predict(path, top=10).top), abs=1e-3)
         file.write_bytes(b"damaged")
         assert service.predict(DIGITS[0].read_bytes())[0] == 200
+
+
+def test_clients_that_misbehave_cost_others_nothing(service: Service) -> None:
+    place = ("127.0.0.1", int(service.address.rpartition(":")[2]))
+    head = b"POST /predict?model=digits HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
+    connections = [socket.create_connection(place) for _ in range(300)]
+    try:
+        for number, each in enumerate(connections):
+            if number % 3:
+                each.sendall(head + b"x")  # and no more
+            if number % 3 == 2:
+                each.shutdown(socket.SHUT_WR)
+        assert service.predict(DIGITS[0].read_bytes(), "?model=digits")[0] == 200
+    finally:
+        for each in connections:
+            each.close()
+    with socket.create_connection(place) as endless:
+        endless.settimeout(60)
+        with pytest.raises(OSError):  # closed before all is sent, or answered: see below
+            endless.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * (8 << 20))
+            assert endless.recv(100).startswith(b"HTTP/1.1 400")
+            raise OSError
+    assert service.predict(DIGITS[0].read_bytes(), "?model=digits")[0] == 200

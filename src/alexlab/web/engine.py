@@ -52,6 +52,7 @@ class Engine:
         self._waiting = self._ahead = 0
         self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
+        self._count(0)
         self._thread = Thread(target=self._work, name=f"model {name}")
         self._thread.start()
 

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from alexlab.errors import UserError
 from alexlab.web.app import LOOPBACK, Service, make_app
@@ -21,6 +22,7 @@ from alexlab.web.app import LOOPBACK, Service, make_app
 FACTS = ("method", "route", "status", "ms", "model", "error")
 KEEP_ALIVE = 30  # seconds that a connection may lie idle
 MOST_CONNECTIONS = 4096
+LONGEST_HEAD = 1 << 16  # bytes of a request's line and headers
 
 
 class _Lines(logging.Formatter):
@@ -36,6 +38,30 @@ class _Lines(logging.Formatter):
         if record.exc_info:
             facts["traceback"] = self.formatException(record.exc_info)
         return json.dumps(facts)
+
+
+class _Protocol(HttpToolsProtocol):
+    """Uvicorn's, which would hold a request's head of any length."""
+
+    _in_head, _head = True, 0
+
+    def data_received(self, data: bytes) -> None:
+        self._head += len(data)
+        super().data_received(data)
+        if self._in_head and self._head > LONGEST_HEAD and not self.transport.is_closing():
+            self.send_400_response(f"The request's head is longer than {LONGEST_HEAD:,} bytes.")
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._head = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._head = True, 0
+        super().on_message_complete()
 
 
 class _Server(uvicorn.Server):
@@ -96,6 +122,7 @@ def serve(service: Service, host: str, port: int, token: str | None, ready: Call
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=None,
         lifespan="on",
+        http=_Protocol,
     )
     try:
         sockets = [config.bind_socket()]
