@@ -32,6 +32,15 @@ def test_what_is_stored_is_the_same_bit_for_bit(store: tuple[int, int, int], fit
         assert np.array_equal(stored_CHW.permute(1, 2, 0).numpy(), transform.stored(picture)), picture.shape
 
 
+@pytest.mark.parametrize("store", [(1, 28, 28), (3, 64, 64), (3, 97, 97), (3, 256, 256)])
+def test_torchvisions_geometry_is_the_same_bit_for_bit(store: tuple[int, int, int]) -> None:
+    transform = Transform(store=store, fit="shorter-side", input=store)
+    path = Path(transform)
+    for picture in pictures():
+        stored_CHW = path.stored(torch.from_numpy(picture)[None])[0]
+        assert np.array_equal(stored_CHW.permute(1, 2, 0).numpy(), transform.stored(picture)), picture.shape
+
+
 def test_the_input_is_the_same_to_rounding() -> None:
     random = torch.Generator().manual_seed(0)
     mean_image = PixelStatistics(1, torch.rand(3, 40, 40, generator=random) * 255, torch.zeros(3), torch.eye(3))

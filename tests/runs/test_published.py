@@ -154,7 +154,7 @@ def test_pretrained_weights_are_shown_images_as_they_were_trained(
     how |= {"freeze": True, "steps": 1, "batch": 4, "device": "cpu"}
     recipe = train(**how, out="one").recipe
     assert recipe.mean == (0.485, 0.456, 0.406) and recipe.std == (0.229, 0.224, 0.225)
-    assert (recipe.store, recipe.view, recipe.fit) == ((3, 256, 256), "centre", "crop")
+    assert (recipe.store, recipe.view, recipe.fit) == ((3, 256, 256), "centre", "shorter-side")
     assert train(**how, out="two", mean=[0.5], std=[0.5]).recipe.mean == (0.5,)
 
 

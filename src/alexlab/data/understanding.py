@@ -17,6 +17,7 @@ FITTED = {
     "stretch": "stretched to",
     "crop": "scaled to cover, and cut at the centre to",
     "pad": "scaled to fit into, and padded to",
+    "shorter-side": "scaled by the shorter side, and cut at the centre to",
 }
 
 

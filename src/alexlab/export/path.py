@@ -87,8 +87,12 @@ class Path(nn.Module):
         elif fit == "pad":
             columns.inset(torch.where(wider < 0, (columns.have / rows.have * rows.want).round(), columns.want))
             rows.inset(torch.where(wider > 0, (rows.have / columns.have * columns.want).round(), rows.want))
+        elif fit == "shorter-side":
+            for side, other in ((rows, columns), (columns, rows)):
+                longer = (side.want * side.have / torch.minimum(side.have, other.have)).floor()
+                side.inset(longer)
         by_pytorch = torch.full_like(wider, float(channels == 3 and fit == "stretch"))
-        if channels == 3 and fit != "stretch":
+        if channels == 3 and fit in ("crop", "pad"):
             by_pytorch = (wider == 0).to(torch.float64)
         (across, one_across), (down, one_down) = columns.whole(by_pytorch), rows.whole(by_pytorch)
         passes = levels_NCHW, across.T.contiguous(), one_across, down, one_down
@@ -124,7 +128,7 @@ class _Side:
         self.start = edge.to(torch.float64)
 
     def inset(self, count: torch.Tensor) -> None:
-        """Make but `count` pixels, in the middle, as Pillow's `ImageOps.pad` does."""
+        """Make but `count` pixels, in the middle, as Pillow's `ImageOps.pad` does; of more the middle, as torchvision does."""
         self.count, self.offset = count, ((self.want - count) * 0.5).round()
 
     def weights(self) -> torch.Tensor:

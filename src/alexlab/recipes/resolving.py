@@ -53,6 +53,11 @@ def resolved(recipe: Recipe, dataset: Dataset, processes: int = 1) -> Recipe:
     fit = recipe.fit
     if fit == "network":
         fit = "crop" if is_own(recipe.network) else find(recipe.network).fit  # type: ignore[assignment]
+    if fit == "shorter-side" and store[1] != store[2]:
+        raise UserError(
+            f'fit = "shorter-side" makes squares, as torchvision does, and store = {" x ".join(map(str, store))} is none; '
+            "set store to one side, or another fit."
+        )
     augment = dataset.augment if recipe.augment == "dataset" else recipe.augment
     _check_augment(augment, recipe.view, store, input)
     if bool(recipe.small_side) != bool(recipe.small_share):

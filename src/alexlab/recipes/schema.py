@@ -95,7 +95,7 @@ class Recipe(BaseModel):
     small_side: Annotated[int, Field(ge=0, le=4096)] = 0
     small_share: Fraction = 0.0
     store: Literal["auto"] | Side | BoundedShape = "auto"
-    fit: Literal["network", "stretch", "crop", "pad"] = "network"
+    fit: Literal["network", "stretch", "crop", "pad", "shorter-side"] = "network"
     view: Literal["resize", "centre"] = "resize"
     levels: Literal["dataset"] | Levels = "dataset"
     pixels: Literal["0-1", "0-255"] = "0-1"

@@ -4,19 +4,27 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from alexlab.data.input.decode import Pixels, as_mode
+from alexlab.data.input.decode import MOST_PIXELS, ImageError, Pixels, as_mode
 
 
-def fit(image: Image.Image | Pixels, into: Pixels, how: str) -> None:
+def fit(image: Image.Image | Pixels, into: Pixels, how: str, name: str = "") -> None:
     """Write pixels made from `image` to `into`, bilinear: as Pillow has it, within one level of 255.
 
     Args:
         image: a picture, or RGB pixels of shape (height, width, 3).
         into: of the shape (height, width, channels) that is wanted, 1 channel (grey, ITU-R 601 luma) or 3 (RGB).
         how: "stretch" ignores the proportions; "crop" scales the image to cover the size and takes the centre; "pad" scales it to
-            fit inside and fills with 0.
+            fit inside and fills with 0; "shorter-side" scales it as torchvision does, and takes the centre: see `_centre_of_scaled`.
+        name: what an error calls the image.
+
+    Raises:
+        ImageError: with "shorter-side", it is so long that it would be too large when scaled.
     """
     height, width, channels = into.shape
+    if how == "shorter-side":
+        picture = as_mode(Image.fromarray(image) if isinstance(image, np.ndarray) else image, channels)
+        into[:] = np.asarray(_centre_of_scaled(picture, (height, width), name)).reshape(into.shape)
+        return
     if channels == 3:
         _fit_rgb(image if isinstance(image, np.ndarray) else np.asarray(as_mode(image, 3)), into, how)
         return
@@ -40,6 +48,27 @@ def _fitted(image: Image.Image, size: tuple[int, int], how: str) -> Image.Image:
         return image.resize(size[::-1], Image.Resampling.BILINEAR)
     fitted = ImageOps.fit if how == "crop" else ImageOps.pad
     return fitted(image, size[::-1], Image.Resampling.BILINEAR)
+
+
+def _centre_of_scaled(image: Image.Image, size: tuple[int, int], name: str) -> Image.Image:
+    """Scale the shorter side to that of `size`, a square, and cut out the centre, bit for bit as torchvision does.
+
+    Source: torchvision, transforms/functional.py: `_compute_resized_image_output_size` and `center_crop`. The longer side is cut down to
+    whole pixels, and the window's offset rounded, halves to the even. A smaller centre that is cut out of this one begins where
+    torchvision's would, if it is smaller by a multiple of 4.
+    """
+    side, (width, height) = size[0], image.size
+    shorter, longer = min(width, height), int(side * max(width, height) / min(width, height))
+    if side * longer > MOST_PIXELS:
+        raise ImageError(
+            f"{name}: {width}x{height}; with a shorter side of {side} it would have {side * longer:,} pixels, and {MOST_PIXELS:,} are "
+            "the most. Cut it."
+        )
+    scaled = (side, longer) if width == shorter else (longer, side)
+    if image.size != scaled:
+        image = image.resize(scaled, Image.Resampling.BILINEAR)
+    left, top = (round((have - side) / 2) for have in scaled)
+    return image.crop((left, top, left + side, top + side))
 
 
 def resize_bytes(images_NCHW: torch.Tensor, into_NCHW: torch.Tensor) -> None:

@@ -42,7 +42,7 @@ class Transform:
 
     Attributes:
         store: channels, height, width of the stored uint8 image.
-        fit: how a picture of another shape is brought to `store`: "stretch", "crop" or "pad".
+        fit: how a picture of another shape is brought to `store`: "stretch", "crop", "pad" or "shorter-side".
         input: channels, height, width of the network's input.
         view: how a stored image becomes the input where it is not augmented: "resize" scales all of it, "centre" cuts out its centre.
         pixels: the scale of the input: "0-1" or "0-255".
@@ -86,7 +86,7 @@ class Transform:
         if self.inverted:
             picture = np.subtract(255, picture, dtype=np.uint8) if isinstance(picture, np.ndarray) else inverse(picture)
         if picture is not row:
-            fit(picture, row, self.fit)
+            fit(picture, row, self.fit, name)
         return row
 
     def __call__(
