@@ -13,7 +13,14 @@ import numpy as np
 from alexlab.data.images import Dataset, FileImages, Images
 from alexlab.data.input.decode import ImageError
 from alexlab.data.levels import measured_levels
+from alexlab.errors import UserError
 
+MOST_BYTES = 2_000_000_000  # of files, read to find those that are cut off
+ENDS = {
+    b"\xff\xd8": b"\xff\xd9",
+    b"\x89P": b"IEND",
+}  # of JPEG and PNG: what they begin with, and what is near their end
+NEAR = 64  # bytes: some cameras put a few more behind
 AHEAD = 256  # images decoded at a time: bounded memory
 
 
@@ -67,3 +74,29 @@ def _take(found: Inspection, looks: Iterable[tuple[tuple[int, int], str] | str])
         else:
             found.sizes[seen[0]] += 1
             found.modes[seen[1]] += 1
+
+
+def cut_off(images: Images) -> list[str]:
+    """Return what is wrong with files that are empty, cut off or no images, without decoding the others.
+
+    Files that are remote are not fetched for it, and of many no more are read than MOST_BYTES.
+    """
+    if not isinstance(images, FileImages) or images.files.remote:
+        return []
+    problems, read = [], 0
+    for index in range(len(images.names)):
+        try:
+            content = images.read(index)
+            read += len(content)
+            if not _seems_whole(content):
+                images.picture(index)
+        except UserError as error:
+            problems.append(str(error))
+        if read > MOST_BYTES:
+            break
+    return problems
+
+
+def _seems_whole(content: bytes) -> bool:
+    end = ENDS.get(content[:2])
+    return end is not None and end in content[-NEAR:]

@@ -11,8 +11,9 @@ from torch import nn
 
 from alexlab.data.images import Dataset
 from alexlab.data.input.colour import pixel_statistics
-from alexlab.data.input.store import Store, memory_budget
+from alexlab.data.input.store import Store, memory_budget, unreadable
 from alexlab.data.input.transform import Transform
+from alexlab.data.inspection import cut_off
 from alexlab.data.opening import open_dataset
 from alexlab.data.statistics import channel_statistics
 from alexlab.data.suspicion import suspicions
@@ -96,6 +97,13 @@ def prepared(asked: Recipe, settings: Settings, processes: Processes, before: Ru
     check_same(recipe, parts, processes, settings.parallel)
     recipe, about_precision = _with_precision(recipe, device, processes)
     recipe, doubts = measured(recipe, asked, dataset, parts.train, goes_on=before is not None)
+    if (
+        not before
+        and parts.test is not None
+        and parts.test is not parts.watched
+        and (bad := cut_off(parts.test.images))
+    ):
+        raise UserError(unreadable(bad))  # not after the training, where the test images are decoded
     if before:
         check_unchanged(parts, before.division or {}, str(before.folder))
     elif processes.is_first:
