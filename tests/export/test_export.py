@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,12 +15,15 @@ from PIL import Image
 from torch import nn
 
 import alexlab
+from alexlab.data.input.transform import Transform, batch_of
 from alexlab.errors import UserError
 from alexlab.export import exporting
 from alexlab.export.exporting import export
 from alexlab.export.onnx_file import OnnxFile
 from alexlab.export.program import program
 from alexlab.export.to_onnx import onnx_file
+from alexlab.networks.alexnet_2012 import Widths, alexnet_2012
+from alexlab.recipes.schema import Recipe
 from tests.conftest import write_photographs
 from tests.typed import Command
 
@@ -274,3 +278,24 @@ def test_int8_that_costs_too_much_is_not_written(colours: alexlab.Run, monkeypat
     with pytest.raises(UserError, match=r"not written.*int8 may cost 2% of the images"):
         export(colours, Path("small.onnx"), precision="int8")
     assert not Path("small.onnx").exists()
+
+
+@pytest.mark.parametrize("begins", ["pixels", "input"])
+def test_two_towers_and_their_normalisations(begins: str) -> None:
+    """AlexNet as it ran, narrower: what its LRN computes in chunks is a few plain operations in a graph."""
+    import onnxruntime
+
+    torch.manual_seed(0)
+    network = alexnet_2012(5, (3, 67, 67), Widths(8, 16, 16, 16, 16, 32)).eval()
+    ready = Transform(store=(3, 70, 70), fit="crop", input=(3, 67, 67), view="centre", pixels="0-255")
+    run = cast(
+        alexlab.Run, SimpleNamespace(network=lambda: network, transform=ready, recipe=Recipe(network="alexnet-2012"))
+    )
+    session = onnxruntime.InferenceSession(onnx_file(run, program(run, begins), {"begins": begins}))
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 91, 80, 3), dtype=np.uint8)
+    inputs = ready(batch_of(np.stack([ready.stored(each) for each in pixels])))
+    with torch.no_grad():
+        logits = network(inputs)
+    taken, wanted = (pixels, logits.softmax(1)) if begins == "pixels" else (inputs.numpy(), logits)
+    found = session.run(None, {session.get_inputs()[0].name: taken})[0]
+    assert np.allclose(found, wanted.numpy(), atol=1e-5 * float(wanted.abs().max()))

@@ -78,4 +78,4 @@ def _file(
         raise UserError(f"{path}: an exported file answers on the CPU, in the precision that it was exported in.")
     if invert:
         raise UserError(f"{path}: an exported file does not invert; ask the run that it was exported from.")
-    return OnnxFile(path).predictions(images, top)
+    return OnnxFile(path, once=once).predictions(images, top)

@@ -27,17 +27,19 @@ class OnnxFile:
         classes: their names, in the order of the probabilities.
     """
 
-    def __init__(self, file: Path | bytes, name: str = "") -> None:
+    def __init__(self, file: Path | bytes, name: str = "", once: bool = False) -> None:
         """Open `file`, a path or a content.
 
         Args:
             name: what errors call it; by default the path.
+            once: there is one image, and nothing will be asked after it: the graph is taken as it is and weights as they lie, as making
+                them faster takes longer than it saves.
 
         Raises:
             UserError: ONNX Runtime is not installed, or it is no file that takes pixels and was exported by alexlab.
         """
         self._name = name or str(file)
-        self._session = session(file, self._name)
+        self._session = session(file, self._name, once)
         held = self._session.get_modelmeta().custom_metadata_map
         try:
             self.facts: dict[str, Any] = json.loads(held["alexlab"])
@@ -91,7 +93,7 @@ def pixels_of(source: Source, name: str, levels: Levels | None) -> Pixels:
     return np.asarray(as_mode(source, 3))
 
 
-def session(file: Path | bytes, name: str) -> Any:
+def session(file: Path | bytes, name: str, once: bool = False) -> Any:
     """Return ONNX Runtime's session for a file. Raises UserError where it is not installed, or cannot read the file."""
     if isinstance(file, Path):
         check_regular(file)
@@ -103,6 +105,9 @@ def session(file: Path | bytes, name: str) -> Any:
         raise UserError(f"{name}: an ONNX file is answered by ONNX Runtime, which is not installed: {EXTRA}") from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is said below
+    if once:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         return onnxruntime.InferenceSession(
             file if isinstance(file, bytes) else str(file), options, providers=["CPUExecutionProvider"]

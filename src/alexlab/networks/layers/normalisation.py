@@ -110,18 +110,28 @@ def _plain(x: torch.Tensor, size: int, factor: float, beta: float, k: float, acr
     exact = x.to(_computed_in(x.dtype))
     squares = exact * exact
     if not across:
-        sums = F.avg_pool2d(squares, size, stride=1, padding=size // 2, divisor_override=1)
+        sums = _sums(squares, (size, size))
     else:  # a pool in two dimensions, maps and pixels: unlike the one in three, its gradient is deterministic on CUDA
         n, c, h, w = x.shape
         if _layout(x) is torch.channels_last:
             pixels = squares.permute(0, 2, 3, 1).reshape(n, 1, h * w, c)
-            pooled = F.avg_pool2d(pixels, (1, size), stride=1, padding=(0, size // 2), divisor_override=1)
+            pooled = _sums(pixels, (1, size))
             sums = pooled.view(n, h, w, c).permute(0, 3, 1, 2)
         else:
             pixels = squares.reshape(n, 1, c, h * w)
-            pooled = F.avg_pool2d(pixels, (size, 1), stride=1, padding=(size // 2, 0), divisor_override=1)
+            pooled = _sums(pixels, (size, 1))
             sums = pooled.view(n, c, h, w)
     return (exact * _power(k + factor * sums, beta)).to(x.dtype)
+
+
+def _sums(x: torch.Tensor, window: tuple[int, int]) -> torch.Tensor:
+    """Sum over the window around each value."""
+    padding = (window[0] // 2, window[1] // 2)
+    if (
+        torch.compiler.is_exporting()
+    ):  # ONNX's average has no other divisor, and PyTorch's exporter drops ours without a word
+        return F.avg_pool2d(x, window, stride=1, padding=padding) * (window[0] * window[1])
+    return F.avg_pool2d(x, window, stride=1, padding=padding, divisor_override=1)
 
 
 def _power(divisor: torch.Tensor, beta: float) -> torch.Tensor:
