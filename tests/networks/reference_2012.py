@@ -132,3 +132,147 @@ def network(weights: Weights, images: Array, after: dict[str, tuple[str, ...]], 
     both6 = np.concatenate([hidden * relu(dense(weights[t]["fc6"], both5)) for t in "ab"], axis=1)
     both7 = np.concatenate([hidden * relu(dense(weights[t]["fc7"], both6)) for t in "ab"], axis=1)
     return dense(weights["fc8"], both7)
+
+
+# Backwards: of each step the gradient of what it read, from the gradient of what it made.
+
+
+def convolution_back(x: Array, weight: Array, stride: int, padding: int, made: Array) -> tuple[Array, Array, Array]:
+    """Gradients of the input, the weight and the bias."""
+    _, _, rows, columns = weight.shape
+    n, channels, height, width = x.shape
+    down, across = made.shape[2:]
+    canvas = np.zeros((n, channels, height + 2 * padding + stride, width + 2 * padding + stride))
+    canvas[:, :, padding : padding + height, padding : padding + width] = x
+    of_canvas, of_weight = np.zeros_like(canvas), np.zeros_like(weight)
+    for i in range(rows):
+        for j in range(columns):
+            at = np.s_[:, :, i : i + stride * (down - 1) + 1 : stride, j : j + stride * (across - 1) + 1 : stride]
+            of_weight[:, :, i, j] = np.einsum("nfhw,nchw->fc", made, canvas[at], optimize=True)
+            of_canvas[at] += np.einsum("fc,nfhw->nchw", weight[:, :, i, j], made, optimize=True)
+    of_x = of_canvas[:, :, padding : padding + height, padding : padding + width]
+    return of_x, of_weight, made.sum(axis=(0, 2, 3))
+
+
+def relu_back(x: Array, made: Array) -> Array:
+    return np.where(x > 0, made, 0.0)
+
+
+def max_pool_back(x: Array, made: Array, window: int = 3, stride: int = 2) -> Array:
+    """Each window's gradient belongs to its largest pixel, the first of equal ones."""
+    n, maps, _, _ = x.shape
+    of_x = np.zeros_like(x)
+    image, map_ = np.arange(n)[:, None], np.arange(maps)[None, :]
+    for i in range(made.shape[2]):
+        for j in range(made.shape[3]):
+            seen = x[:, :, i * stride : i * stride + window, j * stride : j * stride + window]
+            row, column = np.divmod(seen.reshape(n, maps, -1).argmax(axis=2), seen.shape[3])
+            of_x[image, map_, i * stride + row, j * stride + column] += made[:, :, i, j]
+    return of_x
+
+
+def cross_map_back(x: Array, factor: float, made: Array, n: int = 5, k: float = 2.0, beta: float = 0.75) -> Array:
+    """By the quotient rule: a_j stands above in b_j, and below in each b_i that has it for a neighbour."""
+    of_x = np.zeros_like(x)
+    maps = x.shape[1]
+    for i in range(maps):
+        near = range(max(0, i - n // 2), min(maps - 1, i + n // 2) + 1)
+        total = np.zeros_like(x[:, 0])
+        for j in near:
+            total += x[:, j] ** 2
+        below = k + factor * total
+        of_x[:, i] += made[:, i] / below**beta
+        for j in near:
+            of_x[:, j] -= made[:, i] * x[:, i] * beta * below ** (-beta - 1) * factor * 2 * x[:, j]
+    return of_x
+
+
+def within_map_back(
+    x: Array, made: Array, scale: float = 0.001, n: int = 5, k: float = 1.0, power: float = 0.75
+) -> Array:
+    """The same over windows of one map."""
+    of_x = np.zeros_like(x)
+    _, _, height, width = x.shape
+    for i in range(height):
+        for j in range(width):
+            rows = slice(max(0, i - n // 2), min(height, i + n // 2 + 1))
+            columns = slice(max(0, j - n // 2), min(width, j + n // 2 + 1))
+            below = k + scale / n**2 * (x[:, :, rows, columns] ** 2).sum(axis=(2, 3))
+            of_x[:, :, i, j] += made[:, :, i, j] / below**power
+            common = made[:, :, i, j] * x[:, :, i, j] * power * below ** (-power - 1) * scale / n**2 * 2
+            of_x[:, :, rows, columns] -= common[:, :, None, None] * x[:, :, rows, columns]
+    return of_x
+
+
+def gradients(
+    weights: Weights,
+    images: Array,
+    after: dict[str, tuple[str, ...]],
+    factor: float,
+    hidden: float,
+    upstream: Array,
+) -> tuple[Array, Weights]:
+    """Gradients of the sum of logits times `upstream` (N, classes): of the images, and of all weights and biases, as `Weights` has them.
+
+    The other arguments are those of `network`.
+    """
+    forward: dict[str, Callable[[Array], Array]] = {
+        "relu": relu,
+        "pool": max_pool,
+        "within": within_map,
+        "lrn": lambda x: cross_map(x, factor),
+    }
+    back: dict[str, Callable[[Array, Array], Array]] = {
+        "relu": relu_back,
+        "pool": max_pool_back,
+        "within": within_map_back,
+        "lrn": lambda x, made: cross_map_back(x, factor, made),
+    }
+    read: dict[tuple[str, str], list[Array]] = {}  # what each step of a tower's layer read, the convolution's own first
+    found: Weights = {"a": {}, "b": {}}
+
+    def convolutional(tower: str, layer: str, x: Array) -> Array:
+        weight, bias = weights[tower][layer]
+        seen = read[tower, layer] = [x]
+        x = convolution(x, weight, bias, *GEOMETRY[layer])
+        for name in after[layer]:
+            seen.append(x)
+            x = forward[name](x)
+        return x
+
+    def convolutional_back(tower: str, layer: str, made: Array) -> Array:
+        x, *seen = read[tower, layer]
+        for name, of in zip(reversed(after[layer]), reversed(seen), strict=True):
+            made = back[name](of, made)
+        of_x, *found[tower][layer] = convolution_back(x, weights[tower][layer][0], *GEOMETRY[layer], made)
+        return of_x
+
+    def dense(tower: str, layer: str, x: Array) -> Array:
+        weight, bias = weights[tower][layer]
+        read[tower, layer] = [x, np.einsum("oi,ni->no", weight, x, optimize=True) + bias]
+        return hidden * relu(read[tower, layer][1])
+
+    def dense_back(tower: str, layer: str, made: Array) -> Array:
+        x, sums = read[tower, layer]
+        made = relu_back(sums, hidden * made)
+        found[tower][layer] = [np.einsum("no,ni->oi", made, x, optimize=True), made.sum(axis=0)]
+        product: Array = np.einsum("oi,no->ni", weights[tower][layer][0], made, optimize=True)
+        return product
+
+    def halves(both: Array) -> dict[str, Array]:
+        return dict(zip("ab", np.split(both, 2, axis=1), strict=True))
+
+    both2 = np.concatenate([convolutional(t, "conv2", convolutional(t, "conv1", images)) for t in "ab"], axis=1)
+    maps5 = {t: convolutional(t, "conv5", convolutional(t, "conv4", convolutional(t, "conv3", both2))) for t in "ab"}
+    maps = np.concatenate([maps5["a"], maps5["b"]], axis=1)
+    both6 = np.concatenate([dense(t, "fc6", maps.reshape(len(images), -1)) for t in "ab"], axis=1)
+    both7 = np.concatenate([dense(t, "fc7", both6) for t in "ab"], axis=1)
+
+    found["fc8"] = [np.einsum("nk,ni->ki", upstream, both7, optimize=True), upstream.sum(axis=0)]
+    of7 = halves(np.einsum("ki,nk->ni", weights["fc8"][0], upstream, optimize=True))
+    of6 = halves(dense_back("a", "fc7", of7["a"]) + dense_back("b", "fc7", of7["b"]))
+    of5 = halves((dense_back("a", "fc6", of6["a"]) + dense_back("b", "fc6", of6["b"])).reshape(maps.shape))
+    of3 = {t: convolutional_back(t, "conv4", convolutional_back(t, "conv5", of5[t])) for t in "ab"}
+    of2 = halves(convolutional_back("a", "conv3", of3["a"]) + convolutional_back("b", "conv3", of3["b"]))
+    of1 = {t: convolutional_back(t, "conv2", of2[t]) for t in "ab"}
+    return convolutional_back("a", "conv1", of1["a"]) + convolutional_back("b", "conv1", of1["b"]), found

@@ -133,6 +133,47 @@ def test_gradients_equal_finite_differences_of_the_reference(name: str) -> None:
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-7), key
 
 
+def check_gradients(name: str, network: TwoTowers, images: torch.Tensor, hidden: float) -> None:
+    """The gradients of the images and of every single weight and bias equal those of the reference's own backward pass."""
+    _, after, factor = DEFINITIONS[name]
+    images.requires_grad_()
+    logits = network(images)
+    upstream = torch.randn(logits.shape, dtype=torch.float64, generator=generator(1))
+    logits.backward(upstream)
+    of_images, expected = reference.gradients(
+        as_reference(network), images.detach().numpy(), after, factor, hidden, upstream.numpy()
+    )
+    close(gradient(images), of_images, "images")
+    for key, parameter in network.named_parameters():
+        *tower, layer, kind = key.split(".")
+        layers = expected[tower[0]] if tower else expected
+        close(gradient(parameter), layers[layer][kind == "bias"], key)
+
+
+def close(found: torch.Tensor, expected: np.ndarray, key: str) -> None:
+    """Within 1e-11 of the largest, which is not 0."""
+    largest = np.abs(expected).max()
+    assert largest > 0, key
+    assert np.abs(found.numpy() - expected).max() <= 1e-11 * largest, key
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+@pytest.mark.parametrize("input", [(3, 75, 99), (1, 80, 64)])
+def test_all_gradients_equal_the_references(name: str, input: Shape) -> None:
+    network = random_network(name, 4, input, SMALL)
+    check_gradients(name, network.eval(), pixels(3, input), 0.5)
+    network.zero_grad()
+    for layer in network.modules():
+        if isinstance(layer, UnscaledDropout):
+            layer.p = 0.0
+    check_gradients(name, network.train(), pixels(3, input), 1.0)
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_all_gradients_at_true_size_equal_the_references(name: str) -> None:
+    check_gradients(name, random_network(name, 1000, (3, 224, 224)).eval(), pixels(1, (3, 224, 224)), 0.5)
+
+
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_true_size(name: str) -> None:
     network = random_network(name, 1000, (3, 224, 224)).eval()
