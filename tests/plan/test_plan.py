@@ -93,7 +93,7 @@ def test_no_bandwidth(text: str) -> None:
 
 def test_latency() -> None:
     assert seconds("0.1ms") == pytest.approx(1e-4) and seconds("20us") == pytest.approx(2e-5) and seconds("0s") == 0
-    with pytest.raises(UserError, match="expected a time one strategy"):
+    with pytest.raises(UserError, match="expected a time one way, such as"):
         seconds("5 minutes")
 
 
