@@ -201,6 +201,26 @@ UNMEASURED: dict[str, dict[Language, str]] = {
         "en": "Not measured: it needs a pretrained network and its photographs.",
         "zh": "未测量：需要预训练网络及其照片。",
     },
+    "argmax-of-all": {
+        "en": "Not measured: the network is the same; the accuracy that is shown is near zero.",
+        "zh": "未测量：网络不变；显示的精度接近零。",
+    },
+    "old-api": {
+        "en": "Not measured: most of it stops with an error.",
+        "zh": "未测量：多数情况会直接报错。",
+    },
+    "argument-of-bool": {
+        "en": "Not measured: it depends on what the option does.",
+        "zh": "未测量：取决于该选项的作用。",
+    },
+    "schedule-unused": {
+        "en": "Not measured: it costs what the schedule would have given.",
+        "zh": "未测量：代价是该学习率计划本可带来的收益。",
+    },
+    "optimiser-made-anew": {
+        "en": "Not measured: it depends on how many batches an epoch has; the fewer, the more it costs.",
+        "zh": "未测量：取决于每个 epoch 有多少批次；越少，代价越大。",
+    },
     "sum-of-means": {
         "en": "Not measured: the network is the same; the figure that is shown is too small by the size of a batch.",
         "zh": "未测量：网络不变；显示的数字小了批次大小那么多倍。",

@@ -69,6 +69,26 @@ def fit(**changed: str) -> str:
     return FIT.format(**{**RIGHT, **changed})
 
 
+PART = "class Part(nn.Module):\n    def forward(self, x):\n        x = x.relu(){end}\n\n"
+
+
+def anew(optimiser: str, name: str = "opt = ") -> str:
+    return (
+        'train = DataLoader(datasets.MNIST("d", train=True, transform=T.ToTensor()), 64, shuffle=True)\n'
+        "net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"
+        f"for epoch in range(9):\n    {name}{optimiser}\n    for x, y in train:\n        opt.zero_grad()\n"
+        "        F.cross_entropy(net(x), y).backward()\n        opt.step()\n"
+    )
+
+
+def scheduled(scheduler: str, first: str = "pass", last: str = "pass") -> str:
+    made = (
+        f"opt = torch.optim.SGD(net.parameters(), lr=0.1)\nimport elsewhere\ns = torch.optim.lr_scheduler.{scheduler}\n"
+    )
+    text = anew(first, "").replace("for epoch", f"{made}for epoch", 1)
+    return f"{text}    {last}\n"
+
+
 def data(name: str, transform: str, part: str = "train=True") -> str:
     return f"d = datasets.{name}('d', {part}, transform={transform})\n"
 
@@ -178,6 +198,71 @@ GUISES = {
         (fit(count="total += F.cross_entropy(net(x), y).item()", shown="print(total / len(test.dataset))"),
          fit(count="pass", shown="torch.set_grad_enabled(False)\nfor i in range(len(test.dataset)):\n    x, y = test.dataset[i]\n    total += F.cross_entropy(net(x[None]), "
              "torch.tensor([y])).item()\nprint(total / len(test.dataset))")),
+    ],
+    "no-return": [
+        (network().replace("return self.last(x.flatten(1))", "x = self.last(x.flatten(1))"), network()),
+        (network("self.part = Part()", "x = self.part(x)").replace("class Net", PART.format(end="") + "class Net"),
+         network("self.part = Part()", "x = self.part(x)").replace("class Net", PART.format(end="\n        return x") + "class Net")),
+        (network().replace("return self.last(x.flatten(1))", "x = self.last(x.flatten(1))\n        return"), network()),
+        (network().replace("return self.last(x.flatten(1))", "logits = self.last(x.flatten(1))\n        print(logits.shape)"),
+         network().replace("return self.last(x.flatten(1))", "logits = self.last(x.flatten(1))\n        raise NotImplementedError")),
+        (fit(between=PART.format(end="").strip() + "\nnet = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), Part(), nn.Linear(10, 10))"),
+         fit(between=PART.format(end="\n        return x").strip() + "\nnet = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), Part(), nn.Linear(10, 10))")),
+    ],
+    "argmax-of-all": [
+        (fit(count="total += (net(x).argmax() == y).sum().item()"), fit()),
+        (fit(count="total += torch.argmax(net(x)).eq(y).sum().item()"), fit(count="total += torch.argmax(net(x), -1).eq(y).sum().item()")),
+        (fit(count="p = torch.argmax(F.softmax(net(x), 1))\n        total += (p == y).float().sum().item()"),
+         fit(count="p = torch.argmax(F.softmax(net(x), 1), dim=1)\n        total += (p == y).float().sum().item()")),
+        (fit(count="total += (y == net(x).argmax()).sum()"), fit(test="1", count="total += (y == net(x).argmax()).sum()")),
+        (fit(between="import numpy as np", count="total += (np.argmax(net(x).numpy()) == y.numpy()).sum()"),
+         fit(between="import numpy as np", count="total += (np.argmax(net(x).numpy(), axis=1) == y.numpy()).sum()")),
+    ],
+    "old-api": [
+        (fit(count="total += F.cross_entropy(net(x), y).data[0]", shown="pass"), fit(count="total += F.cross_entropy(net(x), y).item()", shown="pass")),
+        (fit(shown="print(total)\nx, y = iter(test).next()"), fit(shown="print(total)\nx, y = next(iter(test))")),
+        (fit(between="batches = iter(train)\nx, y = batches.next()"), fit(between="batches = iter(train)\nx, y = batches.__next__()")),
+        (fit(between="from torch.autograd import Variable", count="total += (net(Variable(x, volatile=True)).argmax(1) == y).sum().item()"),
+         fit(between="from torch.autograd import Variable", count="total += (net(Variable(x)).argmax(1) == y).sum().item()")),
+        (fit(count="total += F.cross_entropy(net(x), y, size_average=False).item()"),
+         fit(count="total += F.cross_entropy(net(x), y, reduction='sum').item()")),
+        ("t = T.Compose([T.Scale(32), T.ToTensor()])", "t = T.Compose([T.Resize(32), T.ToTensor()])"),
+        ("t = T.RandomSizedCrop(224)", "t = T.RandomResizedCrop(224)"),
+        (fit(count="l = nn.CrossEntropyLoss()(net(x), y)\n        total += l[0]", shown="pass"),
+         fit(count="l = nn.CrossEntropyLoss(reduction='none')(net(x), y)\n        total += l[0]", shown="pass")),
+    ],
+    "argument-of-bool": [
+        (f"import argparse\n{parser}\np.add_argument('--x', {bad})\na = p.parse_args()",
+         f"import argparse\n{parser}\np.add_argument('--x', {good})\na = p.parse_args()")
+        for parser, bad, good in [
+            ("p = argparse.ArgumentParser()", "type=bool", "action='store_true'"),
+            ("p = argparse.ArgumentParser('a')", "default=True, type=bool", "default=True, type=int"),
+            ("q = argparse.ArgumentParser()\np = q.add_argument_group('g')", "type=bool, help='h'", "type=str, help='h'"),
+        ]
+    ] + [
+        ("from argparse import ArgumentParser\np = ArgumentParser()\np.add_argument('-b', type=bool)",
+         "from argparse import ArgumentParser\np = ArgumentParser()\np.add_argument('-b', type=eval)"),
+        ("import argparse\ndef options():\n    p = argparse.ArgumentParser()\n    p.add_argument('--b', type=bool)\n    return p.parse_args()",
+         "import argparse\ndef options():\n    p = argparse.ArgumentParser()\n    p.add_argument('--b', type=float)\n    return p.parse_args()"),
+    ],
+    "schedule-unused": [
+        (scheduled("StepLR(opt, 3)"), scheduled("StepLR(opt, 3)", last="s.step()")),
+        (scheduled("CosineAnnealingLR(opt, T_max=9)"), scheduled("CosineAnnealingLR(opt, T_max=9)", last="torch.manual_seed(0); s.step()")),
+        (scheduled("ExponentialLR(opt, 0.9)", first="s.step()"), scheduled("ExponentialLR(opt, 0.9)", last="s.step()")),
+        (scheduled("MultiStepLR(opt, [3])", first="s.step()"), scheduled("MultiStepLR(opt, [3])", first="s.step(epoch)")),
+        (scheduled("ReduceLROnPlateau(opt)"), scheduled("ReduceLROnPlateau(opt)", last="s.step(0.5)")),
+        (scheduled("LambdaLR(opt, lambda e: 1 / (e + 1))"), scheduled("LambdaLR(opt, lambda e: 1 / (e + 1))", last="elsewhere.end(s)")),
+    ],
+    "optimiser-made-anew": [
+        (anew("torch.optim.Adam(net.parameters())"), anew("torch.optim.SGD(net.parameters(), lr=0.1)")),
+        (anew("torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)"),
+         anew("torch.optim.SGD(net.parameters(), lr=0.1 / (epoch + 1), momentum=0.9)")),
+        (anew("torch.optim.AdamW(net.parameters(), 1e-3)"), anew("net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"
+                                                               "    opt = torch.optim.AdamW(net.parameters(), 1e-3)", "")),
+        (anew("torch.optim.RMSprop(net.parameters(), lr=0.01)"), anew("torch.optim.RMSprop(net.parameters(), lr=0.01)").replace(
+            "for epoch in range(9):", "for rate in (0.01, 0.001):").replace("lr=0.01", "lr=rate")),
+        (anew("make()").replace("for epoch", "def make():\n    return torch.optim.Adam(net.parameters())\nfor epoch"),
+         anew("make()").replace("for epoch in range(9):\n    opt = make()", "opt = torch.optim.Adam(net.parameters())\nfor epoch in range(9):")),
     ],
     "optimiser-of-another": [
         (fit(after="net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))"), fit()),

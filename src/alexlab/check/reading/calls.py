@@ -4,7 +4,7 @@ import ast
 from typing import Any
 
 from alexlab.check.graph import Batch
-from alexlab.check.reading import access, library, networks, python, tensors
+from alexlab.check.reading import access, iteration, library, networks, python, tensors
 from alexlab.check.reading.limits import DEEPEST_CALL
 from alexlab.check.reading.reader import Flow, Frame, Reader
 from alexlab.check.reading.values import (
@@ -257,7 +257,12 @@ def _unknown_method(
     if name in ("train", "eval") and receiver is UNKNOWN:
         return UNKNOWN
     if isinstance(receiver, Batches):
-        return UNKNOWN
+        if name != "next":
+            return UNKNOWN
+        reader.event("call", "next", at, detail=keywords)
+        return iteration.sample(reader, receiver, at)
+    if name == "add_argument":
+        reader.event("call", "argparse.add_argument", at, detail=keywords)
     if name == "size" and arguments == [0]:
         return Batch() if receiver is UNKNOWN and reader.networks else UNKNOWN
     if receiver is UNKNOWN and reader.networks and name in ("view", "reshape", "flatten", "permute", "contiguous"):

@@ -74,6 +74,8 @@ _SAME_OBJECT = frozenset(
         "torch.nn.SyncBatchNorm.convert_sync_batchnorm",
     ]
 )
+_REMOVED = frozenset(["torchvision.transforms.Scale", "torchvision.transforms.RandomSizedCrop"])
+_OLD_KEYWORDS = frozenset(["volatile", "size_average", "reduce"])
 _NEW_TENSORS = frozenset(["randn", "rand", "zeros", "ones", "empty", "full", "randint", "normal"])
 _ALIASES = (
     ("torchvision.transforms.v2.", "torchvision.transforms."),
@@ -107,6 +109,8 @@ def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
     """Return what calling the library's `name` gives."""
     name = full_name(name)
     first = arguments[0] if arguments else UNKNOWN
+    if name in _REMOVED or not keywords.keys().isdisjoint(_OLD_KEYWORDS):
+        reader.event("call", name, at, detail=keywords)
     if name in _SAME_OBJECT:
         return first
     if name == "torch.autograd.grad":  # goes back through the graph as `backward` does
@@ -150,6 +154,7 @@ def _made(reader: Reader, name: str, arguments: list[Value], keywords: dict[str,
     given_parameters = made.arguments.get("params")
     if name.startswith("torch.optim.") and isinstance(given_parameters, Parameters):
         made.attributes["layers"] = [layer for _, layer in layers(given_parameters.network)]
+        reader.births[id(made)] = tuple(reader.rounds)
     reader.program.made.append(made)
     return made
 
@@ -283,7 +288,7 @@ def method(
         return UNKNOWN
     if "lr_scheduler" in made.name:
         if name == "step":
-            reader.event("schedule", made, at)
+            reader.event("schedule", made, at, detail=first if arguments else keywords.get("epoch"))
         return UNKNOWN
     if made.name.startswith("torch.optim."):
         if name == "step":
@@ -304,6 +309,8 @@ def method(
         return UNKNOWN
     if made.name.startswith("accelerate.") and name == "prepare":
         return tuple(arguments) if len(arguments) > 1 else first
+    if name == "add_argument":
+        reader.event("call", "argparse.add_argument", at, detail=keywords)
     if name == "backward":
         reader.event("backward", first, at, node=first.node if isinstance(first, Tensor) else None)
         return UNKNOWN

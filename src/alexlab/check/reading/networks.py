@@ -66,11 +66,22 @@ def forward(reader: Reader, network: Value, arguments: list[Value], keywords: di
     if isinstance(network, Object):
         forward = network.cls.find("forward")
         if isinstance(forward, Function):
-            return reader.call(forward, [network, *arguments], keywords, at)
+            answer = reader.call(forward, [network, *arguments], keywords, at)
+            if answer is None and _returns_nothing(forward.node):
+                place = reader.sources[forward.scope.file].place(forward.node.lineno)
+                reader.event("unanswered", network, at, detail=place)
+            return answer
         if network.cls.derives_from("torch.nn.Sequential"):
             return chain(reader, [layer for _, layer in inside(network)], arguments, at)
         return UNKNOWN
     return _apply(reader, network, arguments, keywords, at)
+
+
+def _returns_nothing(forward: ast.AST) -> bool:
+    """Return whether a forward pass computes something and ends without returning, raising or yielding."""
+    ends = (ast.Return, ast.Raise, ast.Yield, ast.YieldFrom)
+    left = [each for each in ast.walk(forward) if isinstance(each, ends) and getattr(each, "value", True) is not None]
+    return not left and any(isinstance(each, ast.Assign | ast.AugAssign) for each in ast.walk(forward))
 
 
 def chain(reader: Reader, parts: list[Value], arguments: list[Value], at: ast.AST) -> Value:

@@ -8,7 +8,7 @@ from alexlab.check.graph import Graph, Node
 from alexlab.check.reading.values import Value
 
 Kind = Literal["forward", "loss", "backward", "step", "zero_grad", "schedule", "accumulate", "escape", "mode", "init",
-               "average", "image"]  # fmt: skip
+               "average", "image", "call", "unanswered"]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,8 @@ class Event:
     Attributes:
         subject: the network of "forward" and "mode", the optimiser of "step", "zero_grad" and "schedule" (or the network,
             for `network.zero_grad()`), the node of "backward", "loss" and "accumulate", the value of "escape", what "average" divides by
-            (the loader; Images or a number where its name is "images"), the picture of "image".
+            (the loader; Images or a number where its name is "images"), the picture of "image",
+            the function of "call" (of a library, with its keywords as detail), the network of "unanswered".
         node: the answer of a "forward", the loss of a "loss" and "backward".
         rounds: the loops around it, outermost first.
         conditional: whether it stands under a condition that cannot be known.
@@ -65,6 +66,7 @@ class Program:
         made: every dataset, loader, transform and optimiser that it makes.
         complete: False where the reader gave up before the end.
         lost: the lines that could not be followed, and why.
+        births: the loops in which each layer and each optimiser was made, by identity.
     """
 
     graph: Graph = field(default_factory=Graph)
@@ -73,4 +75,5 @@ class Program:
     made: list[Value] = field(default_factory=list)
     complete: bool = True
     lost: dict[Place, str] = field(default_factory=dict)
+    births: dict[int, tuple[Round, ...]] = field(default_factory=dict)
     pretrained: bool = False

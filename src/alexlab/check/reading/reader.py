@@ -115,7 +115,7 @@ class Reader:
         self.trail: list[Written] = []
         self.modes: dict[int, Mode] = {}
         self.kept: list[Any] = []  # keeps identities unique
-        self.births: dict[int, tuple[Round, ...]] = {}
+        self.births = self.program.births
         self.rounds: list[Round] = []
         self.networks: list[Value] = []
         self.modules: dict[str, Scope] = {}
@@ -368,7 +368,7 @@ class Reader:
         if items is not None and not items:
             return Flow.NEXT
         flow = one(items[0] if items else UNKNOWN, 0)
-        trains = any(event.kind not in ("escape", "init", "mode") for event in self.program.events[events:])
+        trains = any(event.kind not in ("escape", "init", "mode", "call") for event in self.program.events[events:])
         if items is not None and not trains and len(items) <= LONGEST_LOOP:
             for value in items[1:]:
                 if flow in (Flow.BREAK, Flow.RETURN, Flow.RAISE):
