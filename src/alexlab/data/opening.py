@@ -231,7 +231,7 @@ def own_path(name: str, data_dir: Path | None = None) -> Path:
     """Return where `KIND:PATH` lies: as it stands, or below a data folder, there also packed."""
     kind, colon, where = name.partition(":")
     kind, where = (kind, where) if colon else ("shards", name)
-    places = [Path(where).expanduser()]
+    places = [_of_the_user(Path(where))]
     if not places[0].is_absolute():
         endings = () if kind in ("list", "idx", "shards") else ARCHIVES
         for folder in data_folders(data_dir):
@@ -241,6 +241,14 @@ def own_path(name: str, data_dir: Path | None = None) -> Path:
             return place
     looked = ", ".join(str(place.parent.resolve()) for place in places[:2])
     raise UserError(f"{name} was not found. Looked for {where!r} in {looked} and the data folders.")
+
+
+def _of_the_user(path: Path) -> Path:
+    """Return a path whose ~ stands for the user's folder, unless a folder is called so."""
+    try:
+        return path if path.exists() else path.expanduser()
+    except RuntimeError:  # there is no such user
+        return path
 
 
 def native_shape(dataset: Dataset) -> Shape | None:

@@ -25,6 +25,7 @@ from alexlab.errors import UserError
 from alexlab.regular import READING, Walk, check_regular, not_regular, regular_files
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+UNREAD_ARCHIVES = (".7z", ".rar", ".zst", ".tzst", ".lzma", ".lz4", ".iso", ".gz", ".bz2", ".xz", ".z01", ".001")
 LARGEST_RATIO = 200  # of unpacked to packed bytes: images hardly compress; a bomb reaches thousands
 SMALLEST_LIMIT = 1 << 30
 START = 64  # bytes, which tell what a file is
@@ -82,7 +83,8 @@ def open_files(path: Path) -> Files:
         return _archive(path)
     check_regular(path)
     if path.exists():
-        raise UserError(f"{path}: found a file; expected a folder or an archive ({', '.join(ARCHIVES)}).")
+        mend = " Unpack it, and name the folder." if path.name.lower().endswith(UNREAD_ARCHIVES) else ""
+        raise UserError(f"{path}: found a file; expected a folder or an archive ({', '.join(ARCHIVES)}).{mend}")
     raise UserError(f"{path}: no such folder or archive.")
 
 

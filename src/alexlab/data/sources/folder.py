@@ -9,7 +9,7 @@ import numpy as np
 from alexlab.data.images import FileImages, Split
 from alexlab.data.sources.files import Files, open_files
 from alexlab.data.sources.format import Read
-from alexlab.data.sources.layout import WHAT, Layout, Tree, first, understood, without_copies
+from alexlab.data.sources.layout import WHAT, Layout, NoClasses, Tree, first, understood, without_copies
 from alexlab.data.sources.names import (
     AGAIN,
     BESIDE,
@@ -24,6 +24,7 @@ from alexlab.data.sources.names import (
     images_among,
     unread,
 )
+from alexlab.data.sources.other_ways import other_ways
 from alexlab.errors import UserError
 from alexlab.shape import Shape
 from alexlab.showing import listed
@@ -44,10 +45,17 @@ def read_folder(path: Path, shape: Shape | None = None, parts: bool = True, fewe
         UserError: no images, too few classes, a class without images, a class that training lacks, parts that cannot be told.
     """
     files = open_files(path)
+    try:
+        return _read(files, path, shape, parts, fewest)
+    except NoClasses as error:
+        raise UserError(f"{error}{other_ways(files.names, path)}") from None
+
+
+def _read(files: Files, path: Path, shape: Shape | None, parts: bool, fewest: int) -> Read:
     left_out: Names = {reason: list(names) for reason, names in files.left_out.items()}
     images = images_among(files.names, files.start, left_out)
     if not images:
-        raise UserError(
+        raise NoClasses(
             f"{path}: holds no images{_kinds(files.names)} (looked for {', '.join(IMAGE_ENDINGS)}); expected a folder per class."
         )
     tree = Tree(files.folders, images, files.names)
@@ -132,12 +140,12 @@ def _classes(
             )
     classes = tuple(sorted({composed(each) for each in filled}))
     if not classes:
-        raise UserError(
+        raise NoClasses(
             f"{path}: found images but no folders of classes{' in ' + root if root else ''}; expected a folder per class, at least two. "
             f"What images without a class show: alexlab predict RUN {path}"
         )
     if len(classes) < fewest:
-        raise UserError(f"{path}: found one class, {classes[0]!r}; expected a folder per class, at least two.")
+        raise NoClasses(f"{path}: found one class, {classes[0]!r}; expected a folder per class, at least two.")
     return classes
 
 

@@ -20,6 +20,10 @@ MADE = re.compile(r"_{0,2}(thumbnails?|thumbs?|previews?|cache)", re.IGNORECASE)
 """Folders that programs make beside images, for smaller copies of them."""
 
 
+class NoClasses(UserError):
+    """There are no folders of classes."""
+
+
 @dataclass
 class Layout:
     """Which folders hold what.
@@ -166,7 +170,7 @@ def _check_classes(
     """Raise UserError where the folders are hardly classes."""
     filled = sorted(inside)
     if len(filled) > 1 and all(map(said.get, filled)) and "train" in said.values() and not any(inside.values()):
-        raise UserError(
+        raise NoClasses(
             f"{path}: {listed(filled)} are parts of a dataset by their names, and hold images without a folder per class. "
             f"{HOW}; if these are the classes, say classes:{path}."
         )
@@ -191,7 +195,7 @@ def _check_classes(
         )
     raise UserError(
         f"{path}: {listed(alike)} hold the same folders ({listed(common)}). If they are parts of one dataset, call them train, val and "
-        f"test; if they are the classes, say classes:{path}."
+        f"test; if all of it is one (years, folds, copies), join folders of the same name; if they are the classes, say classes:{path}."
     )
 
 
