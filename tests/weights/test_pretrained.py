@@ -177,7 +177,8 @@ def test_a_whole_network_and_what_holds_no_weights_are_refused(tmp_path: Path) -
         read_weights(path)
     torch.save({"epoch": 3, "mine": nn.Linear(2, 3).state_dict()}, path)
     with pytest.raises(
-        UserError, match="found a dictionary of epoch and mine; expected a state_dict.*under state_dict, model_state_dict"
+        UserError,
+        match="found a dictionary of epoch and mine; expected a state_dict.*under state_dict, model_state_dict",
     ):
         read_weights(path)
     torch.save([torch.zeros(2)], path)
