@@ -42,7 +42,9 @@ def test_training_step_equals_a_real_one(name: str) -> None:
     assert describe(name, batch=2).totals.training_step_multiply_adds == counter.get_total_flops() // 2
 
 
-@pytest.mark.parametrize("name", ["lenet5", "lenet-relu", "alexnet8"])
+@pytest.mark.parametrize(
+    "name", ["lenet5", "lenet-relu", "alexnet8", "alexnet-keras", "alexnet-caffe", "alexnet-paper", "alexnet-2012"]
+)
 def test_kept_memory_equals_what_autograd_saves(name: str) -> None:
     """On the CPU, in training, everything that a real pass saves for its backward pass, once, without the weights."""
     network, entry = build(name), next(network for network in NETWORKS if network.name == name)

@@ -1,4 +1,4 @@
-"""Stratified splits that depend on the images' names and a seed alone, not on their order or on the machine."""
+"""Stratified splits that depend on the images' names and classes, the share and a seed, not on their order or on the machine."""
 
 from dataclasses import replace
 from hashlib import blake2b

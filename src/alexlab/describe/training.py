@@ -12,7 +12,7 @@ from math import prod
 from torch import nn
 
 from alexlab.passes.functions import RESHAPES
-from alexlab.passes.trace import Op, Trace, Value, values
+from alexlab.passes.trace import Op, Trace, Value, keeps_input, values
 
 SAVES_RESULT = {
     "relu",
@@ -73,6 +73,7 @@ def work_out_training(trace: Trace, trainable: set[str]) -> Training | None:
     saved: set[int] = set()
     kept: dict[str, int] = {}
     for step in trace.steps:
+        read = {value.number for value in step.inputs} if keeps_input(step.module) else None
         for op in step.ops:
             inputs = list(op.inputs())
             if any(not value.from_input and value.number not in trace.stored for value in inputs):
@@ -82,7 +83,7 @@ def work_out_training(trace: Trace, trainable: set[str]) -> Training | None:
             _alias(op, inputs, storages)
             if not needed:
                 continue
-            found = _saved(op, learns)
+            found = _saved(op, learns) if read is None else ([value for value in inputs if value.number in read], 0)
             if found is None:
                 return None
             whole, extra = found

@@ -118,6 +118,11 @@ class Trace:
     called: frozenset[nn.Module]
 
 
+def keeps_input(module: nn.Module | None) -> bool:
+    """Whether a layer has a backward pass of its own that needs what it reads and nothing that it makes on the way."""
+    return bool(getattr(module, "keeps_input", False))
+
+
 def values(structure: Any) -> Iterator[Value]:
     """Yield all Values in nested tuples, lists and dicts."""
     if isinstance(structure, Value):

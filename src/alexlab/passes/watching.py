@@ -19,7 +19,7 @@ from alexlab.networks.own import put_back, settings
 from alexlab.passes.arithmetic import answer
 from alexlab.passes.counting import Counter
 from alexlab.passes.functions import RESHAPES, named_arguments
-from alexlab.passes.trace import Failed, Op, Step, Trace, Value, tensors, values
+from alexlab.passes.trace import Failed, Op, Step, Trace, Value, keeps_input, tensors, values
 
 
 def is_one_row(module: nn.Module, is_root: bool) -> bool:
@@ -178,7 +178,12 @@ class Tracer(TorchFunctionMode):
             if self._unit is not None and self._unit.module is module:
                 self._unit.outputs = tuple(values(self._structure(output)))
                 self._unit.allocated = self._allocate(list(tensors(output)))
-                self._unit = None
+                unit, self._unit = self._unit, None
+                if keeps_input(module):
+                    for tensor in (tensor for tensor in tensors(args) if tensor.requires_grad):
+                        self._keep(tensor)
+                    unit.kept += sum(self._kept.values())
+                    self._kept.clear()
 
         return [
             module.register_forward_pre_hook(enter, with_kwargs=True),
@@ -239,7 +244,7 @@ class Tracer(TorchFunctionMode):
         return taken
 
     def _keep(self, tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.layout != torch.strided:
+        if tensor.layout != torch.strided or (self._unit is not None and keeps_input(self._unit.module)):
             return tensor
         storage = tensor.untyped_storage()
         if storage._cdata not in self._kept_already:

@@ -39,6 +39,8 @@ class LocalResponseNorm(nn.Module):
         alpha_divided: whether alpha is divided by size.
     """
 
+    keeps_input = True  # and nothing else for the backward pass, on a CPU: see `_InCache`
+
     def __init__(self, size: int, alpha: float, beta: float, k: float, *, alpha_divided: bool) -> None:
         super().__init__()
         self.size, self.alpha, self.beta, self.k, self.alpha_divided = _odd(size), alpha, beta, k, alpha_divided
@@ -66,6 +68,8 @@ class WithinMapNorm(nn.Module):
         power: the power of the divisor.
         k: the constant that keeps the divisor from zero.
     """
+
+    keeps_input = True
 
     def __init__(self, size: int = 5, scale: float = 0.001, power: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
