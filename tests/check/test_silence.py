@@ -177,6 +177,67 @@ for real in range(100):
     bce(d(fake), torch.ones(8, 1)).backward()
     og.step()
 """,
+    "a forward pass that keeps its answer": """
+import torch
+from torch import nn
+class Kept(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.f = nn.Linear(784, 10)
+    def forward(self, x):
+        flat = x.flatten(1)
+        self.answer = self.f(flat)
+net = Kept()
+net(torch.rand(4, 1, 28, 28))
+print(net.answer.argmax(1))
+""",
+    "an iterator of one's own": """
+import torch
+from torch import nn
+class Ahead:
+    def __init__(self, batches):
+        self.batches = batches
+    def __iter__(self):
+        return self
+    def next(self):
+        return self.batches.pop()
+batches = iter(Ahead([torch.rand(4, 784)]))
+print(nn.Linear(784, 10)(batches.next()))
+""",
+    "a scheduler that a method of the trainer steps": """
+import torch
+from torch import nn
+from torchvision import datasets, transforms
+class Trainer:
+    def __init__(self, net, batches):
+        self.net, self.batches = net, batches
+        self.opt = torch.optim.SGD(net.parameters(), lr=0.1)
+        self.plan = {'rate': torch.optim.lr_scheduler.StepLR(self.opt, 3)}
+    def epoch(self):
+        for x, y in self.batches:
+            self.opt.zero_grad(); nn.functional.cross_entropy(self.net(x), y).backward(); self.opt.step()
+    def run(self):
+        for epoch in range(9):
+            self.epoch()
+            for each in self.plan.values():
+                each.step()
+net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+Trainer(net, torch.utils.data.DataLoader(datasets.MNIST('d', transform=transforms.ToTensor()), 64, shuffle=True)).run()
+""",
+    "schedulers one after the other": """
+import torch
+from torch import nn
+from torchvision import datasets, transforms
+from torch.optim import lr_scheduler as rates
+net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+opt = torch.optim.SGD(net.parameters(), lr=0.1)
+both = rates.SequentialLR(opt, [rates.LinearLR(opt), rates.StepLR(opt, 3)], milestones=[2])
+data = torch.utils.data.DataLoader(datasets.MNIST('d', transform=transforms.ToTensor()), 64, shuffle=True)
+for epoch in range(9):
+    for x, y in data:
+        opt.zero_grad(); nn.functional.cross_entropy(net(x), y).backward(); opt.step()
+    both.step()
+""",
 }
 
 

@@ -259,7 +259,8 @@ def _unknown_method(
     if isinstance(receiver, Batches):
         if name != "next":
             return UNKNOWN
-        reader.event("call", "next", at, detail=keywords)
+        if isinstance(receiver.source, Made) and receiver.source.name == "torch.utils.data.DataLoader":
+            reader.event("call", "next", at, detail=keywords)
         return iteration.sample(reader, receiver, at)
     if name == "add_argument":
         reader.event("call", "argparse.add_argument", at, detail=keywords)

@@ -78,10 +78,16 @@ def forward(reader: Reader, network: Value, arguments: list[Value], keywords: di
 
 
 def _returns_nothing(forward: ast.AST) -> bool:
-    """Return whether a forward pass computes something and ends without returning, raising or yielding."""
+    """Return whether a forward pass ends with what it has just computed, and without returning, raising or yielding.
+
+    One that keeps its answer, in an attribute or a list, means it.
+    """
     ends = (ast.Return, ast.Raise, ast.Yield, ast.YieldFrom)
-    left = [each for each in ast.walk(forward) if isinstance(each, ends) and getattr(each, "value", True) is not None]
-    return not left and any(isinstance(each, ast.Assign | ast.AugAssign) for each in ast.walk(forward))
+    if any(isinstance(each, ends) and getattr(each, "value", True) is not None for each in ast.walk(forward)):
+        return False
+    assigned = [target for each in ast.walk(forward) if isinstance(each, ast.Assign) for target in each.targets]
+    added = [each.target for each in ast.walk(forward) if isinstance(each, ast.AugAssign)]
+    return bool(assigned) and all(isinstance(target, ast.Name | ast.Tuple) for target in [*assigned, *added])
 
 
 def chain(reader: Reader, parts: list[Value], arguments: list[Value], at: ast.AST) -> Value:
