@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import alexlab
+from alexlab.cli.datasets import datasets
 from alexlab.data.images import FileImages
 from alexlab.data.opening import open_dataset
 from alexlab.errors import UserError
@@ -60,3 +62,17 @@ def test_a_class_of_one_image_is_refused_with_the_way_on(tmp_path: Path) -> None
     assert counts == {"blue": 2, "lone": 0, "red": 2}
     assert run.facts["understood"]["classes"]["lone"] == 1
     assert any("too few images of lone to hold one out" in doubt for doubt in run.facts["doubts"])
+
+
+@pytest.mark.parametrize(("each", "refused"), [(1, True), (2, True), (3, False)])
+def test_check_says_what_a_training_refuses(tmp_path: Path, each: int, refused: bool) -> None:
+    photos = write_photographs(tmp_path / "photos", each=10)
+    write_photographs(photos, ("lone",), each=each)
+    said = CliRunner().invoke(datasets, ["check", f"folder:{photos}"]).output
+    assert ("one training image is left of lone" in said and "--set small_classes=train" in said) == refused
+    how = {**HOW, "out": "run", "steps": 1}
+    if refused:
+        with pytest.raises(UserError, match="'lone' has 1 image to divide"):
+            alexlab.train("lenet-relu", f"folder:{photos}", **how)
+    else:
+        alexlab.train("lenet-relu", f"folder:{photos}", **how)

@@ -126,6 +126,7 @@ def _check_images(name: str, data_dir: Path | None) -> None:
     from alexlab.data.inspection import inspect
     from alexlab.data.levels import measured_levels
     from alexlab.data.opening import open_dataset
+    from alexlab.data.split import too_small
     from alexlab.data.suspicion import suspicions
     from alexlab.data.understanding import by_class, left_out_in_words
     from alexlab.errors import UserError
@@ -160,7 +161,12 @@ def _check_images(name: str, data_dir: Path | None) -> None:
         say("Grey images among coloured ones are read as RGB with three equal channels.")
     held_out = {name: split for name, split in (("validation", dataset.validation), ("test", dataset.test)) if split}
     measured = measured_levels(dataset.train)[1]
-    for doubt in (*dataset.notes, *measured, *suspicions(dataset.train, held_out, dataset.classes, thorough=True)):
+    for doubt in (
+        *dataset.notes,
+        *too_small(dataset),
+        *measured,
+        *suspicions(dataset.train, held_out, dataset.classes, thorough=True),
+    ):
         say(f"note: {doubt}")
     if problems := [problem for each in found.values() for problem in each.unreadable]:
         raise UserError(unreadable(problems))

@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alexlab.data.images import FileImages, Split
+from alexlab.data.images import Dataset, FileImages, Split
 from alexlab.data.sources.names import composed
 from alexlab.errors import UserError
+from alexlab.showing import listed, shown
 
 SmallClasses = Literal["refuse", "train"]
 """What is done with a class that has too few images to be divided: it is refused, or all of it is trained on."""
@@ -47,6 +48,20 @@ def held_out(
             )
         out[members[: max(1, round(fraction * len(members)))]] = True
     return out
+
+
+def too_small(dataset: Dataset) -> list[str]:
+    """Return a sentence where a training would refuse classes for having too few images to hold a validation out."""
+    if dataset.validation is not None:
+        return []
+    counts = np.bincount(dataset.train.labels, minlength=len(dataset.classes))
+    few = [shown(dataset.classes[int(i)]) for i in np.flatnonzero(counts == 1)]
+    if not few:
+        return []
+    return [
+        f"one training image is left of {listed(few)}: none can be held out for validation, and "
+        "a training refuses that, unless --set small_classes=train keeps such classes in the training images alone."
+    ]
 
 
 def divide(split: Split, out: NDArray[np.bool_]) -> tuple[Split, Split]:
