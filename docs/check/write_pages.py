@@ -221,6 +221,10 @@ UNMEASURED: dict[str, dict[Language, str]] = {
         "en": "Not measured: it depends on how many batches an epoch has; the fewer, the more it costs.",
         "zh": "未测量：取决于每个 epoch 有多少批次；越少，代价越大。",
     },
+    "shared-augmentation": {
+        "en": "Not measured: the network is the same; the figure is lower, and another one each time.",
+        "zh": "未测量：网络不变；数字偏低，且每次不同。",
+    },
     "sum-of-means": {
         "en": "Not measured: the network is the same; the figure that is shown is too small by the size of a batch.",
         "zh": "未测量：网络不变；显示的数字小了批次大小那么多倍。",

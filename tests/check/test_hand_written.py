@@ -69,6 +69,16 @@ def fit(**changed: str) -> str:
     return FIT.format(**{**RIGHT, **changed})
 
 
+def divided(split: str, transform: str = "T.Compose([T.RandomHorizontalFlip(), T.ToTensor()])") -> str:
+    return (
+        f"whole = datasets.FashionMNIST('d', train=True, transform={transform})\n{split}\n"
+        "net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\nopt = torch.optim.SGD(net.parameters(), lr=0.1)\n"
+        "for x, y in DataLoader(a, 64, shuffle=True):\n    opt.zero_grad()\n"
+        "    F.cross_entropy(net(x), y).backward()\n    opt.step()\nnet.eval()\n"
+        "with torch.no_grad():\n    right = sum((net(x).argmax(1) == y).sum().item() for x, y in DataLoader(b, 64))\n"
+    )
+
+
 PART = "class Part(nn.Module):\n    def forward(self, x):\n        x = x.relu(){end}\n\n"
 
 
@@ -263,6 +273,31 @@ GUISES = {
             "for epoch in range(9):", "for rate in (0.01, 0.001):").replace("lr=0.01", "lr=rate")),
         (anew("make()").replace("for epoch", "def make():\n    return torch.optim.Adam(net.parameters())\nfor epoch"),
          anew("make()").replace("for epoch in range(9):\n    opt = make()", "opt = torch.optim.Adam(net.parameters())\nfor epoch in range(9):")),
+    ],
+    "images-not-tensors": [
+        (fit().replace(", train=False, transform=T.ToTensor()", ", train=False"), fit()),
+        (data("CIFAR10", "T.Compose([T.Normalize((0.5,), (0.5,)), T.ToTensor()])"),
+         data("CIFAR10", "T.Compose([T.ToTensor(), T.Normalize((0.5,), (0.5,))])")),
+        ("t = T.Compose([T.Resize(64), T.CenterCrop(56), T.Normalize([0.5] * 3, [0.5] * 3), T.ToTensor()])",
+         "t = T.Compose([T.Lambda(lambda x: x), T.Normalize([0.5] * 3, [0.5] * 3), T.ToTensor()])"),
+        ("l = DataLoader(datasets.ImageFolder('d'), 32, shuffle=True)", "l = DataLoader(datasets.ImageFolder('d'), 32, shuffle=True, collate_fn=list)"),
+        ("l = DataLoader(datasets.ImageFolder('d', T.Resize((64, 64))), 32, shuffle=True)",
+         "l = DataLoader(datasets.ImageFolder('d', T.Compose([T.Resize((64, 64)), T.ToTensor()])), 32, shuffle=True)"),
+        ("d = datasets.ImageFolder('d')\na, b = torch.utils.data.random_split(d, [9, 1])\nl = DataLoader(a, 32, shuffle=True)",
+         "d = datasets.ImageFolder('d')\nd.transform = T.ToTensor()\na, b = torch.utils.data.random_split(d, [9, 1])\nl = DataLoader(a, 32, shuffle=True)"),
+    ],
+    "shared-augmentation": [
+        (divided("a, b = torch.utils.data.random_split(whole, [50000, 10000])"),
+         divided("a, b = torch.utils.data.random_split(whole, [50000, 10000])", "T.ToTensor()")),
+        (divided("a, b = torch.utils.data.Subset(whole, range(50000)), torch.utils.data.Subset(whole, range(50000, 60000))"),
+         divided("a = torch.utils.data.Subset(whole, range(50000))\n"
+                 "b = torch.utils.data.Subset(datasets.FashionMNIST('d', transform=T.ToTensor()), range(50000, 60000))")),
+        (divided("a, b = torch.utils.data.random_split(whole, [0.9, 0.1])", "T.Compose([T.ColorJitter(0.2), T.ToTensor()])"),
+         divided("a, b = torch.utils.data.random_split(whole, [0.9, 0.1])\nb.dataset.transform = T.ToTensor()")),
+        (divided("n = int(0.8 * len(whole))\na, b = torch.utils.data.random_split(whole, [n, len(whole) - n])"),
+         divided("n = int(0.8 * len(whole))\na, b = torch.utils.data.random_split(whole, [n, len(whole) - n])", "T.Compose([T.Resize(28), T.ToTensor()])")),
+        (divided("a, b, c = torch.utils.data.random_split(whole, [40000, 10000, 10000])"),
+         divided("a, b = whole, datasets.FashionMNIST('d', train=False, transform=T.ToTensor())")),
     ],
     "optimiser-of-another": [
         (fit(after="net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))"), fit()),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from alexlab.check.graph import ancestors, descendants
 from alexlab.check.reading.program import Event, Program
 from alexlab.check.reading.signatures import LAYERS
-from alexlab.check.reading.values import Made, Object, OneOf, Value, layers
+from alexlab.check.reading.values import Batches, Made, Object, OneOf, Value, layers
 
 _ANSWERS = frozenset({"argmax", "argmin", "topk", "max", "sort", "eq", "ne", "gt", "ge", "lt", "le"})
 _JUDGED = _ANSWERS | {"cross_entropy", "nll_loss", "bce", "bce_with_logits"}
@@ -43,6 +43,18 @@ def evaluations(program: Program) -> Iterator[Event]:
             continue
         if any(node.op in _JUDGED for node in after if node is not event.node):
             yield event
+
+
+def loaders_of(events: Iterator[Event]) -> list[Made]:
+    """Return the loaders over whose batches these passes go."""
+    loaders: dict[int, Made] = {}
+    for event in events:
+        over: Value = event.rounds[-1].over if event.rounds else None
+        while isinstance(over, Batches):
+            over = over.source
+        if isinstance(over, Made) and over.name == "torch.utils.data.DataLoader":
+            loaders[id(over)] = over
+    return list(loaders.values())
 
 
 def unknown_hands(program: Program, network: Value, before: Event) -> bool:

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from alexlab.check.datasets import find as facts_of
 from alexlab.check.datasets import is_training
 from alexlab.check.finding import Finding, Text
-from alexlab.check.reading.program import Event
-from alexlab.check.reading.values import Batches, Made, Value
+from alexlab.check.reading.values import Made
 from alexlab.check.rule import Evidence, Rule, found
-from alexlab.check.rules.passes import evaluations, learning
+from alexlab.check.rules.passes import evaluations, learning, loaders_of
 from alexlab.check.rules.programs import TRAINING
 
 
@@ -16,8 +15,8 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     program = evidence.program
     if program is None:
         return
-    learnt = _loaders(learning(program))
-    judged = _loaders(evaluations(program))
+    learnt = loaders_of(learning(program))
+    judged = loaders_of(evaluations(program))
     for loader in learnt:
         parts = _parts(loader)
         if any(is_training(part) is False for part in parts):
@@ -43,17 +42,6 @@ _JUDGED = Text(
     "training accuracy.",
     "这个数据集又是训练部分，而且是唯一用来测试网络的：得到的是训练精度。",
 )
-
-
-def _loaders(events: Iterator[Event]) -> list[Made]:
-    loaders: dict[int, Made] = {}
-    for event in events:
-        over: Value = event.rounds[-1].over if event.rounds else None
-        while isinstance(over, Batches):
-            over = over.source
-        if isinstance(over, Made) and over.name == "torch.utils.data.DataLoader":
-            loaders[id(over)] = over
-    return list(loaders.values())
 
 
 def _parts(loader: Made) -> list[Made]:
