@@ -199,7 +199,7 @@ GUISES = {
          fit(between="losses = []", count="losses.append(float(F.cross_entropy(net(x), y)))", shown="print(sum(losses) / len(losses))")),
         (fit(between="def judge(net, batches):\n    loss = 0\n    for x, y in batches:\n        loss += F.nll_loss(net(x), y).item()\n"
                      "    return loss / len(batches.dataset)"),
-         fit(between="def judge(net, batches):\n    loss = 0\n    for x, y in batches:\n        loss += F.nll_loss(net(x), y, size_average=False).item()\n"
+         fit(between="def judge(net, batches):\n    loss = 0\n    for x, y in batches:\n        loss += F.nll_loss(net(x), y, reduction='sum').item()\n"
                      "    return loss / len(batches.dataset)")),
         (fit(count="total += (net(x).argmax(1) == y).float().mean().item()", shown="print(total / len(test.dataset))"), fit()),
         (fit(between="sizes = {'test': len(test.dataset)}", count="total += F.cross_entropy(net(x), y).item() / sizes['test']"),
@@ -384,3 +384,8 @@ def test_guises(rule: str, index: int) -> None:
 
 def test_five_guises_each() -> None:
     assert all(len(cases) >= 5 for cases in GUISES.values())
+
+
+def test_an_old_argument_makes_a_sum_of_a_loss() -> None:
+    count = "total += F.cross_entropy(net(x), y, size_average=False).item()"
+    assert rules_of(fit(count=count, shown="print(total / len(test.dataset))")) == ["old-api"]
