@@ -51,6 +51,7 @@ def test_each_preset_opens_with_source_command_and_result(name: str) -> None:
     assert head.startswith(f"# {name}: ")
     for part in ("# Source:", "# Command: alexlab train", "# Measured here:"):
         assert part in head
+    assert ("# Departs from its source: " in head) == ("# Source: none" not in head)
 
 
 def test_quick_explains_every_key() -> None:

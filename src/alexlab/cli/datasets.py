@@ -74,26 +74,29 @@ def datasets(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="PNG file; by default NAME.png.")
 @options.data_dir
-def show(name: str, network: str | None, recipe: str, out: Path | None, data_dir: Path | None) -> None:
+@options.as_json
+def show(name: str, network: str | None, recipe: str, out: Path | None, data_dir: Path | None, as_json: bool) -> None:
     """Draw examples of each class of NAME, before and after the path to the network, into a PNG file."""
     import re
 
     from alexlab.data.opening import open_dataset
     from alexlab.errors import UserError
     from alexlab.report.dataset import write_contact_sheet
+    from alexlab.valid_json import to_json
 
     out = out or Path(re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-") + ".png")
     if out.exists():
         raise UserError(f"{out} exists already; name another file with -o.")
     write_contact_sheet(open_dataset(name, data_dir), network, recipe, out)
-    say(str(out))
+    say(to_json({"file": str(out)}) if as_json else str(out))
 
 
 @datasets.command("check")
 @click.argument("name")
 @click.option("--images", is_flag=True, help="Of ilsvrc:PATH too, decode every image.")
 @options.data_dir
-def check(name: str, images: bool, data_dir: Path | None) -> None:
+@options.as_json
+def check(name: str, images: bool, data_dir: Path | None, as_json: bool) -> None:
     """Say what is there of NAME and what is missing, before hours are spent on it.
 
     Of ilsvrc:PATH it lists every part, in seconds. Of any other dataset it decodes each image, as training would.
@@ -101,75 +104,108 @@ def check(name: str, images: bool, data_dir: Path | None) -> None:
     import sys
 
     from alexlab.cli.tables import print_table
+    from alexlab.data.input.store import unreadable
     from alexlab.data.opening import own_path
     from alexlab.data.sources.ilsvrc import survey
+    from alexlab.errors import UserError
+    from alexlab.valid_json import to_json
 
-    if not name.startswith("ilsvrc:"):
-        _check_images(name, data_dir)
-        return
-    path = own_path(name, data_dir)
-    findings = survey(path).findings
-    say(str(path))
-    print_table(("part", "found", "good, or what to do"), [(f.what, f.found, f.problem or "good") for f in findings])
-    if any(finding.problem for finding in findings):
+    facts: dict[str, Any] = {"name": name}
+    missing = False
+    if name.startswith("ilsvrc:"):
+        path = own_path(name, data_dir)
+        findings = survey(path).findings
+        missing = any(finding.problem for finding in findings)
+        facts |= {
+            "path": str(path),
+            "parts": [{"part": f.what, "found": f.found, "problem": f.problem} for f in findings],
+        }
+        if not as_json:
+            say(str(path))
+            print_table(
+                ("part", "found", "good, or what to do"), [(f.what, f.found, f.problem or "good") for f in findings]
+            )
+    if images or not name.startswith("ilsvrc:"):
+        facts |= {} if missing else _images(name, data_dir)
+        if not as_json and not missing:
+            _print_images(facts)
+    if as_json:
+        say(to_json(facts, indent=1))
+    if missing:
         sys.exit(2)
-    if images:
-        _check_images(name, data_dir)
+    if problems := [problem for split in facts.get("splits", {}).values() for problem in split["unreadable"]]:
+        raise UserError(unreadable(problems))
 
 
-def _check_images(name: str, data_dir: Path | None) -> None:
+def _images(name: str, data_dir: Path | None) -> dict[str, Any]:
+    """Return what a look at every image of a dataset shows."""
     from functools import partial
 
     from alexlab.cli.progress import TerminalCallback
-    from alexlab.cli.tables import print_table
-    from alexlab.data.input.store import unreadable
     from alexlab.data.inspection import inspect
     from alexlab.data.levels import measured_levels
     from alexlab.data.opening import open_dataset
     from alexlab.data.split import too_small
     from alexlab.data.suspicion import suspicions
-    from alexlab.data.understanding import by_class, left_out_in_words
-    from alexlab.errors import UserError
+    from alexlab.data.understanding import by_class
 
     dataset = open_dataset(name, data_dir, small_classes="train")
     with TerminalCallback() as callback:
         found = inspect(dataset, partial(_decoding, callback))
-    rows = []
+    splits = {}
     for split, each in found.items():
         sizes = sorted(each.sizes, key=lambda size: size[0] * size[1])
-        spread = " to ".join(dict.fromkeys(f"{width}x{height}" for width, height in (sizes[:1] + sizes[-1:])))
-        rows.append(
-            (
-                split,
-                f"{each.images:,}",
-                spread,
-                f"{each.modes['RGB']:,}",
-                f"{each.modes['L']:,}",
-                f"{len(each.unreadable):,}",
-            )
-        )
-    say(f"{dataset.title}: {len(dataset.classes):,} classes, {dataset.found}")
-    say(f"split: {dataset.division}")
-    say(f"left out: {left_out_in_words(dataset.left_out)}")
-    for reason, left in dataset.left_out.items():
-        more = f" and {left.count - len(left.examples):,} more" if left.count > len(left.examples) else ""
-        say(f"  {reason}: {', '.join(left.examples)}{more}")
-    classes = [(each, *(f"{count:,}" for count in counts.values())) for each, counts in by_class(dataset)]
-    print_table(("class", *found), classes, right=range(1, len(found) + 1))
-    print_table(("split", "images", "width x height", "colour", "grey", "unreadable"), rows, right=(1, 3, 4, 5))
-    if any(each.modes["L"] and each.modes["RGB"] for each in found.values()):
-        say("Grey images among coloured ones are read as RGB with three equal channels.")
+        splits[split] = {
+            "images": each.images,
+            "sizes": [f"{width}x{height}" for width, height in dict.fromkeys(sizes[:1] + sizes[-1:])],
+            "colour": each.modes["RGB"],
+            "grey": each.modes["L"],
+            "unreadable": list(each.unreadable),
+        }
     held_out = {name: split for name, split in (("validation", dataset.validation), ("test", dataset.test)) if split}
     measured = measured_levels(dataset.train)[1]
-    for doubt in (
-        *dataset.notes,
-        *too_small(dataset),
-        *measured,
-        *suspicions(dataset.train, held_out, dataset.classes, thorough=True),
-    ):
+    doubts = suspicions(dataset.train, held_out, dataset.classes, thorough=True)
+    return {
+        "title": dataset.title,
+        "found": dataset.found,
+        "division": dataset.division,
+        "left_out": {
+            reason: {"count": each.count, "examples": list(each.examples)} for reason, each in dataset.left_out.items()
+        },
+        "classes": [{"class": each, **counts} for each, counts in by_class(dataset)],
+        "splits": splits,
+        "notes": [*dataset.notes, *too_small(dataset), *measured, *doubts],
+    }
+
+
+def _print_images(facts: dict[str, Any]) -> None:
+    from alexlab.cli.tables import print_table
+    from alexlab.data.sources.names import LeftOut
+    from alexlab.data.understanding import left_out_in_words
+
+    left_out = {reason: LeftOut(each["count"], tuple(each["examples"])) for reason, each in facts["left_out"].items()}
+    say(f"{facts['title']}: {len(facts['classes']):,} classes, {facts['found']}")
+    say(f"split: {facts['division']}")
+    say(f"left out: {left_out_in_words(left_out)}")
+    for reason, left in left_out.items():
+        more = f" and {left.count - len(left.examples):,} more" if left.count > len(left.examples) else ""
+        say(f"  {reason}: {', '.join(left.examples)}{more}")
+    splits = facts["splits"]
+    classes = [(each["class"], *(f"{each[split]:,}" for split in splits)) for each in facts["classes"]]
+    print_table(("class", *splits), classes, right=range(1, len(splits) + 1))
+    rows = [
+        (split, f"{each['images']:,}", " to ".join(each["sizes"]), *(f"{n:,}" for n in _counts(each)))
+        for split, each in splits.items()
+    ]
+    print_table(("split", "images", "width x height", "colour", "grey", "unreadable"), rows, right=(1, 3, 4, 5))
+    if any(each["colour"] and each["grey"] for each in splits.values()):
+        say("Grey images among coloured ones are read as RGB with three equal channels.")
+    for doubt in facts["notes"]:
         say(f"note: {doubt}")
-    if problems := [problem for each in found.values() for problem in each.unreadable]:
-        raise UserError(unreadable(problems))
+
+
+def _counts(split: dict[str, Any]) -> tuple[int, int, int]:
+    return split["colour"], split["grey"], len(split["unreadable"])
 
 
 def _decoding(callback: Any, split: str, done: int, total: int) -> None:

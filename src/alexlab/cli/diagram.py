@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from alexlab.cli import options
 from alexlab.cli.saying import say
 
 
@@ -13,7 +14,10 @@ from alexlab.cli.saying import say
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="FILE.svg, .png or .pdf.")
 @click.option("--input", "inputs", multiple=True, metavar="3x224x224", help="One image, for all of them.")
 @click.option("--dark", is_flag=True, help="Light lines on a dark ground.")
-def diagram(networks: tuple[str, ...], activations: bool, output: Path, inputs: tuple[str, ...], dark: bool) -> None:
+@options.as_json
+def diagram(
+    networks: tuple[str, ...], activations: bool, output: Path, inputs: tuple[str, ...], dark: bool, as_json: bool
+) -> None:
     """Draw a network to scale; several are drawn beside each other.
 
     With --activations it draws ReLU, sigmoid and tanh with their derivatives, and where each saturates.
@@ -23,6 +27,7 @@ def diagram(networks: tuple[str, ...], activations: bool, output: Path, inputs: 
     from alexlab.describe.diagram import diagram as drawn
     from alexlab.describe.saving import save
     from alexlab.passes.target import find_target, parse_shape
+    from alexlab.valid_json import to_json
 
     if activations == bool(networks) or (activations and inputs):
         raise click.UsageError("expected one or more networks, or --activations alone.")
@@ -32,4 +37,4 @@ def diagram(networks: tuple[str, ...], activations: bool, output: Path, inputs: 
     else:
         shapes = [parse_shape(text) for text in inputs]
         save(drawn(*(described(find_target(name, shapes)) for name in networks), theme=theme), output)
-    say(f"wrote {output}")
+    say(to_json({"file": str(output)}) if as_json else f"wrote {output}")

@@ -17,8 +17,15 @@ from alexlab.cli.saying import say
 @click.option("--out", type=click.Path(path_type=Path), help="The folder of the pictures; by default RUN/look.")
 @options.device
 @options.data_dir
+@options.as_json
 def look(
-    run: Path, images: tuple[Path, ...], layers: tuple[str, ...], out: Path | None, device: str, data_dir: Path | None
+    run: Path,
+    images: tuple[Path, ...],
+    layers: tuple[str, ...],
+    out: Path | None,
+    device: str,
+    data_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """Look inside RUN: its first filters, what it answers, training images that it finds alike, and feature maps.
 
@@ -26,8 +33,12 @@ def look(
     """
     from alexlab.report.look import look as look_inside
     from alexlab.runs.run import Run
+    from alexlab.valid_json import to_json
 
     page = look_inside(Run(run), images, layers, out, data_dir, device)
-    for path in sorted(page.parent.glob("*.png")):
+    pictures = [str(path) for path in sorted(page.parent.glob("*.png"))]
+    if as_json:
+        say(to_json({"page": str(page), "pictures": pictures}))
+        return
+    for path in (*pictures, page):
         say(str(path))
-    say(str(page))

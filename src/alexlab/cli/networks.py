@@ -33,11 +33,18 @@ def networks(ctx: click.Context, as_json: bool) -> None:
 
 @networks.command("show")
 @click.argument("name")
-def show(name: str) -> None:
+@options.as_json
+def show(name: str, as_json: bool) -> None:
     """Tell where the network NAME comes from, and what departs from its source."""
+    import dataclasses
+
     from alexlab.networks.catalogue import find
+    from alexlab.valid_json import to_json
 
     network = find(name)
+    if as_json:
+        say(to_json(dataclasses.asdict(network), indent=1))
+        return
     facts = {
         "what": network.title,
         "input": "x".join(map(str, network.input)),

@@ -1,5 +1,7 @@
 """`alexlab recipes` and `alexlab recipes show`."""
 
+from typing import Any
+
 import click
 
 from alexlab.cli import options
@@ -14,13 +16,10 @@ def recipes(ctx: click.Context, as_json: bool) -> None:
     """List the recipes."""
     if ctx.invoked_subcommand:
         return
-    from alexlab.recipes import PRESETS, preset_text, read_recipe
+    from alexlab.recipes import PRESETS
     from alexlab.valid_json import to_json
 
-    facts = []
-    for name in PRESETS:
-        about = preset_text(name).partition("\n")[0].removeprefix(f"# {name}: ")
-        facts.append({"name": name, "about": about, **read_recipe(name).model_dump(mode="json")})
+    facts = [_facts(name) for name in PRESETS]
     if as_json:
         say(to_json(facts, indent=1))
         return
@@ -33,8 +32,21 @@ def recipes(ctx: click.Context, as_json: bool) -> None:
 
 @recipes.command("show")
 @click.argument("name")
-def show(name: str) -> None:
-    """Print the recipe NAME: `alexlab recipes show quick > mine.toml` is a start."""
+@options.as_json
+def show(name: str, as_json: bool) -> None:
+    """Print the recipe NAME: `alexlab recipes show quick > mine.toml` is a start. With --json its values alone."""
     from alexlab.recipes import preset_text
+    from alexlab.valid_json import to_json
 
-    say(preset_text(name), nl=False)
+    text = preset_text(name)
+    if as_json:
+        say(to_json(_facts(name), indent=1))
+        return
+    say(text, nl=False)
+
+
+def _facts(name: str) -> dict[str, Any]:
+    from alexlab.recipes import preset_text, read_recipe
+
+    about = preset_text(name).partition("\n")[0].removeprefix(f"# {name}: ")
+    return {"name": name, "about": about, **read_recipe(name).model_dump(mode="json")}
