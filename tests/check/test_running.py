@@ -1,6 +1,7 @@
 """`--run`: scripts and notebooks run up to their first step, with limits; what is seen there; bad input."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ for images, labels in torch.utils.data.DataLoader(data, 16, shuffle=True, num_wo
     {before}
     optimizer.step()
     open("made", "w").write("beyond the first step")
+"""
+ABSENT = """\
+from prettytable import PrettyTable
+import visdom.server
+import tqdm, visdom
+
+table = PrettyTable(["name", "value"])
+visdom.Visdom().line([0.0], win="loss")
+figure, axes = visdom.subplots(2)
+for axis in axes:
+    axis.imshow(0)
+print([each for each in getattr(tqdm, "tqdm")([1, 2])], table[0])
 """
 RIGHT = {"rows": "maps.flatten(1)", "parameters": "net.parameters()", "before": "pass"}
 
@@ -125,3 +138,18 @@ def test_a_script_without_training_is_said_to_have_shown_nothing() -> None:
     Path("train.py").write_text("print(1)\n", encoding="utf-8")
     checked = check_target("train.py", run=True)
     assert checked.findings == () and "without a training step" in checked.unseen[0]
+
+
+def test_a_library_that_only_draws_or_logs_is_stood_in_for() -> None:
+    if any(find_spec(name) for name in ("prettytable", "visdom")):
+        pytest.skip("they are installed")
+    Path("train.py").write_text(ABSENT + SCRIPT.format(**RIGHT), encoding="utf-8")
+    checked = check_target("train.py", run=True)
+    assert checked.findings == () and any("prettytable" in each and "visdom" in each for each in checked.unseen)
+    assert not any("ended with" in each for each in checked.unseen)
+
+
+def test_no_other_library_is_stood_in_for() -> None:
+    Path("train.py").write_text("import prettytable_of_mine\n" + SCRIPT.format(**RIGHT), encoding="utf-8")
+    with pytest.raises(UserError, match="ModuleNotFoundError: No module named 'prettytable_of_mine'"):
+        check_target("train.py", run=True)

@@ -25,6 +25,7 @@ from alexlab.check.finding import Finding
 from alexlab.check.looked import Part
 from alexlab.check.one_batch import Batch
 from alexlab.check.reading.source import Source, read_source
+from alexlab.check.standing_in import stand_ins
 from alexlab.check.trial import Ran
 from alexlab.errors import UserError
 from alexlab.networks.own import put_back, settings
@@ -149,7 +150,7 @@ def run_script(path: Path, classes: int | None, guard: Callable[[str, tuple[Any,
     _no_workers()
     sys.argv = [str(path)]
     sys.addaudithook(guard)
-    with loads() as loaded, watch.following():
+    with loads() as loaded, stand_ins() as absent, watch.following():
         try:
             _execute(path, source)
         except _Enough:
@@ -162,7 +163,12 @@ def run_script(path: Path, classes: int | None, guard: Callable[[str, tuple[Any,
     put_back(before)
     networks, optimised = watch.trained()
     findings: list[Finding] = []
-    unseen: list[str] = []
+    missing = ", ".join(sorted(name for name in absent if "." not in name))
+    unseen = (
+        [f"{path}: run without {missing}, not installed: stand-ins that do nothing took their place."]
+        if missing
+        else []
+    )
     parts: list[Part] = []
     for network, images in networks:
         batch = _batch(images, watch)
