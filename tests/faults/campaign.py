@@ -47,7 +47,7 @@ TRAINED: dict[str, dict[str, Any]] = {
     # weights that become infinite twice: rollbacks
     "rollback": {
         "network": "tiny.py:net", "dataset": "digits", "epochs": 3, "batch": 64, "optimiser": "sgd", "momentum": 0.9, "rate": 1e3,
-        "clip": 0.0, "schedule": "constant", "warmup": 0.0, "on_nan": "rollback",
+        "clip": 0.0, "schedule": "constant", "warmup": 0.0, "on_nan": "rollback", "initialisation": "he",
     },
     # files decoded for each batch, crops, the update of 2012 and the colours measured on the training set
     "2012": {

@@ -10,6 +10,7 @@ import torch
 from alexlab.errors import UserError
 from alexlab.speed.bfloat16 import multiplies_bfloat16
 from alexlab.speed.device import choose_precision, enough_memory
+from alexlab.training import preparing
 from alexlab.training import train as training
 from alexlab.training.callbacks import Silent
 
@@ -52,7 +53,7 @@ def test_the_processors_own_list_of_instructions_decides() -> None:
 
 @pytest.mark.parametrize(("here", "kept"), [(True, "bfloat16"), (False, "float32")])
 def test_auto_is_resolved_in_the_run(monkeypatch: pytest.MonkeyPatch, here: bool, kept: str) -> None:
-    monkeypatch.setattr(training, "multiplies_bfloat16", lambda device: here)
+    monkeypatch.setattr(preparing, "multiplies_bfloat16", lambda device: here)
     notes = Notes()
     run = training.train(**SHORT, precision="auto", callback=notes)
     assert run.recipe.precision == kept

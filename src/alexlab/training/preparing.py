@@ -27,7 +27,7 @@ from alexlab.networks.trial import trains_on_one, try_network
 from alexlab.parallel.processes import Processes
 from alexlab.parallel.strategies.fitting import check_fits, check_parts
 from alexlab.recipes.reading import overridden
-from alexlab.recipes.resolving import needs_statistics, resolved, transform
+from alexlab.recipes.resolving import levels_of, needs_statistics, resolved, transform
 from alexlab.recipes.schema import Recipe
 from alexlab.runs.checkpoint import checkpoints
 from alexlab.runs.parts import Parts, as_they_were, check_same, check_unchanged, parts_of
@@ -101,7 +101,7 @@ def prepared(asked: Recipe, settings: Settings, processes: Processes, before: Ru
         not before
         and parts.test is not None
         and parts.test is not parts.watched
-        and (bad := cut_off(parts.test.images))
+        and (bad := cut_off(parts.test.at(levels_of(recipe)).images))
     ):
         raise UserError(unreadable(bad))  # not after the training, where the test images are decoded
     if before:

@@ -29,6 +29,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--wide", {how})
 args = parser.parse_args()
 network = nn.Sequential(nn.Flatten(), nn.Linear(784, 256 if args.wide else 64), nn.ReLU(), nn.Linear(64, 10))
+print(network(torch.zeros(1, 1, 28, 28)))
 """
 
 RULE = Rule(
