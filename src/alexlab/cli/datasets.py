@@ -126,7 +126,7 @@ def check(name: str, images: bool, data_dir: Path | None, as_json: bool) -> None
                 ("part", "found", "good, or what to do"), [(f.what, f.found, f.problem or "good") for f in findings]
             )
     if images or not name.startswith("ilsvrc:"):
-        facts |= {} if missing else _images(name, data_dir)
+        facts |= {} if missing else _looked_at(name, data_dir)
         if not as_json and not missing:
             _print_images(facts)
     if as_json:
@@ -137,45 +137,16 @@ def check(name: str, images: bool, data_dir: Path | None, as_json: bool) -> None
         raise UserError(unreadable(problems))
 
 
-def _images(name: str, data_dir: Path | None) -> dict[str, Any]:
-    """Return what a look at every image of a dataset shows."""
+def _looked_at(name: str, data_dir: Path | None) -> dict[str, Any]:
     from functools import partial
 
     from alexlab.cli.progress import TerminalCallback
-    from alexlab.data.inspection import inspect
-    from alexlab.data.levels import measured_levels
+    from alexlab.data.checking import checked
     from alexlab.data.opening import open_dataset
-    from alexlab.data.split import too_small
-    from alexlab.data.suspicion import suspicions
-    from alexlab.data.understanding import by_class
 
     dataset = open_dataset(name, data_dir, small_classes="train")
     with TerminalCallback() as callback:
-        found = inspect(dataset, partial(_decoding, callback))
-    splits = {}
-    for split, each in found.items():
-        sizes = sorted(each.sizes, key=lambda size: size[0] * size[1])
-        splits[split] = {
-            "images": each.images,
-            "sizes": [f"{width}x{height}" for width, height in dict.fromkeys(sizes[:1] + sizes[-1:])],
-            "colour": each.modes["RGB"],
-            "grey": each.modes["L"],
-            "unreadable": list(each.unreadable),
-        }
-    held_out = {name: split for name, split in (("validation", dataset.validation), ("test", dataset.test)) if split}
-    measured = measured_levels(dataset.train)[1]
-    doubts = suspicions(dataset.train, held_out, dataset.classes, thorough=True)
-    return {
-        "title": dataset.title,
-        "found": dataset.found,
-        "division": dataset.division,
-        "left_out": {
-            reason: {"count": each.count, "examples": list(each.examples)} for reason, each in dataset.left_out.items()
-        },
-        "classes": [{"class": each, **counts} for each, counts in by_class(dataset)],
-        "splits": splits,
-        "notes": [*dataset.notes, *too_small(dataset), *measured, *doubts],
-    }
+        return checked(dataset, partial(_decoding, callback))
 
 
 def _print_images(facts: dict[str, Any]) -> None:
