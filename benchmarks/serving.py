@@ -32,6 +32,7 @@ from alexlab.web.models import RunModel
 from measuring import heading
 
 REFERENCE = Path(__file__).parent / "references" / "naive_service.py"
+ALEXLAB = (sys.executable, "-m", "alexlab", "serve")
 FASTAPI = Path(__file__).parent.parent / ".bench" / "fastapi"
 LUA = """
 local file = io.open("{body}", "rb")
@@ -67,7 +68,8 @@ def free_port() -> int:
         return port
 
 
-def started(stack: ExitStack, command: list[str], port: int, body: bytes) -> str:
+def started(stack: ExitStack, command: list[str], port: int, body: bytes) -> tuple[int, str]:
+    """Start a service; return its process and its address, once it answers."""
     paths = os.pathsep.join([str(FASTAPI), os.environ.get("PYTHONPATH", "")]) if str(REFERENCE) in command else None
     environment = {**os.environ, **({"PYTHONPATH": paths} if paths else {})}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
@@ -84,7 +86,7 @@ def started(stack: ExitStack, command: list[str], port: int, body: bytes) -> str
             continue
         if found.status != 200:
             raise SystemExit(f"{command}: {found.status} {found.data[:200]!r}")
-        return address
+        return process.pid, address
     raise SystemExit(f"{command}: does not answer")
 
 
@@ -141,17 +143,16 @@ def main() -> None:
             example = Path(place) / f"example.{kind}"
             example.write_bytes(image)
             export(run, file, on=example)
-            serve = [sys.executable, "-m", "alexlab", "serve"]
             commands = {
                 "FastAPI, eager PyTorch in the handler": [sys.executable, str(REFERENCE), str(folder), "torch"],
                 "FastAPI, ONNX Runtime in the handler": [sys.executable, str(REFERENCE), str(file), "onnx"],
-                "alexlab serve RUN": [*serve, str(folder), "--port"],
-                "alexlab serve FILE.onnx": [*serve, str(file), "--port"],
+                "alexlab serve RUN": [*ALEXLAB, str(folder), "--port"],
+                "alexlab serve FILE.onnx": [*ALEXLAB, str(file), "--port"],
             }
             services = {}
             for name, command in commands.items():
                 port = free_port()
-                services[name] = started(stack, [*command, str(port)], port, body)
+                _, services[name] = started(stack, [*command, str(port)], port, body)
             found: dict[str, list[tuple[float, ...]]] = {name: [] for name in services}
             for _ in range(asked.rounds):
                 for name, address in services.items():

@@ -47,6 +47,50 @@ def test_kubernetes_takes_the_service() -> None:
     assert f"EXPOSE {port['containerPort']}" in container_file
 
 
+# What KServe adds to a pod's own fields in a predictor: ComponentExtensionSpec of its API, serving.kserve.io/v1beta1.
+KSERVE = {
+    "minReplicas": int,
+    "maxReplicas": int,
+    "scaleTarget": int,
+    "scaleMetric": ("cpu", "memory", "concurrency", "rps"),
+    "scaleMetricType": ("Utilization", "AverageValue", "Value"),
+    "containerConcurrency": int,
+    "timeout": int,
+    "canaryTrafficPercent": int,
+    "labels": dict,
+    "annotations": dict,
+}
+
+
+def check_kserve(service: dict[str, Any]) -> None:
+    """Raise where an InferenceService is none: its own fields by KServe's API, what is left of the predictor by Kubernetes' of a pod."""
+    validate = pytest.importorskip("kubernetes_validate")
+    assert service["apiVersion"] == "serving.kserve.io/v1beta1" and service["kind"] == "InferenceService"
+    assert set(service) == {"apiVersion", "kind", "metadata", "spec"} and set(service["spec"]) == {"predictor"}
+    predictor = dict(service["spec"]["predictor"])
+    for field in set(predictor) & set(KSERVE):
+        value, kind = predictor.pop(field), KSERVE[field]
+        assert value in kind if isinstance(kind, tuple) else type(value) is kind, field
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": service["metadata"], "spec": predictor}
+    validate.validate(pod, KUBERNETES, strict=True)
+
+
+def test_kserve_takes_the_service() -> None:
+    yaml = pytest.importorskip("yaml")
+    found = yaml.safe_load((SERVICE / "kserve.yaml").read_text(encoding="utf-8"))
+    check_kserve(found)
+    predictor = found["spec"]["predictor"]
+    (container,) = predictor["containers"]
+    (port,) = container["ports"]
+    container_file = (SERVICE / "Containerfile").read_text(encoding="utf-8")
+    assert f"EXPOSE {port['containerPort']}" in container_file
+    assert container["name"] == "kserve-container"  # by which KServe knows the one that answers
+    wrong = [{**predictor, "minReplica": 1}, {**predictor, "scaleMetric": "gpu"}, {**predictor, "containers": [{}]}]
+    for each in wrong:
+        with pytest.raises((AssertionError, pytest.importorskip("kubernetes_validate").ValidationError)):
+            check_kserve({**found, "spec": {"predictor": each}})
+
+
 @pytest.mark.parametrize("name", ["Containerfile", "alexlab.service"])
 def test_what_starts_the_service_gives_options_that_it_takes(name: str) -> None:
     known = {option for each in serve.params for option in each.opts}

@@ -149,7 +149,10 @@ def _packed_layer(layer: nn.Module, precision: str, dtype: torch.dtype, relu: bo
 
 
 class _Linear(nn.Module):
-    """`nn.Linear`, and ReLU if wanted, with weights packed for one image or for many, when the first such batch comes."""
+    """`nn.Linear`, and ReLU if wanted, with weights packed for one image or for many, when the first such batch comes.
+
+    One image in float32 only waits for the weights to be read, which are read as fast as they lie.
+    """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype, relu: bool) -> None:
         super().__init__()
@@ -159,11 +162,14 @@ class _Linear(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         many = len(x) > 1
+        if not many and self.dtype == torch.float32:
+            found: torch.Tensor = F.linear(x, self.weight, self.bias)
+            return found.relu_() if self.then == "relu" else found
         if many not in self.layouts:
             weight = self.weight.to(self.dtype)
             self.layouts[many] = torch.ops.mkldnn._reorder_linear_weight(weight, len(x))
         x = x.to(self.dtype)
-        found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, self.layouts[many], self.bias, self.then, [], "")
+        found = torch.ops.mkldnn._linear_pointwise(x, self.layouts[many], self.bias, self.then, [], "")
         return found
 
 
