@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from alexlab.check import check_script
+from alexlab.check.formats import as_text
 from alexlab.check.reading.notebooks import python_of
+from alexlab.check.reading.source import LARGEST_FILE
 from alexlab.check.rules import RULES
+from alexlab.errors import UserError
 
 MAGIC = [
     "x = !ls",
@@ -75,3 +78,36 @@ def test_what_the_shell_gives_is_not_known() -> None:
     assert source != rule.bad
     Path("book.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": source}]}), encoding="utf-8")
     assert [finding.rule for finding in check_script(Path("book.ipynb")).findings] == ["no-zero-grad"]
+
+
+def written(cells: list[dict[str, object]]) -> Path:
+    Path("book.ipynb").write_text(
+        json.dumps({"cells": [{"cell_type": "code", **cell} for cell in cells]}), encoding="utf-8"
+    )
+    return Path("book.ipynb")
+
+
+def test_cells_have_the_numbers_that_their_reader_sees_and_the_line_is_shown() -> None:
+    rule = next(rule for rule in RULES if rule.name == "no-zero-grad")
+    bad = {"source": rule.bad, "outputs": []}
+    executed = written([{"source": "x = 1", "execution_count": 7}, {**bad, "execution_count": 12}])
+    (finding,) = check_script(executed).findings
+    assert str(finding.place).startswith("book.ipynb:In [12]:")
+    assert "    | optimizer.step()\n" in as_text(check_script(executed))
+    again = written([{"source": "x = 1", "execution_count": 12}, {**bad, "execution_count": 12}])
+    (finding,) = check_script(again).findings
+    assert str(finding.place).startswith("book.ipynb:cell 2:")
+
+
+def test_a_notebook_that_is_large_by_its_outputs_is_read() -> None:
+    rule = next(rule for rule in RULES if rule.name == "no-zero-grad")
+    picture = {"output_type": "display_data", "data": {"image/png": "A" * (LARGEST_FILE + 1)}}
+    assert [f.rule for f in check_script(written([{"source": rule.bad, "outputs": [picture]}])).findings] == [rule.name]
+    with pytest.raises(UserError, match="characters of code"):
+        check_script(written([{"source": "x = 1\n" * LARGEST_FILE}]))
+
+
+def test_how_it_is_known_is_said_once() -> None:
+    rules = [rule for rule in RULES if rule.name in ("no-zero-grad", "softmax-before-cross-entropy")]
+    checked = check_script(written([{"source": "\n".join(rule.bad for rule in rules)}]))
+    assert len(checked.findings) > 1 and as_text(checked).count("evidence: ") == 1

@@ -180,7 +180,10 @@ def test_notebook_places_are_cells_and_lines() -> None:
     (finding,) = check_script(Path("book.ipynb")).findings
     step = next(i for i, line in enumerate(lines[half:], 1) if "optimizer.step()" in line)
     assert finding.rule == "no-zero-grad"
-    assert finding.place is not None and (finding.place.cell, finding.place.line) == (3, step)
+    assert finding.place is not None and (finding.place.cell, finding.place.line) == (
+        2,
+        step,
+    )  # the second cell of code
 
 
 def test_a_comment_with_a_reason_silences_a_rule() -> None:

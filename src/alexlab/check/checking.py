@@ -1,7 +1,7 @@
 """From a network or a script to its findings."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class Checked:
         parts: the networks, trainings, evaluations and loaders that were looked at.
         lost: the lines that could not be followed.
         instead: where there is no network and no training, what there is.
+        lines: the code at each finding's place, where it can be read.
     """
 
     findings: tuple[Finding, ...]
@@ -48,6 +49,7 @@ class Checked:
     parts: tuple[Part, ...] = ()
     lost: tuple[Place, ...] = ()
     instead: Text | None = None
+    lines: "Mapping[Place, str]" = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -104,6 +106,7 @@ def check_script(path: Path, classes: int | None = None) -> Checked:
         parts,
         places_lost(program),
         nothing_in(sources, source.path) if program.complete else None,
+        lines_at(left, {each.path: each for each in sources.values()}),
     )
 
 
@@ -163,7 +166,17 @@ def check_network(
         unseen = (f"the network could not be run on {'x'.join(map(str, shape))} images: {graph.reason}",)
     files = {finding.place.file for finding in findings if finding.place is not None}
     ran_whole = (Part("network", f"{type(network).__name__} {'x'.join(map(str, shape))}"),) if graph.ends else ()
-    return Checked(kept(findings, dict(_readable(files))), unseen, ran_whole)
+    sources = dict(_readable(files))
+    return Checked(kept(findings, sources), unseen, ran_whole, lines=lines_at(findings, sources))
+
+
+def lines_at(findings: Iterable[Finding], sources: Mapping[str, Source] | None = None) -> dict[Place, str]:
+    """Return the code at the places of findings, of those of `sources`; of all files that can be read where that is None."""
+    findings = list(findings)
+    if sources is None:
+        sources = dict(_readable({finding.place.file for finding in findings if finding.place is not None}))
+    places = [finding.place for finding in findings if finding.place is not None and finding.place.file in sources]
+    return {place: sources[place.file].line(place).strip() for place in places}
 
 
 def _readable(files: set[str]) -> Iterator[tuple[str, Source]]:

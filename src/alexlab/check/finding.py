@@ -11,14 +11,21 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A line of a file, counted from 1; of a notebook, the line within its cell, cells counted from 1."""
+    """A line of a file, counted from 1; of a notebook, the line within its cell.
+
+    Attributes:
+        cell: the number of the cell as its reader sees it: `executed`, the one in `In [n]`; else its place among the cells of code.
+    """
 
     file: str
     line: int
     cell: int | None = None
+    executed: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.cell is None else f"{self.file}:cell {self.cell}:{self.line}"
+        if self.cell is None:
+            return f"{self.file}:{self.line}"
+        return f"{self.file}:{f'In [{self.cell}]' if self.executed else f'cell {self.cell}'}:{self.line}"
 
 
 @dataclass(frozen=True)

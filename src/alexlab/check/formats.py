@@ -5,7 +5,7 @@ from typing import Any
 
 from alexlab import __version__
 from alexlab.check.checking import Checked
-from alexlab.check.finding import Finding, Language
+from alexlab.check.finding import Language
 from alexlab.check.pages import address, page_of
 from alexlab.check.rules import RULES
 from alexlab.valid_json import to_json
@@ -24,27 +24,28 @@ _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 
 
 def as_text(checked: Checked, language: Language = "en") -> str:
-    """Return one block for each finding: place, severity, rule, the line itself, what happens, how to mend it."""
+    """Return one block for each finding: place, severity, rule, the line itself, what happens, how to mend it; then how that is known."""
     words = _WORDS[language]
     blocks = []
     for finding in checked.findings:
         where = str(finding.place) if finding.place is not None else (finding.layer or "network")
         layer = f" ({finding.layer})" if finding.layer and finding.place is not None else ""
         lines = [f"{where}: {words[finding.severity]}[{finding.rule}]{layer}"]
-        code = _line(finding)
+        code = checked.lines.get(finding.place) if finding.place is not None else None
         if code:
-            lines.append(f"    | {code.strip()}")
+            lines.append(f"    | {code}")
         lines.append(f"    {finding.message.in_(language)}")
         lines.append(f"    {words['fix']}: {finding.fix.in_(language)}")
         if finding.diff is not None:
             lines += [f"    {each}" for each in finding.diff.splitlines()]
-        lines.append(f"    {words['evidence']}: {finding.evidence.in_(language)}")
         more = f"alexlab check --explain {finding.rule}" + (" --lang zh" if language == "zh" else "")
         lines.append(f"    {words['more']}: `{more}`, {address(finding.rule, language)}")
         blocks.append("\n".join(lines))
     summary = _summary(checked, language)
     unseen = [f"not looked at: {each}" if language == "en" else f"未检查：{each}" for each in checked.unseen]
-    return "\n\n".join([*blocks, "\n".join([*unseen, summary, scope(checked, language)])])
+    evidence = dict.fromkeys(finding.evidence.in_(language) for finding in checked.findings)
+    known = [f"{words['evidence']}: {each}" for each in evidence]
+    return "\n\n".join([*blocks, "\n".join([*unseen, summary, *known, scope(checked, language)])])
 
 
 def _summary(checked: Checked, language: Language) -> str:
@@ -73,18 +74,6 @@ def scope(checked: Checked, language: Language = "en") -> str:
     looked = listed([part.in_(language) for part in checked.parts]) or words["nowhere"]
     lost = f"{end}{words['lost']}{colon}{listed(list(map(str, checked.lost)))}" if checked.lost else ""
     return f"{words['parts']}{colon}{looked}{lost}"
-
-
-def _line(finding: Finding) -> str:
-    """Return the line of the finding, where its file can be read."""
-    place = finding.place
-    if place is None or place.cell is not None:
-        return ""
-    try:
-        lines = Path(place.file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return lines[place.line - 1] if 0 < place.line <= len(lines) else ""
 
 
 def as_list(checked: Checked, language: Language = "en") -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def with_diffs(
             tried += 1
             if tried > MOST or time.monotonic() - started > LONGEST:
                 break
-            after = read(parsed(source.path, text, source.cells))
+            after = read(parsed(source, text))
             if after is not None and _fewer(findings, after, finding):
                 right.append(text)
         made.append(replace(finding, diff=_diff(source, right[0])) if len(right) == 1 else finding)

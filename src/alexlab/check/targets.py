@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alexlab.check.checking import LONG, SHORT, Checked, check_network, check_script
+from alexlab.check.checking import LONG, SHORT, Checked, check_network, check_script, lines_at
 from alexlab.check.finding import Finding, Place, Text
 from alexlab.check.looked import Part
 from alexlab.errors import UserError
@@ -194,7 +194,7 @@ def _checked(target: str, answer: dict[str, Any]) -> Checked:
         for finding in answer["findings"]
     )
     parts = tuple(Part(**{**part, "place": None}) for part in answer["parts"])
-    return Checked(findings, tuple(answer["unseen"]), parts)
+    return Checked(findings, tuple(answer["unseen"]), parts, lines=lines_at(findings))
 
 
 def as_answer(checked: Checked) -> dict[str, Any]:
