@@ -1,11 +1,14 @@
 """What a client relies on: the same answers as predict's, the right status for everything else, and nothing accepted goes unanswered."""
 
+import asyncio
 import base64
 import io
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexlab.export.exporting import export
 from alexlab.runs.run import Run
+from alexlab.web.engine import Engine
+from alexlab.web.errors import Refused
+from alexlab.web.metrics import Metrics
+from alexlab.web.models import FileModel
 from tests.conftest import ROOT
 from tests.waiting import until
 from tests.web.conftest import Service
@@ -21,6 +29,15 @@ from tests.web.conftest import Service
 DIGITS = sorted((ROOT / "examples" / "digits").glob("*.png"))
 BOUND = 1e-5
 """Between an image's probabilities alone and among others: a product of another size sums in another order."""
+
+
+@pytest.fixture(scope="module")
+def exported(digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run as a file."""
+    pytest.importorskip("onnxruntime")
+    file = tmp_path_factory.mktemp("exported") / "digits.onnx"
+    export(Run(digits_run), file, on=DIGITS[0])
+    return file
 
 
 def png(pixels: Any) -> bytes:
@@ -149,8 +166,10 @@ def test_pages_of_other_sites_are_kept_out(service: Service) -> None:
 
 def test_the_log_tells_requests_and_no_content(service: Service) -> None:
     service.predict(b"a secret in an image", "?model=digits")
+    form = b"--b\r\nContent-Dis[secret]position: form-data\r\n\r\n\r\n--b--\r\n"
+    assert service.predict(form, "?model=digits", content_type="multipart/form-data; boundary=b")[0] == 400
     until(lambda: any(event["event"] == "request" and event["status"] == 415 for event in service.events()))
-    assert "secret" not in service.log.read_text()
+    assert "secret" not in service.log.read_text()  # and all of it is JSON, what libraries say too
 
 
 def test_a_token(serve: Callable[..., Any], digits_run: Path, alexlab: Callable[..., Any]) -> None:
@@ -247,11 +266,10 @@ def test_a_newer_model_is_taken_and_a_damaged_one_is_not(
 
 
 def test_an_exported_file_answers_as_its_run_and_without_torch(
-    serve: Callable[..., Any], digits_run: Path, tmp_path: Path, alexlab: Callable[..., Any]
+    serve: Callable[..., Any], digits_run: Path, tmp_path: Path, exported: Path
 ) -> None:
-    pytest.importorskip("onnxruntime")
     file = tmp_path / "exported.onnx"
-    assert alexlab("export", str(digits_run), "-o", str(file)).returncode == 0
+    shutil.copy(exported, file)
     run = Run(digits_run)
     with serve(str(file)) as service:
         maps = Path(f"/proc/{service.process.pid}/maps")
@@ -264,6 +282,52 @@ def test_an_exported_file_answers_as_its_run_and_without_torch(
             assert probabilities(each) == pytest.approx(dict(run.predict(path, top=10).top), abs=1e-3)
         file.write_bytes(b"damaged")
         assert service.predict(DIGITS[0].read_bytes())[0] == 200
+
+
+def test_large_pictures_are_answered_few_at_a_time(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = FileModel(exported)
+    pictures = [np.full((height, 20, 3), 16 * height, np.uint8) for height in (10, 12, 10, 10, 12)]
+    whole = model.probabilities(pictures)
+    sizes: list[int] = []
+    asked = model._file.probabilities
+
+    def counted(pixels_NHWC: Any) -> Any:
+        sizes.append(len(pixels_NHWC))
+        return asked(pixels_NHWC)
+
+    monkeypatch.setattr(model._file, "probabilities", counted)
+    monkeypatch.setattr("alexlab.web.models.TOGETHER", 2 * 10 * 20)
+    assert model.probabilities(pictures) == pytest.approx(whole, abs=1e-5)
+    assert sizes == [2, 1, 1, 1]
+    monkeypatch.setattr("alexlab.export.onnx_file.LARGE", 1)  # ONNX Runtime's memory is given back after each
+    assert model.probabilities(pictures) == pytest.approx(whole, abs=1e-5)
+
+
+def test_decoded_images_are_answered_before_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alexlab.web.engine.HELD", 4 * 12)
+    answers, sizes = asyncio.run(_asked_at_once([np.full((2, 2, 3), level, np.uint8) for level in range(11)]))
+    assert answers == list(range(11))
+    assert max(sizes) == 4 and sum(sizes) == 11
+
+
+async def _asked_at_once(images: list[Any]) -> tuple[list[float], list[int]]:
+    """The answers to `images` of a model that tells their level, and how many it was given at a time."""
+    sizes: list[int] = []
+
+    class Levels:
+        classes, platform, ahead, pool = ("level",), "none", 0, ThreadPoolExecutor(1)
+
+        def stored(self, image: Any, name: str) -> Any:
+            return image
+
+        def probabilities(self, stored: Any) -> Any:
+            sizes.append(len(stored))
+            return np.array([[each[0, 0, 0]] for each in stored], np.float32)
+
+    engine = Engine("levels", Levels(), 100, Metrics())
+    found = await engine.answers(images, 60)
+    await engine.close()
+    return [float(answer[0]) for answer in found if not isinstance(answer, Refused)], sizes
 
 
 def test_clients_that_misbehave_cost_others_nothing(service: Service) -> None:

@@ -13,9 +13,11 @@ from alexlab.errors import UserError
 from alexlab.inference.answer import Prediction, Source
 from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
 from alexlab.regular import check_regular
+from alexlab.speed.process import give_back
 
 ENDING = ".onnx"
 FORMAT = 1
+LARGE = 1 << 22  # pixels for which ONNX Runtime's memory, which it would keep, is given back
 EXTRA = "pip install 'alexlab[export]'"
 
 
@@ -61,7 +63,12 @@ class OnnxFile:
 
     def probabilities(self, pixels_NHWC: Pixels) -> NDArray[np.float32]:
         """Return the probabilities (N, classes) for RGB pixels, uint8 (N, height, width, 3)."""
-        found: NDArray[np.float32] = self._session.run(None, {self._session.get_inputs()[0].name: pixels_NHWC})[0]
+        given = {self._session.get_inputs()[0].name: pixels_NHWC}
+        if pixels_NHWC.size <= 3 * LARGE:
+            found: NDArray[np.float32] = self._session.run(None, given)[0]
+            return found
+        found = self._session.run(None, given, _giving_back())[0]
+        give_back()
         return found
 
     def pixels(self, source: Source, name: str) -> Pixels:
@@ -82,6 +89,14 @@ class OnnxFile:
                 yield Prediction(path, error=f"{path}: {NO_ANSWER}")
                 continue
             yield Prediction(path, tuple((self.classes[i], float(probability_K[i])) for i in first))
+
+
+def _giving_back() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def pixels_of(source: Source, name: str, levels: Levels | None) -> Pixels:

@@ -26,6 +26,14 @@ def settle() -> None:
             library.mallopt(M_TRIM_THRESHOLD, MOST)
 
 
+def give_back() -> None:
+    """Give freed memory back to the system, after something uncommonly large."""
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        if hasattr(library, "malloc_trim"):
+            library.malloc_trim(0)
+
+
 def collect_rarely() -> None:
     """Look for cycles of garbage after 100,000 new objects, not 700.
 

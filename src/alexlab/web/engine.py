@@ -20,6 +20,7 @@ from alexlab.web.metrics import Metrics
 from alexlab.web.models import Model, Probabilities
 
 BATCH = 64  # images that are answered at once, at most
+HELD = 1 << 26  # bytes of decoded images from which on they are answered, however few
 SMALL = 1 << 14  # bytes of a file that is decoded sooner than another thread takes it up
 
 log = logging.getLogger("alexlab.serve")
@@ -37,6 +38,7 @@ class _Asked:
     model: Model
     images: list[Image | Future[Pixels]]
     answered: asyncio.Future[list[Answer]]
+    begun: int  # images of which a thread has begun to decode
     wanted: bool = field(default=True)
 
 
@@ -65,7 +67,8 @@ class Engine:
         if self._waiting + len(images) > self._limit:
             raise Refused(429, "queue-full", f"{self._waiting} images wait already; try again in a second.", retry=1)
         model = self.model
-        asked = _Asked(model, [self._begun(image) for image in images], self._loop.create_future())
+        begun = [self._begun(image) for image in images]
+        asked = _Asked(model, begun, self._loop.create_future(), sum(isinstance(each, Future) for each in begun))
         self._count(len(images))
         self._queue.put(asked)
         try:
@@ -113,20 +116,31 @@ class Engine:
 
     def _answer(self, batch: list[_Asked]) -> None:
         model = batch[0].model
-        found = {
-            id(asked): [_stored(model, image) if asked.wanted else _late() for image in asked.images] for asked in batch
-        }
-        stored = [image for each in found.values() for image in each if not isinstance(image, Refused)]
-        answers: list[Answer] = []
-        for start in range(0, len(stored), BATCH):
-            part = stored[start : start + BATCH]
-            self._metrics.batches.labels(self._name).observe(len(part))
-            answers += self._computed(model, part)
-        following = iter(answers)
-        done = [
-            (asked, [image if isinstance(image, Refused) else next(following) for image in found[id(asked)]])
-            for asked in batch
-        ]
+        done: list[tuple[_Asked, list[Answer]]] = [(asked, []) for asked in batch]
+        stored: list[Pixels] = []
+        places: list[tuple[list[Answer], int]] = []  # where their answers belong
+
+        def compute() -> None:
+            self._metrics.batches.labels(self._name).observe(len(stored))
+            for (answers, place), answer in zip(places, self._computed(model, stored), strict=True):
+                answers[place] = answer
+            stored.clear()
+            places.clear()
+
+        for asked, answers in done:
+            for number, image in enumerate(asked.images):
+                asked.images[number] = b""  # what is decoded is not held twice, nor after its answer
+                found = _stored(model, image) if asked.wanted else _late()
+                if isinstance(found, Refused):
+                    answers.append(found)
+                    continue
+                answers.append(_late())  # until it is computed
+                stored.append(found)
+                places.append((answers, number))
+                if len(stored) == BATCH or sum(each.nbytes for each in stored) >= HELD:
+                    compute()
+        if stored:
+            compute()
         self._loop.call_soon_threadsafe(self._deliver, done)
 
     def _computed(self, model: Model, stored: list[Pixels]) -> list[Answer]:
@@ -142,7 +156,7 @@ class Engine:
     def _deliver(self, done: list[tuple[_Asked, list[Answer]]]) -> None:
         for asked, answers in done:
             self._count(-len(answers))
-            self._ahead -= sum(isinstance(image, Future) for image in asked.images)
+            self._ahead -= asked.begun
             if not asked.answered.done():
                 asked.answered.set_result(answers)
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from alexlab.data.input.decode import Pixels
 from alexlab.errors import UserError
 
+TOGETHER = 1 << 23  # pixels that an exported file takes at once: its path to the input holds some 60 bytes for each
+
 Probabilities = NDArray[np.floating]
 """(N, K): of each image the classes' probabilities, in the order of the classes."""
 
@@ -94,7 +96,7 @@ class FileModel:
 
         self._file = OnnxFile(path.read_bytes(), str(path))  # whoever writes into the file afterwards does no harm
         self.classes = self._file.classes
-        self.platform, self.ahead = "onnxruntime_onnx", 8  # what is made ready is the whole picture
+        self.platform, self.ahead = "onnxruntime_onnx", 4  # what is made ready is the whole picture
         self.pool: Executor = ThreadPoolExecutor(2, "alexlab-decoder")
         self.probabilities([np.zeros((8, 8, 3), np.uint8)])
 
@@ -103,13 +105,16 @@ class FileModel:
         return image if isinstance(image, np.ndarray) else self._file.pixels(image, name)
 
     def probabilities(self, stored: Sequence[Pixels]) -> Probabilities:
-        """Return the answers to pictures, those of one size at once."""
+        """Return the answers to pictures, those of one size at once, but for large ones."""
         found = np.empty((len(stored), len(self.classes)), np.float32)
         by_shape: dict[tuple[int, ...], list[int]] = {}
         for number, pixels in enumerate(stored):
             by_shape.setdefault(pixels.shape, []).append(number)
-        for numbers in by_shape.values():
-            found[numbers] = self._file.probabilities(np.stack([stored[number] for number in numbers]))
+        for (height, width, _), numbers in by_shape.items():
+            most = max(1, TOGETHER // (height * width))
+            for start in range(0, len(numbers), most):
+                part = numbers[start : start + most]
+                found[part] = self._file.probabilities(np.stack([stored[number] for number in part]))
         return found
 
 

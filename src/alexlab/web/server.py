@@ -118,6 +118,7 @@ def serve(service: Service, host: str, port: int, token: str | None, ready: Call
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks who the client says it is
         timeout_keep_alive=KEEP_ALIVE,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=None,
@@ -140,3 +141,8 @@ def _log_to(stream: Any) -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
     logging.getLogger("alexlab.serve").setLevel(logging.INFO)
+    # Whatever else a library says is a line of JSON too; what the reader of forms says are characters of somebody's form.
+    logging.getLogger().addHandler(handler)
+    logging.captureWarnings(True)
+    logging.getLogger("python_multipart").propagate = False
+    logging.getLogger("python_multipart").addHandler(logging.NullHandler())
