@@ -75,6 +75,19 @@ def test_alexnet_layer_by_layer(name: str, parameters: tuple[int, ...], units: i
     assert description.totals.units == units
 
 
+def test_connections_are_lenets_as_its_paper_counts_them() -> None:
+    layers = {layer.name: layer for layer in describe("lenet-1998").layers}
+    found = {name: (layer.parameters, layer.connections) for name, layer in layers.items() if layer.connections}
+    assert found == {
+        "c1": (156, 122_304), "s2": (12, 5_880), "c3": (1_516, 151_600), "s4": (32, 2_000), "c5": (48_120, 48_120),
+        "f6": (10_164, 10_164), "output": (0, 840),
+    }  # fmt: skip
+    assert describe("lenet-1998").totals.connections == 340_908
+    assert layers["c3"].connections_working == "10*10 positions * (5*5*60 + 16) = 151,600"
+    assert "connections" in str(describe("lenet-1998")) and "connections" not in str(describe("lenet5"))
+    assert describe("lenet5").layers[0].connections_working == "28*28*6 units * (5*5*1 + 1) each = 122,304"
+
+
 def test_conv1_is_worked_out_as_the_chapter_does() -> None:
     layer = describe("alexnet-227", (3, 227, 227)).layers[0]
     assert layer.size_working == ("floor((227 - 11 + 2*0)/4) + 1 = 55",)

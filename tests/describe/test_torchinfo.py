@@ -25,6 +25,11 @@ def bias_term(layer: Layer, module: nn.Module) -> int:
     return layer.units if getattr(module, "bias", None) is not None else 0
 
 
+def knows_nothing_of(module: nn.Module) -> bool:
+    """Whether torchinfo counts a module's parameters for want of a formula: layers with weights that are not PyTorch's."""
+    return not type(module).__module__.startswith("torch.nn.") and next(module.parameters(), None) is not None
+
+
 def leaves(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[Any, list[Any]]:
     columns = ("input_size", "output_size", "num_params", "params_percent", "kernel_size", "mult_adds", "trainable")
     statistics = torchinfo.summary(
@@ -47,7 +52,8 @@ def test_every_column_has_an_equal_counterpart(name: str) -> None:
         assert tuple(row.output_size[1:]) == layer.output_shape
         assert row.num_params == layer.parameters
         assert row.params_percent(statistics.total_params, False).strip() in ("--", f"{layer.share:.2%}")
-        assert row.macs == BATCH * (layer.multiply_adds + bias_term(layer, row.module))
+        if not knows_nothing_of(row.module):
+            assert row.macs == BATCH * (layer.multiply_adds + bias_term(layer, row.module))
         assert row.trainable_params == layer.trainable
         if row.kernel_size is not None:
             kernel = row.kernel_size if isinstance(row.kernel_size, list) else [row.kernel_size] * 2
@@ -66,7 +72,8 @@ def test_every_total_has_an_equal_counterpart(name: str) -> None:
     assert statistics.total_params == totals.parameters
     assert statistics.trainable_params == totals.trainable
     assert statistics.total_params - statistics.trainable_params == totals.frozen
-    assert statistics.total_mult_adds == BATCH * (totals.multiply_adds + biases)
+    if not any(knows_nothing_of(row.module) for row in theirs):
+        assert statistics.total_mult_adds == BATCH * (totals.multiply_adds + biases)
     header = sys.getsizeof(torch.empty(0).untyped_storage())  # they count the Python object around the pixels too
     assert statistics.total_input == totals.input_bytes + header
     assert statistics.total_param_bytes == totals.weight_bytes["float32"]

@@ -22,7 +22,7 @@ def pictures() -> list[np.ndarray]:
     return found
 
 
-@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad", "frame"])
 @pytest.mark.parametrize("store", [(1, 28, 28), (3, 64, 64), (3, 48, 72), (1, 200, 180)])
 def test_what_is_stored_is_the_same_bit_for_bit(store: tuple[int, int, int], fit: str) -> None:
     transform = Transform(store=store, fit=fit, input=store)

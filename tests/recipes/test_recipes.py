@@ -69,7 +69,7 @@ def test_quick_explains_every_key() -> None:
         ({"rate": "fast"}, "rate = 'fast' does not fit; expected: number"),
         ({"rate": -1}, "greater than 0"),
         ({"rate": float("nan")}, "finite"),
-        ({"optimiser": "sgdm"}, "expected: 'adam', 'adamw', 'keras-adam', 'muon', 'sgd'"),
+        ({"optimiser": "sgdm"}, "expected: 'adam', 'adamw', 'diagonal-lm', 'keras-adam', 'muon', 'sgd'"),
         ({"epochs": 0}, "greater than 0"),
         ({"epochs": "long"}, "epochs = 'long' does not fit"),
         ({"input": "big"}, "input = 'big' does not fit"),

@@ -53,7 +53,12 @@ def show(name: str, as_json: bool) -> None:
         "source": network.source,
         "differences": network.differences,
         "initial weights": network.initialisation,
-        "images are": {"stretch": "stretched", "crop": "cropped to the centre", "pad": "padded"}[network.fit],
+        "images are": {
+            "stretch": "stretched",
+            "crop": "cropped to the centre",
+            "pad": "padded",
+            "frame": "put into a frame",
+        }[network.fit],
         "code": network.builder,
     }
     for key, value in facts.items():

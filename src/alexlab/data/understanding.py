@@ -17,6 +17,7 @@ FITTED = {
     "stretch": "stretched to",
     "crop": "scaled to cover, and cut at the centre to",
     "pad": "scaled to fit into, and padded to",
+    "frame": "scaled to fit into the middle of, and framed to",
     "shorter-side": "scaled by the shorter side, and cut at the centre to",
 }
 

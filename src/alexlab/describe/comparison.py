@@ -15,7 +15,7 @@ from rich.text import Text
 from alexlab.describe.description import Description, Layer
 from alexlab.describe.pages import table_markdown, text_markdown
 from alexlab.describe.structure import Block, block_text, blocks, layer_text, then_text
-from alexlab.describe.tables import Table, shape_text
+from alexlab.describe.tables import Table, shape_text, tells_connections
 from alexlab.errors import UserError
 from alexlab.networks.catalogue import NETWORKS
 from alexlab.networks.initialisation import INITIALISATIONS
@@ -216,8 +216,10 @@ def _parts(made: tuple[Block, ...]) -> dict[str, list[Block]]:
 
 
 def _numbers(descriptions: tuple[Description, ...]) -> list[tuple[str, tuple[str, ...]]]:
+    connections = [("connections", tuple(f"{d.totals.connections:,}" for d in descriptions))]
     return [
         ("parameters", tuple(f"{d.totals.parameters:,}" for d in descriptions)),
+        *(connections if any(map(tells_connections, descriptions)) else []),
         ("multiply-adds", tuple(f"{d.totals.multiply_adds:,}" for d in descriptions)),
         ("units", tuple(f"{d.totals.units:,}" for d in descriptions)),
     ]

@@ -180,6 +180,7 @@ def _description(
         input_bytes=sum(prod(value.shape) * value.element_size for value in trace.inputs),
         activation_bytes=sum(layer.activation_bytes for layer in layers),
         kept_bytes=sum(kept.values()) if kept is not None else None,
+        connections=sum(layer.connections for layer in layers),
     )
     failure = failure_of(trace, network, shapes, batch) if trace.failed else None
     return Description(

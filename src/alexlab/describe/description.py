@@ -27,6 +27,8 @@ class Layer:
         parameters: weights and biases, counted where they are first used; 0 where `shared_with` counts them.
         trainable: those of `parameters` that training changes.
         share: of all parameters of the network, 0 to 1.
+        connections: values that its units read through a weight, and their biases, as LeNet's paper of 1998 counts them; 0 for others
+            than convolutions, fully connected layers, and layers that say it themselves.
         multiply_adds: products added to a sum; biases, pooling and activations do none.
         activation_bytes: memory that its outputs take; 0 for a view, or for work in place.
         kept_bytes: memory that autograd keeps for the backward pass because of it, in training; None where unknown.
@@ -54,6 +56,8 @@ class Layer:
     receptive_field: tuple[int, ...] | None
     stride_on_input: tuple[int | float, ...] | None
     shared_with: str = ""
+    connections: int = 0
+    connections_working: str = ""
     reads: tuple[int, ...] = ()
     """Indices of the layers whose outputs it reads; -1 is the network's input."""
 
@@ -77,6 +81,7 @@ class Totals:
     input_bytes: int
     activation_bytes: int
     kept_bytes: int | None
+    connections: int = 0
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,28 @@ def multiply_adds_working(ops: list[Op], batch: int, counted: int) -> str:
     return f"{text} = {total:,}" if total == counted else ""
 
 
+def connections_working(step: Step, made: tuple[int, ...], batch: int) -> tuple[str, int]:
+    """How many connections a layer has that makes `made` of one image, worked out; "" and 0 where that is not known."""
+    own = getattr(step.module, "connections", None)
+    if callable(own):
+        text, total = own(made)
+        return f"{text} = {total:,}", int(total)
+    products = [op for op in step.ops if role(op.function) in ("convolution", "linear")]
+    if len(products) != 1 or not isinstance(products[0].arguments.get("weight"), Value):
+        return "", 0
+    op = products[0]
+    weight, units = op.arguments["weight"].shape, op.outputs[0].shape
+    if "transpose" in op.function or op.function == "bilinear":
+        return "", 0
+    biases = int(isinstance(op.arguments.get("bias"), Value))
+    each = prod(weight[1:]) + biases
+    total = prod(units) // batch * each
+    shown = _product(*(units[2:] if len(units) > 2 else ()), units[1] if len(units) > 1 else 1)
+    read = _product(*weight[2:], weight[1])
+    text = f"{shown} units * ({read} + 1) each" if biases else f"{shown} units * {read} each"
+    return f"{text} = {total:,}", total
+
+
 def _product(*factors: int) -> str:
     return "*".join(map(str, factors))
 

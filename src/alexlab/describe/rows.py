@@ -7,6 +7,7 @@ from torch import nn
 
 from alexlab.describe.description import Layer, Setting
 from alexlab.describe.formulas import (
+    connections_working,
     fitting_window,
     flattened_from,
     multiply_adds_working,
@@ -15,6 +16,7 @@ from alexlab.describe.formulas import (
 )
 from alexlab.describe.receptive import Sight, first_spatial, sights
 from alexlab.networks.windows import Side
+from alexlab.passes.functions import POINTWISE
 from alexlab.passes.functions import role as role_of_function
 from alexlab.passes.trace import Op, Step, Trace, Value
 
@@ -23,7 +25,7 @@ CLASS_ROLES = (
     (r"pool", "pooling"),
     (r"norm|lrn", "normalisation"),
     (r"drop", "dropout"),
-    (r"linear|dense", "linear"),
+    (r"linear|dense|radialbas", "linear"),
 )
 """What the class name of somebody else's module says of its role, first match first."""
 
@@ -60,6 +62,8 @@ def layers(trace: Trace, network: nn.Module, batch: int, kept: dict[str, int] | 
         sight = seen.get(step.outputs[0].number) if step.outputs else None
         field, stride = _field(sight, image)
         multiply_adds = step.multiply_adds // batch
+        made_shape = _image_shape(step.outputs, batch)
+        working, connections = connections_working(step, made_shape, batch)
         made.append(
             Layer(
                 name=step.name,
@@ -67,7 +71,7 @@ def layers(trace: Trace, network: nn.Module, batch: int, kept: dict[str, int] | 
                 role=role,
                 settings=_settings(step, role, window),
                 input_shape=_image_shape(step.inputs, batch),
-                output_shape=_image_shape(step.outputs, batch),
+                output_shape=made_shape,
                 units=sum(prod(value.shape) for value in step.outputs) // batch,
                 size_working=texts,
                 notes=notes + _batch_note(step, batch),
@@ -82,6 +86,8 @@ def layers(trace: Trace, network: nn.Module, batch: int, kept: dict[str, int] | 
                 receptive_field=field,
                 stride_on_input=stride,
                 shared_with=first_owner,
+                connections=connections,
+                connections_working=working,
                 reads=reads,
             )
         )
@@ -134,7 +140,7 @@ def _sizes(step: Step, role: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     flat = flattened_from(step)
     if flat and role == "reshape":
         texts = (f"{' x '.join(map(str, flat))} = {prod(flat)}",)
-    if role == "other" and not texts and step.ops:
+    if role == "other" and not texts and step.ops and not all(op.function in POINTWISE for op in step.ops):
         inside = ", ".join(dict.fromkeys(op.function for op in step.ops))
         notes = (f"no formula known (calls {inside}): sizes and counts are those of the pass",)
     return texts, notes
@@ -152,6 +158,8 @@ def _settings(step: Step, role: str, window: tuple[Side, ...] | None) -> dict[st
             found["filters"] = main.outputs[0].shape[1] if main.outputs else weight.shape[0]
             if main.arguments.get("groups", 1) != 1:
                 found["groups"] = main.arguments["groups"]
+        if isinstance(connected := getattr(step.module, "connected", None), str):
+            found["connected"] = connected
         added = _added_padding(step.ops)
         if added:
             found["padding"] = added

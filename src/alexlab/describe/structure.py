@@ -91,7 +91,7 @@ def short_name(description: Description) -> str:
 
 
 def _is_weighted(layer: Layer) -> bool:
-    return layer.role in ("convolution", "linear") and bool(layer.parameters or layer.shared_with)
+    return layer.role in ("convolution", "linear") and bool(layer.parameters or layer.shared_with or layer.connections)
 
 
 def layer_text(layer: Layer) -> str:

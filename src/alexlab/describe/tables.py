@@ -59,7 +59,7 @@ def settings_text(settings: dict[str, Setting]) -> str:
             continue
         elif key == "ceiling":
             parts.append("ceiling")
-        elif key == "settings":
+        elif key in ("settings", "connected"):
             parts.append(str(value))
         else:
             text = side_text(value) if isinstance(value, tuple) else str(value)
@@ -103,9 +103,19 @@ def shapes_table(description: Description, with_working: bool) -> Table:
     return Table("Shapes", columns, tuple(rows), frozenset({"output", "field", "step"}))
 
 
+def tells_connections(description: Description) -> bool:
+    """Whether connections are something else than weights and biases at work, so that they are shown: where a pooling has some."""
+    return any(layer.connections and layer.role == "pooling" for layer in description.layers)
+
+
 def costs_table(description: Description, with_working: bool) -> Table:
-    """Layer, units, parameters (worked out where wanted), share, multiply-adds, memory."""
+    """Layer, units, parameters (worked out where wanted), their share or connections, multiply-adds, memory."""
     rows = []
+    with_connections = tells_connections(description)
+
+    def second(share: str, connections: int) -> tuple[str]:  # there is room for one of them
+        return ((f"{connections:,}" if connections else "") if with_connections else share,)
+
     for layer in description.layers:
         if layer.shared_with:
             worked = f"of {layer.shared_with}" + (f", + {layer.parameters:,}" if layer.parameters else "")
@@ -116,7 +126,7 @@ def costs_table(description: Description, with_working: bool) -> Table:
                 layer.name,
                 f"{layer.units:,}",
                 worked,
-                percent(layer.share) if layer.parameters else "",
+                *second(percent(layer.share) if layer.parameters else "", layer.connections),
                 f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
                 megabytes(layer.activation_bytes) if layer.activation_bytes else "",
                 megabytes(layer.kept_bytes) if layer.kept_bytes else "",
@@ -124,18 +134,19 @@ def costs_table(description: Description, with_working: bool) -> Table:
         )
     for name, count in description.unused:
         share = count / description.totals.parameters
-        rows.append((name, "", f"{count:,} not used", percent(share), "", "", ""))
+        rows.append((name, "", f"{count:,} not used", *second(percent(share), 0), "", "", ""))
     totals = description.totals
     total = (
         "total",
         "",
         f"{totals.parameters:,}",
-        "" if description.failure else "100 %" if totals.parameters else "",
+        *second("" if description.failure else "100 %" if totals.parameters else "", totals.connections),
         f"{totals.multiply_adds:,}",
         megabytes(totals.activation_bytes),
         megabytes(totals.kept_bytes) if totals.kept_bytes is not None else "?",
     )
-    columns = ("layer", "units", "parameters", "share", "multiply-adds", "activations", "kept")
+    beside = "connections" if with_connections else "share"
+    columns = ("layer", "units", "parameters", beside, "multiply-adds", "activations", "kept")
     right = frozenset(columns[1:]) - ({"parameters"} if with_working else set())
     return Table("Costs", columns, (*rows, total), right, summed=True)
 
@@ -148,6 +159,8 @@ def workings_table(description: Description, with_sizes: bool) -> Table:
             rows.extend((layer.name, "output", text) for text in layer.size_working)
             if layer.parameters_working:
                 rows.append((layer.name, "parameters", layer.parameters_working))
+        if layer.connections_working and tells_connections(description):
+            rows.append((layer.name, "connections", layer.connections_working))
         if layer.multiply_adds_working:
             rows.append((layer.name, "multiply-adds", layer.multiply_adds_working))
     shown = [(name if i == 0 or rows[i - 1][0] != name else "", *rest) for i, (name, *rest) in enumerate(rows)]

@@ -14,6 +14,7 @@ from alexlab.data.input.transform import batch_of
 from alexlab.errors import UserError
 from alexlab.inference.answer import Source
 from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
+from alexlab.networks.answers import probabilities
 from alexlab.runs.run import Run
 from alexlab.speed.device import exact
 
@@ -108,7 +109,7 @@ def agreement(
         answers_NK = np.stack([answer(source, name) for name, source in batch])
         stored_NHWC = np.stack([ready.stored(source, name) for name, source in batch if not isinstance(source, str)])
         with torch.inference_mode(), exact():
-            runs_NK = network(ready(batch_of(stored_NHWC))).float().softmax(dim=1).numpy()
+            runs_NK = probabilities(network, network(ready(batch_of(stored_NHWC))).float()).numpy()
         rows, first_N, second_N = np.arange(len(batch)), ranked(runs_NK, 1)[:, 0], ranked(answers_NK, 1)[:, 0]
         if NO_CLASS in first_N:
             raise UserError(f"{batch[int((first_N == NO_CLASS).argmax())][0]}: {NO_ANSWER}")

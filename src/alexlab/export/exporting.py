@@ -24,6 +24,7 @@ from alexlab.export.to_torch import loaded, torch_file
 from alexlab.export.to_triton import write_repository
 from alexlab.inference.answer import Source
 from alexlab.inference.reading import image_paths
+from alexlab.networks.answers import rubbish_of
 from alexlab.regular import read_regular
 from alexlab.runs.parts import Parts, as_they_were, parts_of
 from alexlab.runs.run import Run
@@ -99,7 +100,7 @@ def export(
         content = in_int8(content, (taken(source, name) for name, source in calibration))
         progress("calibrating", 1, 1)
     ask = _asked_of_torch(run, content) if format == "torch" else _asked_of_onnx(content)
-    answer = _answer(ask, taken, logits=begins == "input")
+    answer = _answer(ask, taken, logits=begins == "input", rubbish=facts.get("rubbish"))
     found = agreement(
         run, answer, seen.images, seen.on, lambda done: progress("verifying", done, seen.count), seen.labels_N
     )
@@ -152,13 +153,14 @@ def _parts(run: Run, data_dir: Path | None) -> tuple[str, Parts]:
 
 
 def _facts(run: Run, begins: str, precision: str) -> dict[str, Any]:
-    levels = run.transform.levels
+    levels, rubbish = run.transform.levels, rubbish_of(run.network())
     return {
         "format": FORMAT,
         "begins": begins,
         "precision": precision,
         "classes": list(run.classes),
         "levels": list(levels) if levels else None,
+        **({} if rubbish is None else {"rubbish": rubbish}),
         "network": run.recipe.network,
         "dataset": run.recipe.dataset,
         "run": run.folder.resolve().name,
@@ -219,12 +221,14 @@ def _input_taken(run: Run) -> Taken:
     return taken
 
 
-def _answer(ask: Ask, taken: Taken, logits: bool) -> Answer:
+def _answer(ask: Ask, taken: Taken, logits: bool, rubbish: float | None) -> Answer:
     def answer(source: Source, name: str) -> NDArray[np.float32]:
         found_K: NDArray[np.float32] = ask(taken(source, name))[0]
         if logits:
-            found_K = np.exp(found_K - found_K.max())
-            found_K /= found_K.sum()
+            none = np.float32(-np.inf if rubbish is None else -rubbish)  # the logit of no class at all
+            highest = max(found_K.max(), none)
+            found_K = np.exp(found_K - highest)
+            found_K /= found_K.sum() + np.exp(none - highest)
         return found_K
 
     return answer

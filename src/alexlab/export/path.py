@@ -10,8 +10,11 @@ Sources: Pillow, src/libImaging/Resample.c and PIL/ImageOps.py; PyTorch, aten/sr
 import PIL
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from alexlab.data.input.fitting import framed
 from alexlab.data.input.transform import Transform
+from alexlab.shape import Shape
 
 PILLOWS_BITS = 22  # of a weight, after the point
 PYTORCHS_LARGEST = 1 << 15  # a weight is less, with as many bits after the point as that leaves
@@ -71,14 +74,20 @@ class Path(nn.Module):
 
     def stored(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
         """Return the stored image of each, levels of 0 to 255 in float64 (N, *store), as `data.input.fitting.fit` makes it."""
-        channels, fit = self.transform.store[0], self.transform.fit
+        store, how = self.transform.store, self.transform.fit
+        if how != "frame":
+            return self._fitted(pixels_NHWC, store, how)
+        (top, high), (left, wide) = (framed(side) for side in store[1:])
+        inside_NCHW = self._fitted(pixels_NHWC, (store[0], high, wide), "pad")
+        return F.pad(inside_NCHW, (left, store[2] - left - wide, top, store[1] - top - high))
+
+    def _fitted(self, pixels_NHWC: torch.Tensor, size: Shape, fit: str) -> torch.Tensor:
+        channels = size[0]
         levels_NCHW = pixels_NHWC.permute(0, 3, 1, 2).to(torch.float64)
         if channels == 1:
             red, green, blue = (weight * levels_NCHW[:, i : i + 1] for i, weight in enumerate(LUMA))
             levels_NCHW = ((red + green + blue + 32768) / 65536).floor()
-        rows, columns = (
-            _Side(have, want) for have, want in zip(levels_NCHW.shape[2:], self.transform.store[1:], strict=True)
-        )
+        rows, columns = (_Side(have, want) for have, want in zip(levels_NCHW.shape[2:], size[1:], strict=True))
         wider = columns.have * rows.want - rows.have * columns.want  # 0 for the proportions of the store
         if fit == "crop":
             ratio = columns.want / rows.want

@@ -10,6 +10,7 @@ from torch import nn
 
 from alexlab.errors import UserError
 from alexlab.export.path import Path
+from alexlab.networks.answers import probabilities
 from alexlab.networks.naming import is_own, own_code
 from alexlab.networks.own import line_in_own
 from alexlab.runs.run import Run
@@ -32,7 +33,7 @@ class Classifier(nn.Module):
     def forward(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
         """Return the probability of each class."""
         logits_NK: torch.Tensor = self.network(self.path(pixels_NHWC))
-        return logits_NK.float().softmax(dim=1)
+        return probabilities(self.network, logits_NK.float())
 
 
 def program(run: Run, begins: str = "pixels") -> torch.export.ExportedProgram:

@@ -17,6 +17,7 @@ from alexlab.data.input.store import Store
 from alexlab.data.input.transform import Transform
 from alexlab.data.input.views import mean_probabilities
 from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
+from alexlab.networks import answers
 from alexlab.showing import cell, shown
 from alexlab.speed.door import faster
 
@@ -32,7 +33,7 @@ class Evaluation:
         on: what it was evaluated on.
         top1, top5: shares of the images whose class is the first, or among the first five, of the network's answers, as
             `ranking.ranked` orders them: of equals in the order of the classes; an answer of NaN is never right.
-        loss: mean cross-entropy, in nats.
+        loss: mean cross-entropy, in nats: minus the logarithm of the true class's probability.
         images: how many.
         classes: their names.
         confusion_TP: images by true class and predicted class, int64 of shape (classes, classes); without those answered by NaN.
@@ -116,8 +117,8 @@ def evaluate(
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate `network` on the stored images, in float32 and evaluation mode; the mode that it was in comes back."""
-    logits_NK = log_probabilities(network, store, transform, device, None, progress)
-    return from_logits(logits_NK, store.labels, on, classes, store.names)
+    log_NK = log_probabilities(network, store, transform, device, None, progress)
+    return from_log_probabilities(log_NK, store.labels, on, classes, store.names)
 
 
 def log_probabilities(
@@ -148,7 +149,8 @@ def log_probabilities(
         with torch.no_grad() if together else torch.inference_mode():
             for number, (images, _) in enumerate(store.batches(np.arange(len(store)), batch, None, rows), start=1):
                 if len(images) or together:  # of a small batch there may be none
-                    found.append(_of_batch(answering, images.to(device), transform, count).cpu())
+                    logits_MK, views = _of_batch(answering, images.to(device), transform, count)
+                    found.append(_of_views(answers.log_probabilities(network, logits_MK.cpu().double()), views))
                 if progress:
                     progress(min(number * batch, len(store)), len(store))
     finally:
@@ -156,12 +158,18 @@ def log_probabilities(
     return torch.cat(found) if found else torch.empty(0, 0, dtype=torch.float64)
 
 
-def _of_batch(network: nn.Module, images: torch.Tensor, transform: Transform, count: int | None) -> torch.Tensor:
+def _of_batch(
+    network: nn.Module, images: torch.Tensor, transform: Transform, count: int | None
+) -> tuple[torch.Tensor, int]:
+    """Return the logits (N * views, classes) of each image's views, one after the other, and how many views an image has."""
     if count is None:
-        return F.log_softmax(network(transform(images)).cpu().double(), dim=1)
-    inputs_NVCHW = transform.views(images, count)
-    logits_MK = network(inputs_NVCHW.flatten(0, 1)).cpu().double()
-    return mean_probabilities(logits_MK.view(*inputs_NVCHW.shape[:2], -1)).log()
+        return network(transform(images)), 1
+    return network(transform.views(images, count).flatten(0, 1)), count
+
+
+def _of_views(log_MK: torch.Tensor, views: int) -> torch.Tensor:
+    """Return the logarithm of the mean of each image's views' probabilities (N, classes)."""
+    return log_MK if views == 1 else mean_probabilities(log_MK.view(-1, views, log_MK.shape[1])).log()
 
 
 def together(log_probabilities: list[torch.Tensor]) -> torch.Tensor:
@@ -172,18 +180,25 @@ def together(log_probabilities: list[torch.Tensor]) -> torch.Tensor:
 def from_logits(
     logits_NK: torch.Tensor, labels_N: torch.Tensor, on: str, classes: tuple[str, ...], names: tuple[str, ...]
 ) -> Evaluation:
-    """Return the figures of logits, or logarithms of probabilities, (N, classes) against labels (N,)."""
+    """Return the figures of logits (N, classes) against labels (N,), all of the probability being the classes'."""
+    return from_log_probabilities(F.log_softmax(logits_NK.double(), dim=1), labels_N, on, classes, names)
+
+
+def from_log_probabilities(
+    log_NK: torch.Tensor, labels_N: torch.Tensor, on: str, classes: tuple[str, ...], names: tuple[str, ...]
+) -> Evaluation:
+    """Return the figures of logarithms of probabilities (N, classes) against labels (N,)."""
     k = len(classes)
-    first_NT = torch.from_numpy(ranked(logits_NK.numpy(), 5))
+    first_NT = torch.from_numpy(ranked(log_NK.numpy(), 5))
     predicted = first_NT[:, 0]
     answered = predicted != NO_CLASS
     right_NT = first_NT.eq(labels_N[:, None])
-    confidence = F.softmax(logits_NK, dim=1).gather(1, predicted.clamp(min=0)[:, None])[:, 0]
+    confidence = log_NK.gather(1, predicted.clamp(min=0)[:, None])[:, 0].exp()
     return Evaluation(
         on=on,
         top1=right_NT[:, 0].double().mean().item(),
         top5=right_NT.any(dim=1).double().mean().item(),
-        loss=F.cross_entropy(logits_NK.double(), labels_N).item(),
+        loss=F.nll_loss(log_NK.double(), labels_N).item(),
         images=len(labels_N),
         classes=classes,
         confusion_TP=torch.bincount((labels_N * k + predicted)[answered], minlength=k * k).view(k, k).numpy(),

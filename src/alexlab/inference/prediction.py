@@ -9,7 +9,6 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from alexlab.data.input.decode import Pixels
 from alexlab.data.input.transform import Transform, batch_of
@@ -18,6 +17,7 @@ from alexlab.data.usual import Size, Usual, size_of
 from alexlab.errors import UserError
 from alexlab.inference.answer import Prediction, Source
 from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
+from alexlab.networks.answers import log_probabilities
 
 BATCH = 64
 AHEAD = 2 * BATCH  # images decoded before they are asked for
@@ -87,7 +87,7 @@ def _log_probabilities(
 ) -> torch.Tensor:
     with torch.inference_mode():
         inputs_NCHW = transform(batch_of(stored_NHWC).to(device))
-        return F.log_softmax(network(inputs_NCHW).cpu().double(), dim=1)
+        return log_probabilities(network, network(inputs_NCHW).cpu().double())
 
 
 def _batch(

@@ -36,7 +36,7 @@ class Network:
         differences: what departs from that source, or "none".
         initialisation: how its source starts its weights: a name of networks.initialisation, or its own name, and then
         first_weights: says what that is; recipes may name it for other networks whose layers have these names.
-        fit: how its source brings an image to the input's shape: "stretch", "crop" or "pad".
+        fit: how its source brings an image to the input's shape: "stretch", "crop", "pad" or "frame".
         pixels: what its source feeds it, in words ("" where that says nothing about it); recipes say it in numbers.
     """
 
@@ -91,6 +91,19 @@ NETWORKS: tuple[Network, ...] = (
         parameters=203_530,
         source="Dive into Deep Learning, chapter Multilayer Perceptrons",
         differences="PyTorch's initial weights instead of N(0, 0.01)",
+    ),
+    Network(
+        name="lenet-1998",
+        title="LeNet-5 as written in 1998: partial connections, trainable subsampling, radial basis output",
+        builder="alexlab.networks.lenet_1998:lenet_1998",
+        input=(1, 32, 32),
+        classes=10,
+        parameters=60_000,
+        source="LeCun, Bottou, Bengio, Haffner, Proceedings of the IEEE 86(11), 1998, section II",
+        differences="the output's pictures of the digits are drawn after figure 3, not copied pixel by pixel",
+        initialisation="fan-in",
+        fit="frame",
+        pixels="-0.1 (background) to 1.175",
     ),
     Network(
         name="lenet5",

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from alexlab.errors import UserError
 from alexlab.networks.catalogue import NETWORKS, FirstWeights
+from alexlab.networks.lenet_1998 import PartialConv2d, Subsampling
 
 
 class Uninitialised(TorchFunctionMode):
@@ -70,6 +71,20 @@ def normal(network: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def fan_in(network: nn.Module) -> None:
+    """Start as LeCun et al. 1998, section II: weights and biases uniform within 2.4 / fan-in, the fan-in being each unit's own."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            end = 2.4 / layer.weight[0].numel()
+            for parameter in layer.parameters(recurse=False):
+                nn.init.uniform_(parameter, -end, end)
+        elif isinstance(layer, Subsampling):
+            for parameter in layer.parameters(recurse=False):
+                nn.init.uniform_(parameter, -2.4 / 4, 2.4 / 4)
+        elif isinstance(layer, PartialConv2d):
+            layer.draw(2.4 / layer.fan_in())
+
+
 def _by_layer(network: nn.Module, first: FirstWeights) -> None:
     """Set weights and biases by each layer's own name.
 
@@ -104,6 +119,7 @@ INITIALISATIONS: dict[str, Initialisation] = {
     "xavier": Initialisation("Xavier", xavier),
     "he": Initialisation("He", he),
     "keras": Initialisation("Glorot, biases 0", keras),
+    "fan-in": Initialisation("uniform within 2.4 / fan-in", fan_in),
     "normal": Initialisation("N(0, 0.01), biases 0", normal),
     **{
         entry.name: Initialisation(entry.first_weights.words, partial(_by_layer, first=entry.first_weights))

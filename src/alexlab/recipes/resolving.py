@@ -16,6 +16,7 @@ from alexlab.recipes.reading import overridden
 from alexlab.recipes.schema import Recipe
 from alexlab.shape import Shape
 
+ONE_BY_ONE = "diagonal-lm"
 MOST_TIMES = 32  # that an image is stored wider or higher than the network sees it
 HELD = 4  # batches at once, at least: that which is computed on, and those that are made ahead
 FLOAT32 = 4  # bytes
@@ -47,6 +48,7 @@ def resolved(recipe: Recipe, dataset: Dataset, processes: int = 1) -> Recipe:
         raise UserError(
             'the schedule as-it-ran sets the rates of weights and biases apart, as optimiser = "sgd-2012" does.'
         )
+    _check_one_by_one(recipe, processes)
     input = _input(recipe, dataset)
     store = _store(recipe, dataset, input)
     _check_size(-(-min(recipe.batch, len(dataset.train)) // processes), store, input)
@@ -84,6 +86,28 @@ def resolved(recipe: Recipe, dataset: Dataset, processes: int = 1) -> Recipe:
         "std": std,
     }
     return overridden(recipe, {**filled, "augment": augment}, "resolved recipe")
+
+
+def _check_one_by_one(recipe: Recipe, processes: int) -> None:
+    """Raise UserError where the optimiser that takes one image at a time is asked for what it does not do."""
+    if recipe.optimiser != ONE_BY_ONE:
+        return
+    asked = {
+        "clip": recipe.clip,
+        "label_smoothing": recipe.label_smoothing,
+        "weight_decay": recipe.weight_decay,
+        "momentum": recipe.momentum,
+    }
+    if named := [key for key, value in asked.items() if value]:
+        raise UserError(
+            f'optimiser = "{ONE_BY_ONE}" has no {" and no ".join(named)}; set {"it" if len(named) == 1 else "them"} to 0.'
+        )
+    if recipe.precision == "bfloat16":
+        raise UserError(f'optimiser = "{ONE_BY_ONE}" computes in float32; set precision = "float32".')
+    if processes > 1:
+        raise UserError(
+            f'optimiser = "{ONE_BY_ONE}" takes one image after the other: the work of one process, not of {processes}.'
+        )
 
 
 def _input(recipe: Recipe, dataset: Dataset) -> Shape:

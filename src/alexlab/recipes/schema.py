@@ -95,7 +95,7 @@ class Recipe(BaseModel):
     small_side: Annotated[int, Field(ge=0, le=4096)] = 0
     small_share: Fraction = 0.0
     store: Literal["auto"] | Side | BoundedShape = "auto"
-    fit: Literal["network", "stretch", "crop", "pad", "shorter-side"] = "network"
+    fit: Literal["network", "stretch", "crop", "pad", "frame", "shorter-side"] = "network"
     view: Literal["resize", "centre"] = "resize"
     levels: Literal["dataset"] | Levels = "dataset"
     pixels: Literal["0-1", "0-255"] = "0-1"
@@ -112,7 +112,7 @@ class Recipe(BaseModel):
     weight_decay: NotNegative = 0.0
     divide_by: Literal["images", "batch"] = "images"
     clip: NotNegative = 0.0
-    schedule: Literal["constant", "linear", "cosine", "steps", "plateau", "as-it-ran"] = "constant"
+    schedule: Literal["constant", "linear", "cosine", "steps", "plateau", "as-it-ran", "lenet-1998"] = "constant"
     drop_every: Count = 0
     warmup: Fraction = 0.0
     label_smoothing: Fraction = 0.0

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn import functional as F
 
 from alexlab.data.images import Split
 from alexlab.data.input.decode import decode
@@ -21,6 +20,7 @@ from alexlab.data.input.transform import batch_of
 from alexlab.data.sources.ilsvrc import readable
 from alexlab.errors import UserError
 from alexlab.inference.ranking import NO_ANSWER, NO_CLASS, ranked
+from alexlab.networks.answers import log_probabilities
 from alexlab.report import drawings
 from alexlab.report.figures import png
 from alexlab.report.inside import answers, convolutions, first_filters, last_hidden, nearest
@@ -134,7 +134,7 @@ def _answers(
     names: tuple[str, ...],
 ) -> Section:
     with torch.inference_mode():
-        log_NK = F.log_softmax(network(inputs).cpu().double(), dim=1).numpy()
+        log_NK = log_probabilities(network, network(inputs).cpu().double()).numpy()
     first_NT = ranked(log_NK, TOP)
     if NO_CLASS in first_NT:
         raise UserError(NO_ANSWER)

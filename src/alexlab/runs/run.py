@@ -22,7 +22,7 @@ from alexlab.data.sources.ilsvrc import readable
 from alexlab.data.usual import Usual, far_among
 from alexlab.errors import UserError
 from alexlab.inference.answer import Prediction, Source
-from alexlab.inference.evaluation import Evaluation, from_logits, log_probabilities, together
+from alexlab.inference.evaluation import Evaluation, from_log_probabilities, log_probabilities, together
 from alexlab.inference.prediction import predict
 from alexlab.networks.building import build
 from alexlab.networks.initialisation import Uninitialised
@@ -363,7 +363,7 @@ def evaluate_together(
         found = [run._log_probabilities(split, chosen, views, progress, invert) for run in runs]
     seen = (f", mean of {len(runs)} runs" if len(runs) > 1 else "") + (f", {views} views" if views else "")
     found_NK, labels_N = together(found), torch.from_numpy(split.labels)
-    evaluation = from_logits(found_NK, labels_N, name + seen, first.classes, tuple(split.images.names))
+    evaluation = from_log_probabilities(found_NK, labels_N, name + seen, first.classes, tuple(split.images.names))
     far = far_among(split, first.usual, replace(first.transform, inverted=invert)) if on is not None else None
     return replace(evaluation, notes=(*notes, *evaluation.notes, *([far] if far else ())))
 

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from alexlab.errors import UserError
+from alexlab.networks.answers import rubbish_of
 from alexlab.speed import fourier
 from alexlab.speed.bfloat16 import multiplies_bfloat16
 
@@ -87,6 +88,7 @@ class Packed(nn.Module):
     def __init__(self, fast: nn.Module, exact: nn.Module, precision: str, dtype: torch.dtype) -> None:
         super().__init__()
         self.fast, self.exact, self.precision, self.dtype = fast, exact, precision, dtype
+        self.rubbish = rubbish_of(network=exact)
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
         """Map images (N, C, H, W) to float32 logits (N, classes)."""

@@ -13,6 +13,7 @@ from torch import nn
 from alexlab.data.input.store import Store
 from alexlab.errors import UserError
 from alexlab.inference.evaluation import Evaluation
+from alexlab.networks.answers import with_rubbish
 from alexlab.parallel.strategies.strategy import Strategy
 from alexlab.recipes.schema import Recipe
 from alexlab.runs import checkpoint
@@ -25,6 +26,7 @@ from alexlab.training.callbacks import Callback
 from alexlab.training.checkpointing import Checkpointer
 from alexlab.training.divergence import Diverged
 from alexlab.training.interruption import Interrupted, Interruption
+from alexlab.training.optimisers import ImageByImage
 from alexlab.training.schedule import MOST_PLATEAUS, set_rates
 from alexlab.training.seeds import seed_draws, seed_for
 
@@ -137,11 +139,16 @@ class Loop:
         """Make one update from these images, of which a batch has `whole` in all processes together."""
         recipe, state, strategy = self.recipe, self.state, self.strategy
         optimiser = strategy.optimiser
+        if isinstance(optimiser, ImageByImage):
+            self._set_rates(optimiser)
+            self._unseen.append((*optimiser.learn(inputs_NCHW, labels, first=state.batch == 0), len(labels)))
+            return
         seed_draws(strategy.device, seed_for(recipe.seed, "update", state.step, *strategy.draws))  # of dropout, say
         with torch.autocast(strategy.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             logits_NK = strategy.forward(inputs_NCHW)
             logits_NK = logits_NK.float() if logits_NK.dtype == torch.bfloat16 else logits_NK
-            loss = self.loss(logits_NK, labels) if len(labels) else logits_NK.sum()
+            compared = with_rubbish(strategy.network, logits_NK)
+            loss = self.loss(compared, labels) if len(labels) else logits_NK.sum()
         optimiser.zero_grad(set_to_none=True)
         weighed = strategy.weighed(loss, len(labels), whole)
         if recipe.divide_by == "batch":
@@ -149,10 +156,14 @@ class Loop:
         weighed.backward()
         if recipe.clip:
             strategy.clip(recipe.clip)
-        set_rates(optimiser, recipe, state.step, self.batches.steps, state.epoch, state.plateaus, state.rollbacks)
+        self._set_rates(optimiser)
         optimiser.step()
         right = logits_NK.detach().argmax(dim=1).eq(labels).sum()
         self._unseen.append((loss.detach(), right, len(labels)))
+
+    def _set_rates(self, optimiser: torch.optim.Optimizer) -> None:
+        state = self.state
+        set_rates(optimiser, self.recipe, state.step, self.batches.steps, state.epoch, state.plateaus, state.rollbacks)
 
     def _look(self) -> None:
         """Take the losses of the latest updates into the sums; stop where one, or a weight, is not finite."""

@@ -8,6 +8,9 @@ from alexlab.recipes.schema import Recipe
 from alexlab.training.optimisers.sgd_2012 import rates_as_it_ran
 
 RATE_2012 = 0.01  # the first rate of the weights in 2012: the others keep their proportion to it
+RATES_1998 = ((2, 1.0), (5, 0.4), (8, 0.2), (12, 0.1))
+"""Until which pass, and which share of the first rate: 0.0005, 0.0002, 0.0001, 0.00005 (LeCun et al. 1998, section III B)."""
+LAST_1998 = 0.02  # 0.00001 from then on
 MOST_PLATEAUS = 3  # after which a training ends instead
 
 
@@ -39,6 +42,8 @@ def set_rates(
     """
     drops = epoch // recipe.drop_every if recipe.schedule == "steps" else plateaus
     rate = rate_at(recipe, step, steps) / 10**drops
+    if recipe.schedule == "lenet-1998":
+        rate *= next((share for until, share in RATES_1998 if epoch < until), LAST_1998)
     ran = rates_as_it_ran(epoch)._asdict() if recipe.schedule == "as-it-ran" else {}
     for group in optimiser.param_groups:
         lowered = ran[group["name"]] * recipe.rate / RATE_2012 if ran else rate

@@ -29,6 +29,7 @@ from alexlab.errors import UserError
 from alexlab.networks.alexnet import AlexNetTorchvision
 from alexlab.networks.building import build
 from alexlab.networks.catalogue import NETWORKS
+from alexlab.networks.lenet_1998 import RadialBasis
 from alexlab.showing import listed
 from alexlab.weights.caffe import read_caffemodel
 from alexlab.weights.wrapped import WRAPPERS, Noted, Weights, plain, unwrapped
@@ -190,8 +191,8 @@ def _network_named_in(path: Path) -> str:
 
 
 def head_name(network: nn.Module) -> str:
-    """Return the name of the head, the last linear layer. Raises UserError where there is none."""
-    linear: list[str] = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+    """Return the name of the head, the last linear layer or what stands in its place. Raises UserError where there is none."""
+    linear: list[str] = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear | RadialBasis)]
     if not linear:
         raise UserError("this network has no linear layer, so it has no head that could be replaced.")
     return linear[-1]
@@ -200,6 +201,8 @@ def head_name(network: nn.Module) -> str:
 def freeze_all_but_head(network: nn.Module) -> None:
     """Stop the training of everything but the head. Running statistics of batch normalisation still follow the data."""
     head = _parameters_of(head_name(network))
+    if not set(head) & {name for name, _ in network.named_parameters()}:
+        raise UserError("freeze trains the head alone, and this network's head has no weights to train: leave it out.")
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name in head)
 

@@ -266,3 +266,20 @@ def test_a_part_of_a_batch_is_augmented_as_in_the_whole_of_it(word: str) -> None
     whole = ready(images, generator())
     for rows in (slice(0, 5), slice(5, 12), slice(12, 12)):
         assert torch.equal(ready(images[rows], generator(), part=Part(rows, len(images))), whole[rows])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_frame_keeps_28_by_28_as_they_are_in_the_middle_of_32(channels: int) -> None:
+    pixels = np.random.default_rng(4).integers(0, 256, (28, 28, channels), dtype=np.uint8)
+    ready = Transform((channels, 32, 32), "frame", (channels, 32, 32))
+    stored = ready.stored(Image.fromarray(pixels.squeeze()))
+    assert np.array_equal(stored[2:30, 2:30], pixels)
+    assert not stored[:2].any() and not stored[30:].any() and not stored[:, :2].any() and not stored[:, 30:].any()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_frame_holds_what_pad_makes_of_another_picture(channels: int) -> None:
+    picture = Image.fromarray(np.random.default_rng(5).integers(0, 256, (60, 90, 3), dtype=np.uint8))
+    framed = Transform((channels, 64, 64), "frame", (channels, 64, 64)).stored(picture)
+    padded = Transform((channels, 56, 56), "pad", (channels, 56, 56)).stored(picture)
+    assert np.array_equal(framed[4:60, 4:60], padded) and framed.astype(int).sum() == padded.astype(int).sum()

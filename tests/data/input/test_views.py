@@ -37,7 +37,7 @@ def test_the_mean_is_of_probabilities() -> None:
     """Logits (0, log 3) and (log 3, 0) are 1/4 and 3/4: together one half, whatever a third view's logits weigh."""
     three = torch.log(torch.tensor(3.0))
     logits = torch.tensor([[[0.0, three], [three, 0.0]], [[0.0, three], [100.0, 0.0]]])
-    assert mean_probabilities(logits).flatten().tolist() == pytest.approx([0.5, 0.5, 0.625, 0.375])
+    assert mean_probabilities(logits.log_softmax(dim=2)).flatten().tolist() == pytest.approx([0.5, 0.5, 0.625, 0.375])
 
 
 def test_mistakes_are_told() -> None:

@@ -8,19 +8,22 @@ import torch
 from alexlab.networks.building import build
 from alexlab.recipes.schema import OPTIMISERS, Recipe
 from alexlab.training import optimisers
-from alexlab.training.optimisers import make_optimiser, moments
+from alexlab.training.optimisers import ImageByImage, make_optimiser, moments
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_every_optimiser_updates_and_keeps_what_it_says(name: str) -> None:
     recipe = Recipe(optimiser=name, rate=0.01, momentum=0.9)
     torch.manual_seed(0)
-    network = build("lenet5")
-    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    network = build("lenet-1998" if name == "diagonal-lm" else "lenet5")
+    before = {key: parameter.detach().clone() for key, parameter in network.named_parameters()}
     optimiser = make_optimiser(network, recipe)
-    network(torch.randn(2, 1, 28, 28)).square().sum().backward()
-    optimiser.step()
-    assert all((tensor != before[key]).any() for key, tensor in network.state_dict().items())
+    if isinstance(optimiser, ImageByImage):
+        optimiser.learn(torch.randn(2, 1, 32, 32), torch.tensor([1, 2]), first=True)
+    else:
+        network(torch.randn(2, 1, 28, 28)).square().sum().backward()
+        optimiser.step()
+    assert all((parameter != before[key]).any() for key, parameter in network.named_parameters())
     kept = [
         sum(torch.is_tensor(value) and value.shape == weight.shape for value in optimiser.state[weight].values())
         for weight in network.parameters()

@@ -14,13 +14,19 @@ def fit(image: Image.Image | Pixels, into: Pixels, how: str, name: str = "") -> 
         image: a picture, or RGB pixels of shape (height, width, 3).
         into: of the shape (height, width, channels) that is wanted, 1 channel (grey, ITU-R 601 luma) or 3 (RGB).
         how: "stretch" ignores the proportions; "crop" scales the image to cover the size and takes the centre; "pad" scales it to
-            fit inside and fills with 0; "shorter-side" scales it as torchvision does, and takes the centre: see `_centre_of_scaled`.
+            fit inside and fills with 0; "frame" does so in the middle seven eighths of each side, as MNIST's 28x28 lie in LeNet's 32x32 of
+            1998; "shorter-side" scales it as torchvision does, and takes the centre: see `_centre_of_scaled`.
         name: what an error calls the image.
 
     Raises:
         ImageError: with "shorter-side", it is so long that it would be too large when scaled.
     """
     height, width, channels = into.shape
+    if how == "frame":
+        (top, high), (left, wide) = framed(height), framed(width)
+        into[:] = 0
+        fit(image, into[top : top + high, left : left + wide], "pad", name)
+        return
     if how == "shorter-side":
         picture = as_mode(Image.fromarray(image) if isinstance(image, np.ndarray) else image, channels)
         into[:] = np.asarray(_centre_of_scaled(picture, (height, width), name)).reshape(into.shape)
@@ -32,13 +38,24 @@ def fit(image: Image.Image | Pixels, into: Pixels, how: str, name: str = "") -> 
     into[:, :, 0] = np.asarray(grey if grey.size == (width, height) else _fitted(grey, (height, width), how))
 
 
+def framed(side: int) -> tuple[int, int]:
+    """Return where the picture begins within a frame of `side` pixels, and how many it has: 2 and 28 of 32."""
+    inside = max(1, side * 7 // 8)
+    return (side - inside) // 2, inside
+
+
 def _fit_rgb(pixels: Pixels, into: Pixels, how: str) -> None:
     (have_height, have_width), (height, width) = pixels.shape[:2], into.shape[:2]
     if pixels.shape == into.shape:
         into[:] = pixels
     elif how == "stretch" or have_height * width == have_width * height:
         whole = torch.from_numpy(_writable(pixels)).permute(2, 0, 1)[None]
-        resize_bytes(whole, torch.from_numpy(into).permute(2, 0, 1)[None])
+        if into.flags.c_contiguous:
+            resize_bytes(whole, torch.from_numpy(into).permute(2, 0, 1)[None])
+        else:  # a window of a larger image
+            within = np.empty(into.shape, np.uint8)
+            resize_bytes(whole, torch.from_numpy(within).permute(2, 0, 1)[None])
+            into[:] = within
     else:  # at the edges of a window Pillow's filter looks beyond it, PyTorch's does not
         into[:] = np.asarray(_fitted(Image.fromarray(pixels), (height, width), how))
 

@@ -42,7 +42,7 @@ class Transform:
 
     Attributes:
         store: channels, height, width of the stored uint8 image.
-        fit: how a picture of another shape is brought to `store`: "stretch", "crop", "pad" or "shorter-side".
+        fit: how a picture of another shape is brought to `store`: "stretch", "crop", "pad", "frame" or "shorter-side".
         input: channels, height, width of the network's input.
         view: how a stored image becomes the input where it is not augmented: "resize" scales all of it, "centre" cuts out its centre.
         pixels: the scale of the input: "0-1" or "0-255".

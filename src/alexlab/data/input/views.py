@@ -33,6 +33,6 @@ def views(images_NCHW: torch.Tensor, size: tuple[int, int], count: int) -> torch
     return torch.stack(seen, dim=1)
 
 
-def mean_probabilities(logits_NVK: torch.Tensor) -> torch.Tensor:
-    """Return what several views of an image, or several networks, say together: the mean of their softmax, (N, classes)."""
-    return logits_NVK.softmax(dim=2).mean(dim=1)
+def mean_probabilities(log_NVK: torch.Tensor) -> torch.Tensor:
+    """Return what several views of an image say together: the mean of their probabilities, whose logarithms are given, (N, classes)."""
+    return log_NVK.exp().mean(dim=1)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from alexlab.data.input.store import Store
 from alexlab.data.input.transform import Transform
-from alexlab.inference.evaluation import BATCH, Evaluation, Progress, from_logits, log_probabilities
+from alexlab.inference.evaluation import BATCH, Evaluation, Progress, from_log_probabilities, log_probabilities
 from alexlab.parallel.processes import Processes
 from alexlab.parallel.strategies.several import Several
 from alexlab.parallel.strategies.strategy import Optimising
@@ -37,7 +37,7 @@ class SharedImages(Several):
         mine = log_probabilities(self.network, store, transform, self.device, None, progress, part, together)
         batches = [min(BATCH, len(store) - at) for at in range(0, len(store), BATCH)]
         logits_NK = _gathered(mine, len(classes), batches, self.processes)
-        return None if logits_NK is None else from_logits(logits_NK, store.labels, on, classes, store.names)
+        return None if logits_NK is None else from_log_probabilities(logits_NK, store.labels, on, classes, store.names)
 
 
 def _gathered(rows: torch.Tensor, columns: int, of: list[int], processes: Processes) -> torch.Tensor | None:

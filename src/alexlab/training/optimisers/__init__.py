@@ -5,7 +5,7 @@ tensors of a weight's size it keeps for each weight.
 """
 
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import nn
@@ -21,6 +21,16 @@ class Update(Protocol):
 
     def moments(self, recipe: Recipe) -> int:
         """Return how many tensors of a weight's size it keeps for each weight."""
+
+
+@runtime_checkable
+class ImageByImage(Protocol):
+    """An optimiser that makes an update of each image by itself, and does the network's work too."""
+
+    def learn(
+        self, images_NCHW: torch.Tensor, labels_N: torch.Tensor, first: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Update the network by each image in turn; return the mean loss and how many were right. `first` begins an epoch."""
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
