@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 ALEXLAB := $(VENV)/bin/alexlab
 
-.PHONY: install demo test coverage bench check clean
+.PHONY: install demo studio studio-page test coverage bench check clean
 
 install: $(VENV)/installed
 
@@ -21,6 +21,13 @@ demo: install
 	{ set +x; } 2>/dev/null && \
 	echo "report:    $$run/report.html" && \
 	echo "next step: $(ALEXLAB) train --recipe tutorial-lenet-mnist   (fetches MNIST, 12 MB, if it is not there)"
+
+# The studio's page takes nodejs and npm; a wheel has it built.
+studio: install studio-page
+	$(ALEXLAB) studio
+
+studio-page:
+	cd studio && npm ci --no-audit --no-fund && npm run build
 
 test: install  # a process for each of two cores, and one thread in each; what a file's tests share is made once
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile

@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "classify images with a run",
     "export": "a run into an ONNX file that takes pixels, held against the run",
     "serve": "answer over HTTP: curl, the Open Inference Protocol, Prometheus",
+    "studio": "in the browser: see a network think, judge it, put it to use",
     "look": "inside a run: filters, answers, alike images, feature maps",
     "weights": "published weights into a run, and a run's into torchvision's file",
     "describe": "the arithmetic of every layer, worked out",

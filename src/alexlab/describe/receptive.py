@@ -6,6 +6,7 @@ Receptive Fields of Convolutional Neural Networks", Distill 2019, with start, si
 Where paths join, the spans unite. What cannot be followed is unknown (None), and so is all that comes after it.
 """
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
@@ -311,3 +312,27 @@ def _union(a: Interval | None, b: Interval | None) -> Interval | None:
     if a is None or b is None:
         return a or b
     return min(a[0], b[0]), max(a[1], b[1])
+
+
+def region(sight: Sight, place: tuple[int, ...], pixels: tuple[int, ...]) -> tuple[tuple[int, int], ...] | None:
+    """Return which pixels of the input can change one unit: first, and first after the last, along each axis.
+
+    Args:
+        sight: of the tensor that the unit is in.
+        place: of the unit in it, without the batch.
+        pixels: height and width of the input.
+    """
+    found: list[tuple[Fraction, Fraction] | None] = list(sight.everywhere)
+    for spans, index in zip(sight.dimensions[1:], place, strict=True):
+        position = index
+        for span in reversed(spans):
+            here = position % span.count
+            position //= span.count
+            start = span.start + here * span.step
+            found[span.axis] = _union(found[span.axis], (max(start, span.low), min(start + span.size, span.high)))
+    if any(each is None for each in found):
+        return None
+    return tuple(
+        (max(0, math.floor(low)), min(n, math.ceil(high)))
+        for (low, high), n in zip((each for each in found if each is not None), pixels, strict=True)
+    )

@@ -267,7 +267,7 @@ class _Guard:
     def _refused(self, scope: Scope) -> Refused | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._hosts is not None and _without_port(host) not in self._hosts:
+        if self._hosts is not None and without_port(host) not in self._hosts:
             return Refused(403, "host", "asked under another name than this service has.")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
@@ -285,7 +285,8 @@ class _Guard:
         return None
 
 
-def _without_port(host: str) -> str:
+def without_port(host: str) -> str:
+    """Return the name in a Host header."""
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdecimal() else host
 

@@ -40,26 +40,30 @@ class _Lines(logging.Formatter):
         return json.dumps(facts)
 
 
-class _Protocol(HttpToolsProtocol):
+class LimitedProtocol(HttpToolsProtocol):
     """Uvicorn's, which would hold a request's head of any length."""
 
     _in_head, _head = True, 0
 
     def data_received(self, data: bytes) -> None:
+        """Take bytes; refuse a head that is too long."""
         self._head += len(data)
         super().data_received(data)
         if self._in_head and self._head > LONGEST_HEAD and not self.transport.is_closing():
             self.send_400_response(f"The request's head is longer than {LONGEST_HEAD:,} bytes.")
 
     def on_message_begin(self) -> None:
+        """Begin to count."""
         self._in_head, self._head = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        """Count no more."""
         self._in_head = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        """Begin to count for the next."""
         self._in_head, self._head = True, 0
         super().on_message_complete()
 
@@ -123,7 +127,7 @@ def serve(service: Service, host: str, port: int, token: str | None, ready: Call
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=None,
         lifespan="on",
-        http=_Protocol,
+        http=LimitedProtocol,
     )
     try:
         sockets = [config.bind_socket()]
