@@ -7,7 +7,7 @@ Sources:
 
 All of them go back to Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-Based Learning Applied to Document
 Recognition", Proceedings of the IEEE 86(11), 1998, and differ from it in subsampling (there with weights), in the
-partial connections of the second convolution, and in the output layer (there radial basis functions).
+partial connections of the second convolution, and in the output layer (there radial basis functions): that network is `lenet_1998`.
 """
 
 from torch import nn
