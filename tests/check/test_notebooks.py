@@ -64,7 +64,7 @@ def test_python_stays_as_it_is(cell: str) -> None:
 
 def test_a_notebook_with_all_of_it_is_read_to_its_end() -> None:
     rule = next(rule for rule in RULES if rule.name == "no-zero-grad")
-    cells = [{"cell_type": "code", "source": source} for source in [*MAGIC, *PYTHON, rule.bad]]
+    cells = [{"cell_type": "code", "source": source} for source in ["a, c = print, [0]", *MAGIC, *PYTHON, rule.bad]]
     Path("book.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
     (finding,) = check_script(Path("book.ipynb")).findings
     step = next(i for i, line in enumerate(rule.bad.splitlines(), 1) if "optimizer.step()" in line)

@@ -78,12 +78,23 @@ def _with_measure(reader: Reader, name: str, left: Value, right: Value, at: ast.
     """Add and divide measured numbers: their sum is one, and divided by how many batches there are, it is their mean."""
     measure = left if isinstance(left, Measure) else right
     if name == "add":
-        return Measure(measure.node, summed=True)
+        reset = next((each.reset for each in (left, right) if isinstance(each, Measure) and each.reset), None)
+        return Measure(measure.node, True, reset)
+    whole = isinstance(right, Length | Images) or _is_whole(right)
+    if name == "div" and measure is left and whole and _begun_anew(reader, measure):
+        reader.event("average", right, at, node=measure.node, name="reset")
+        return UNKNOWN
     if name == "div" and measure is left and isinstance(right, Length):
         reader.event("average", right.loader, at, node=measure.node)
     elif name == "div" and measure is left and (isinstance(right, Images) or _is_whole(right)):
         reader.event("average", right, at, node=measure.node, name="images", detail=measure.summed)
     return UNKNOWN
+
+
+def _begun_anew(reader: Reader, measure: Measure) -> bool:
+    """Whether a sum over a loop, which is divided behind it, is set back to zero within the loop."""
+    inside = any(each.loop == measure.reset for each in reader.rounds)
+    return measure.reset is not None and not inside and any(each.loop == measure.reset for each in measure.node.rounds)
 
 
 def _is_whole(value: Value) -> bool:

@@ -80,6 +80,8 @@ def _name(reader: Reader, expression: ast.expr) -> Value:
                 "init": 0,
             }:
                 return External(f"torch.nn.{expression.id}")
+            if star.startswith("fastai.") and expression.id.endswith(("earner", "Loaders", "DataBlock")):
+                return External(f"{star}.{expression.id}")
             if star in ("torch.nn.functional", "torch"):
                 return External(f"{star}.{expression.id}")
         module = module.outer

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alexlab.check.graph import Batch
-from alexlab.check.reading import tensors
+from alexlab.check.reading import tensors, trainers
 from alexlab.check.reading.limits import MOST_AXES
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.signatures import EXTERNAL_ARGUMENTS, LAYERS, OPTIMISER_ARGUMENTS
@@ -113,6 +113,8 @@ def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
         reader.event("call", name, at, detail=keywords)
     if name in _SAME_OBJECT:
         return first
+    if name.startswith("torch.set_default_"):
+        reader.event("move", None, at, detail="other")
     if name == "torch.autograd.grad":  # goes back through the graph as `backward` does
         of = arguments[0] if arguments else None
         reader.event("backward", UNKNOWN, at, node=of.node if isinstance(of, Tensor) else None)
@@ -132,13 +134,20 @@ def called(reader: Reader, name: str, arguments: list[Value], keywords: dict[str
             return value
     if name == "torch.nn.utils.parameters_to_vector" or name.startswith("torch.nn.utils."):
         return UNKNOWN
+    is_trainer, value = trainers.followed(reader, name, arguments, keywords, at)
+    if is_trainer:
+        return value
     known = _known(reader, name, arguments, keywords, at)
     if known is not None:
         return known
     if not name.startswith(tuple(f"{prefix}." for prefix in _HARMLESS)) and name not in _HARMLESS:
         reader.escaped([*arguments, *keywords.values()], at)
     last = name.rsplit(".", 1)[-1]
-    if last[:1].isupper() or name.startswith("torchvision.models."):
+    if (
+        last[:1].isupper()
+        or name.startswith("torchvision.models.")
+        or (name.startswith("fastai.") and last.endswith("learner"))
+    ):
         return _made(reader, name, arguments, keywords, at)
     return UNKNOWN
 
@@ -217,7 +226,9 @@ def _function(
     if name == "torch.set_grad_enabled":
         reader.grad = truth(first if arguments else keywords.get("mode", UNKNOWN))
         return Made(name, {"0": first}, reader.place(at))
-    if name in ("torch.save", "torch.load", "torch.device", "torch.manual_seed", "torch.Size", "torch.Generator"):
+    if name == "torch.device":
+        return Made(name, {"type": first if arguments else keywords.get("type", UNKNOWN)}, reader.place(at))
+    if name in ("torch.save", "torch.load", "torch.manual_seed", "torch.Size", "torch.Generator"):
         return UNKNOWN
     tensorlike = isinstance(first, Tensor) or (
         isinstance(first, list | tuple) and any(isinstance(each, Tensor) for each in first)
@@ -313,6 +324,8 @@ def method(
         reader.event("call", "argparse.add_argument", at, detail=keywords)
     if name == "backward":
         reader.event("backward", first, at, node=first.node if isinstance(first, Tensor) else None)
+        return UNKNOWN
+    if trainers.method(reader, made, name, arguments, keywords, at):
         return UNKNOWN
     if not made.name.startswith(tuple(f"{prefix}." for prefix in _HARMLESS)):
         reader.escaped([*arguments, *keywords.values()], at)

@@ -145,6 +145,8 @@ def network_method(
         reader.set_mode(network, wanted)
         reader.event("mode", network, at, training=wanted)
         return True, network
+    if name in ("to", "cuda", "cpu"):
+        reader.event("move", network, at, detail=tensors.device_of(name, arguments, keywords))
     if name in ("to", "cuda", "cpu", "float", "half", "double", "type", "requires_grad_", "bfloat16", "share_memory"):
         return True, network
     if name in ("parameters", "named_parameters"):

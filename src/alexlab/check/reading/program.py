@@ -5,10 +5,11 @@ from typing import Literal
 
 from alexlab.check.finding import Place
 from alexlab.check.graph import Graph, Node
+from alexlab.check.reading.source import Source
 from alexlab.check.reading.values import Value
 
 Kind = Literal["forward", "loss", "backward", "step", "zero_grad", "schedule", "accumulate", "escape", "mode", "init",
-               "average", "image", "call", "unanswered"]  # fmt: skip
+               "average", "image", "call", "unanswered", "move"]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,8 @@ class Event:
         subject: the network of "forward" and "mode", the optimiser of "step", "zero_grad" and "schedule" (or the network,
             for `network.zero_grad()`), the node of "backward", "loss" and "accumulate", the value of "escape", what "average" divides by
             (the loader; Images or a number where its name is "images"), the picture of "image",
-            the function of "call" (of a library, with its keywords as detail), the network of "unanswered".
+            the function of "call" (of a library, with its keywords as detail), the network of "unanswered" and of "move", which
+            goes to the device that is its detail (None, where everything made from there on goes to one).
         node: the answer of a "forward", the loss of a "loss" and "backward".
         rounds: the loops around it, outermost first.
         conditional: whether it stands under a condition that cannot be known.
@@ -67,6 +69,7 @@ class Program:
         complete: False where the reader gave up before the end.
         lost: the lines that could not be followed, and why.
         births: the loops in which each layer and each optimiser was made, by identity.
+        sources: the files that were read, by path.
     """
 
     graph: Graph = field(default_factory=Graph)
@@ -77,3 +80,4 @@ class Program:
     lost: dict[Place, str] = field(default_factory=dict)
     births: dict[int, tuple[Round, ...]] = field(default_factory=dict)
     pretrained: bool = False
+    sources: dict[str, Source] = field(default_factory=dict)

@@ -110,7 +110,7 @@ class Reader:
         self.assign = partial(language.assign, self)
         self.call = partial(language.call, self)
         self.sources = sources
-        self.program = Program()
+        self.program = Program(sources=sources)
         self.frames: list[Frame] = []
         self.trail: list[Written] = []
         self.modes: dict[int, Mode] = {}
@@ -317,6 +317,10 @@ class Reader:
             of = values[0].arguments.get("params")
             if all(similar(of, value.arguments.get("params")) for value in values):
                 return first
+        if all(isinstance(value, Measure) or value == 0 for value in values if value is not UNKNOWN):
+            sums = [value for value in values if isinstance(value, Measure)]
+            if len(sums) < len(values) and not any(value is UNKNOWN for value in values) and self.rounds:
+                return Measure(sums[0].node, sums[0].summed, self.rounds[-1].loop)
         return self.candidates(values)
 
     def candidates(self, values: list[Value]) -> Value:

@@ -59,6 +59,9 @@ def _unused_classes(reader: Reader, scope: Scope) -> None:
         forward = value.find("forward")
         if not isinstance(forward, Function) and value.derives_from("torch.nn.Sequential"):
             forward = value.find("__init__")
+        step = value.find("training_step")
+        if not isinstance(forward, Function) and isinstance(step, Function):  # a LightningModule may have no forward
+            forward = step
         if isinstance(forward, Function):
             _apart(reader, scope, partial(_used, reader, value, forward.node), forward.node)
 

@@ -258,6 +258,25 @@ RULES: dict[str, Callable[[Dims, Attributes], Dims]] = {
 LOSS_SHAPE = frozenset(["cross_entropy", "nll_loss", "bce", "bce_with_logits", "mse_loss"])
 
 
+def _joined(inputs: tuple[Dims, ...], dim: Any) -> Dims:
+    """Return the shape of tensors put together over one dimension."""
+    known = [shape for shape in inputs if shape is not None]
+    if len(known) < len(inputs) or len({len(shape) for shape in known}) != 1 or type(dim) is not int:
+        return None
+    if not -len(known[0]) <= dim < len(known[0]):
+        return None
+    sizes: list[Dim] = [each[0] if len(set(each)) == 1 else None for each in zip(*known, strict=True)]
+    along = [shape[dim] for shape in known]
+    whole = [size for size in along if isinstance(size, int)]
+    images = [size for size in along if isinstance(size, Batch)]
+    sizes[dim] = None
+    if len(whole) == len(along):
+        sizes[dim] = sum(whole)
+    elif len(images) == len(along):
+        sizes[dim] = Batch(sum((size.times for size in images), Fraction(0)))
+    return tuple(sizes)
+
+
 def shape_of(op: str, inputs: tuple[Dims, ...], attributes: Attributes) -> Dims:
     """Return the shape of what `op` makes of tensors of these shapes."""
     if not inputs:
@@ -271,6 +290,8 @@ def shape_of(op: str, inputs: tuple[Dims, ...], attributes: Attributes) -> Dims:
         if len({len(shape) for shape in known}) == 1:
             return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*known, strict=True))
         return max(known, key=len)
+    if op == "cat":
+        return _joined(inputs, attributes.get("dim", 0))
     rule = RULES.get(op)
     try:
         return None if rule is None else rule(inputs[0], attributes)

@@ -1,13 +1,15 @@
 """Operations on tensors: each adds a node to the graph."""
 
 import ast
+import difflib
 from typing import Any
 
 from alexlab.check.graph import Batch, End, Node, ancestors
+from alexlab.check.reading.names import NAMES
 from alexlab.check.reading.reader import Reader
 from alexlab.check.reading.shapes import shape_of
 from alexlab.check.reading.signatures import LOSSES, WEIGHTED
-from alexlab.check.reading.values import UNKNOWN, Bound, Made, Measure, Tensor, Value
+from alexlab.check.reading.values import UNKNOWN, Bound, External, Made, Measure, Tensor, Value
 from alexlab.passes.functions import operation, parameters
 
 _NUMBERS = frozenset(["item", "tolist", "__len__", "dim", "ndim", "nelement", "numel", "ndimension", "is_contiguous"])
@@ -186,6 +188,22 @@ def attribute(reader: Reader, tensor: Tensor, name: str, at: ast.AST) -> Value:
     return Bound(tensor, name)
 
 
+def device_of(name: str, arguments: list[Value], keywords: dict[str, Value]) -> str | None:
+    """Return where `x.to(...)`, `x.cuda()` and `x.cpu()` take a tensor or a network: "cpu", "other"; None where nowhere."""
+    if name == "cpu":
+        return "cpu"
+    given = keywords.get("device", arguments[0] if arguments else None)
+    if isinstance(given, Made) and given.name == "torch.device":
+        given = given.arguments["type"]
+    if given is None:
+        return "other" if name == "cuda" else None
+    if isinstance(given, str):
+        return "cpu" if given == "cpu" else "other"
+    if isinstance(given, External | Tensor):  # torch.float32; the device of another
+        return "other" if isinstance(given, Tensor) or ".cuda." in given.name else None
+    return "other"
+
+
 def method(
     reader: Reader, tensor: Tensor, name: str, arguments: list[Value], keywords: dict[str, Value], at: ast.AST
 ) -> Value:
@@ -209,6 +227,18 @@ def method(
         return Measure(tensor.node) if name == "item" else UNKNOWN
     if name == "numpy":
         return node_of(reader, "detach", [tensor], {}, at)
+    if name in ("to", "cuda", "cpu", "type"):
+        tensor.node.attributes["device"] = device_of(name, arguments, keywords) or tensor.node.attributes.get("device")
     if name in ("to", "cuda", "cpu", "contiguous") or name in ("requires_grad_", "retain_grad", "register_hook"):
         return tensor
+    near = misspelt(name)
+    if near:
+        reader.event("call", "torch.Tensor", at, detail=(name, near))
     return function(reader, name, tensor, arguments, keywords, at)
+
+
+def misspelt(name: str) -> str:
+    """Return the method of a tensor that is meant by one that it does not have; "" where none is near."""
+    if name in NAMES["torch.Tensor"] or name.startswith("_"):
+        return ""
+    return next(iter(difflib.get_close_matches(name, NAMES["torch.Tensor"], 1, 0.9)), "")

@@ -198,10 +198,14 @@ class Tensor:
 
 @dataclass(eq=False)
 class Measure:
-    """A number that was computed from a tensor, or a sum of such numbers where it is `summed`."""
+    """A number that was computed from a tensor, or a sum of such numbers where it is `summed`.
+
+    `reset` is the loop in which it is sometimes begun anew, by its identity.
+    """
 
     node: Node
     summed: bool = False
+    reset: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     for event in evidence.events:
         if (
             event.kind != "average"
-            or event.name == "images"
+            or event.name in ("images", "reset")
             or event.node is None
             or event.place in seen
             or id(event.node) in reached

@@ -25,6 +25,16 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             f"{called(first)} 和 {called(second)} 是两个{kind.zh}层，中间没有任何非线性：两层合起来并不比一层强。",
         )
         yield found(RULE.name, "warning", evidence, second, message, RULE.mend)
+    for first, second in linear_pairs(evidence, maxima=True):
+        if first.op == "model" or _is_factorised(first, second):
+            continue
+        message = Text(
+            f"between {called(first)} and {called(second)} stands max pooling and no activation: the largest value is not linear, "
+            "so that the second layer is not useless, but the network has less to bend with than one with an activation.",
+            f"{called(first)} 和 {called(second)} 之间只有最大池化，没有激活函数：取最大值不是线性的，所以第二层并非无用，"
+            "但非线性比有激活函数时少。",
+        )
+        yield found(RULE.name, "note", evidence, second, message, RULE.mend)
 
 
 def _is_factorised(first: Node, second: Node) -> bool:

@@ -25,7 +25,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             fix = Text("take its number: `loss.item()`.", "取它的数值：`loss.item()`。")
             yield found(RULE.name, "error", evidence, None, message, fix, node.place)
     for event in evidence.events:
-        if event.kind == "call" and event.place not in seen:
+        if event.kind == "call" and event.subject != "torch.Tensor" and event.place not in seen:
             for severity, message, fix in _said(event):
                 seen.add(event.place)
                 yield found(RULE.name, severity, evidence, None, message, fix, event.place)

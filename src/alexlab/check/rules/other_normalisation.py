@@ -27,7 +27,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         for transform in transforms:
             if not transform.name.endswith(".Normalize") or id(transform) in seen:
                 continue
-            other = _whose(facts, transform.arguments.get("mean"))
+            other = _whose(facts, transform.arguments.get("mean"), program.pretrained)
             if other is None:
                 continue
             seen.add(id(transform))
@@ -42,10 +42,21 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     yield from _one_sided(evidence, [made for made in program.made if facts_of(made) is not None])
 
 
-def _whose(facts: Dataset, mean: object) -> Dataset | None:
-    """Return the other dataset whose mean this is; None where it is the own one, near to it, or nobody's."""
+def _whose(facts: Dataset, mean: object, pretrained: bool) -> Dataset | None:
+    """Return the other dataset whose mean this is; None where it is the own one, near to it, or nobody's.
+
+    ImageNet's constants are meant where there are weights that were trained with them, and close to those of colour photographs; grey
+    images are far from both.
+    """
     if isinstance(mean, int | float):
         mean = (mean,)
+    grey = isinstance(mean, tuple | list) and len(facts.mean) == 1 and not pretrained
+    if grey and all(isinstance(m, int | float) for m in mean):  # type: ignore[attr-defined]
+        imagenet = next(each for each in DATASETS if each.name == "ImageNet")
+        if len(mean) == 3 and _distance(mean, imagenet.mean) <= CLOSE:  # type: ignore[arg-type]
+            return imagenet
+        if len(mean) == 1 and _distance(mean, imagenet.mean[:1]) <= CLOSE / 4:  # type: ignore[arg-type]
+            return imagenet
     if (
         not isinstance(mean, tuple | list)
         or len(mean) != len(facts.mean)

@@ -23,7 +23,14 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
         if not isinstance(network, Object) or not mine or not _followed(network, mine, evidence):
             continue
         seen: set[Place] = set()
+        blocks = _idle(network, called)
         for path, layer in layers(network):
+            block = next((each for each in blocks if path.startswith(f"{each}.")), None)
+            if block is not None:
+                if (place := blocks.pop(block)) is not None:
+                    yield found(RULE.name, "warning", evidence, None, _block_said(block), RULE.mend, place)
+                blocks[block] = None
+                continue
             op = _operation(layer)
             if op is None or id(layer) in called or layer.place in seen:
                 continue
@@ -35,6 +42,35 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
             yield found(
                 RULE.name, "warning" if matters else "note", evidence, None, _said(path, kind), RULE.mend, layer.place
             )
+
+
+def _idle(network: Object, called: set[int]) -> dict[str, Place | None]:
+    """Return the blocks of which no layer is called, the outermost ones, and where the first of their layers is made."""
+    inside: dict[str, list[Made]] = {}
+    for path, layer in layers(network):
+        parts = path.split(".")
+        for depth in range(1, len(parts)):
+            inside.setdefault(".".join(parts[:depth]), []).append(layer)
+    idle: dict[str, Place | None] = {}
+    for block, made in inside.items():
+        named = [layer for layer in made if _operation(layer) is not None]
+        alone = len(named) > 1 and not any(id(layer) in called for layer in made)
+        if (
+            alone
+            and any(_operation(layer) in _TRAINED for layer in named)
+            and not any(block.startswith(f"{b}.") for b in idle)
+        ):
+            shared = any(id(each) in called for layer in named for _, each in _alike(network, layer))
+            if not shared:
+                idle[block] = named[0].place
+    return idle
+
+
+def _block_said(block: str) -> Text:
+    return Text(
+        f"{block} is made and none of its layers is ever called: the network works without it.",
+        f"{block} 创建了，但其中的层从未被调用：网络里实际没有它。",
+    )
 
 
 def _alike(network: Object, layer: Made) -> list[tuple[str, Made]]:

@@ -14,13 +14,16 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
     if program is None:
         return
     seen: set[int] = set()
-    for made in program.made:
+    flipped: set[str] = set()
+    for made in sorted(program.made, key=lambda each: is_training(each) is False):  # the training's use is the mistake
         facts, transforms = facts_of(made), transforms_of(made)
         if facts is None or transforms is None:
             continue
         for transform in transforms:
             kind = transform.name.removeprefix("torchvision.transforms.")
             if id(transform) in seen or not kind.startswith("Random"):
+                continue
+            if is_training(made) is False and kind == "RandomHorizontalFlip" and facts.name in flipped:
                 continue
             if is_training(made) is False:
                 message = Text(
@@ -30,6 +33,7 @@ def _find(evidence: Evidence) -> Iterator[Finding]:
                     f"{kind} 会随机改变测试图像：每次得到的数字都不同，也比网络的真实水平低。",
                 )
             elif kind == "RandomHorizontalFlip" and not facts.mirrored:
+                flipped.add(facts.name)
                 message = Text(
                     f"{kind} on {facts.name}: a mirrored character is another one, or none; the label "
                     f"is no longer right.",
