@@ -11,6 +11,7 @@ between an answer and the next request, so that 70 % of the requests come that w
 
 import argparse
 import io
+import math
 import os
 import re
 import socket
@@ -223,7 +224,9 @@ def _table(network: str, found: dict[str, Found], engines: list[tuple[float, flo
     for name in (OURS, OURS_FILE):
         each = found[name]
         shares = [load.rate / engine[1] for load, engine in zip(each.most, engines, strict=True)]
-        tails = [load.p99 / load.p50 for load in each.part]
+        tails = [
+            load.p99 / load.p50 if load.p50 else math.inf for load in each.part
+        ]  # 0 where nothing was answered in time
         of_engine = f"{100 * median(shares):.0f} % ({100 * min(shares):.0f} to {100 * max(shares):.0f})"
         print(
             f"| {name} | {_middle(each.most, 'rate'):,.0f} | {of_engine} | {_middle(each.part, 'rate'):,.0f} "
