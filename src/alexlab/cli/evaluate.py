@@ -53,6 +53,7 @@ def evaluate(
         return
     say(f"{facts['on']}: {facts['images']:,} images")
     say(f"top-1 {facts['top1']:.4f}  top-5 {facts['top5']:.4f}  loss {facts['loss']:.4f}")
+    say(f"balanced accuracy {facts['balanced_accuracy']:.4f}  macro-F1 {facts['macro_f1']:.4f}")
     _print_classes(facts)
     for note in facts.get("notes", ()):
         say(f"note: {note}", err=True)

@@ -8,6 +8,7 @@ import click
 from alexlab.cli import options
 from alexlab.cli.saying import say
 from alexlab.parallel.strategies import STRATEGIES
+from alexlab.showing import label, listed
 
 
 @click.command("train")
@@ -159,10 +160,22 @@ def train(
         sys.exit(130)
 
 
+MOST_NAMED = 5
+
+
+def by_class(final: dict[str, Any]) -> str:
+    """Return the figures in which each class counts the same, and the classes of which no image was recognised."""
+    never = [each["class"] for each in final["classes"] if each["recall"] == 0]
+    missed = f"; never recognised: {listed([label(each) for each in never], MOST_NAMED)}" if never else ""
+    return f"balanced accuracy {final['balanced_accuracy']:.4f}, macro-F1 {final['macro_f1']:.4f}{missed}"
+
+
 def _say(run: Any, result: dict[str, Any]) -> None:
     say(f"run: {run.folder} ({result['state']}, {result['steps']:,} updates, {result['seconds']:.0f} s)")
     if run.final:
         say(f"accuracy on {run.final['on']}: {run.final['top1']:.4f} ({run.final['images']:,} images)")
+        if "macro_f1" in run.final:  # a run of an earlier commit, which --continue found finished, lacks it
+            say(by_class(run.final))
     say(f"report: {run.folder / 'report.html'}")
     if result["state"] == "finished":
         say(f"next: alexlab predict {run.folder} IMAGE...")

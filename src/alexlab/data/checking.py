@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from alexlab.data.balance import unequal
 from alexlab.data.images import Dataset
 from alexlab.data.inspection import inspect
 from alexlab.data.levels import measured_levels
@@ -30,7 +31,9 @@ def checked(dataset: Dataset, progress: Callable[[str, int, int], None]) -> dict
         }
     held_out = {name: split for name, split in (("validation", dataset.validation), ("test", dataset.test)) if split}
     measured = measured_levels(dataset.train)[1]
-    doubts = suspicions(dataset.train, held_out, dataset.classes, thorough=True)
+    doubts = suspicions(dataset.train, held_out, dataset.classes, thorough=True) + unequal(
+        dataset.train, dataset.classes
+    )
     return {
         "title": dataset.title,
         "found": dataset.found,

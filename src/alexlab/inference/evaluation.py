@@ -71,6 +71,22 @@ class Evaluation:
         """Of the images taken for each class, the share that are of it; None where none was."""
         return _shares(self.confusion_TP, self.confusion_TP.sum(axis=0))
 
+    @property
+    def f1(self) -> list[float | None]:
+        """The harmonic mean of precision and recall of each class; None of a class that is neither there nor named."""
+        named = self.confusion_TP.sum(axis=0) + self.images_by_class
+        return _shares(2 * self.confusion_TP, named)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean recall of the classes that there are images of: each class counts the same, however many images it has."""
+        return _mean(self.recall)
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the classes that are there or named."""
+        return _mean(self.f1)
+
     def facts(self) -> dict[str, Any]:
         """Return what `evaluate --json` prints."""
         return {
@@ -78,6 +94,8 @@ class Evaluation:
             "images": self.images,
             "top1": self.top1,
             "top5": self.top5,
+            "balanced_accuracy": self.balanced_accuracy,
+            "macro_f1": self.macro_f1,
             "loss": self.loss,
             "classes": [
                 {"class": name, "images": int(self.images_by_class[i]), "precision": precision, "recall": recall}
@@ -105,6 +123,11 @@ class Evaluation:
 
 def _shares(confusion_TP: NDArray[np.int64], all_of: NDArray[np.int64]) -> list[float | None]:
     return [float(r / a) if a else None for r, a in zip(np.diag(confusion_TP), all_of, strict=True)]
+
+
+def _mean(values: list[float | None]) -> float:
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else 0.0
 
 
 def evaluate(

@@ -102,6 +102,8 @@ def _check_one_by_one(recipe: Recipe, processes: int) -> None:
         raise UserError(
             f'optimiser = "{ONE_BY_ONE}" has no {" and no ".join(named)}; set {"it" if len(named) == 1 else "them"} to 0.'
         )
+    if recipe.class_weights != "none":
+        raise UserError(f'optimiser = "{ONE_BY_ONE}" weighs all images alike; take sampler = "balanced".')
     if recipe.precision == "bfloat16":
         raise UserError(f'optimiser = "{ONE_BY_ONE}" computes in float32; set precision = "float32".')
     if processes > 1:

@@ -116,6 +116,8 @@ class Recipe(BaseModel):
     drop_every: Count = 0
     warmup: Fraction = 0.0
     label_smoothing: Fraction = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    sampler: Literal["shuffle", "balanced"] = "shuffle"
     dropout: Literal["network"] | Fraction = "network"
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
 

@@ -92,6 +92,8 @@ class Result(TypedDict):
     images_per_second: NotRequired[float | None]
     seconds: NotRequired[Annotated[float, Field(ge=0)]]
     rollbacks: NotRequired[Count]
+    balanced_accuracy: NotRequired[Share]
+    macro_f1: NotRequired[Share]
 
 
 @with_config(_STRICT)
@@ -142,6 +144,8 @@ class FinalFigures(TypedDict):
     images: Count
     top1: Share
     top5: Share
+    balanced_accuracy: NotRequired[Share]
+    macro_f1: NotRequired[Share]
     loss: float
     classes: list[ClassFigures]
     confusion: list[list[Count]]

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from alexlab.data.input.store import Finish, Store
 from alexlab.data.input.transform import Transform
@@ -13,7 +15,7 @@ from alexlab.parallel.strategies.strategy import Strategy
 from alexlab.recipes.schema import Recipe
 from alexlab.runs.checkpoint import TrainingState
 from alexlab.speed.door import layout
-from alexlab.training.seeds import epoch_order, generator_for
+from alexlab.training.seeds import balanced_epoch_order, epoch_order, generator_for
 
 EPOCH_WITHOUT_NOISE = 67  # as it ran in 2012
 
@@ -55,9 +57,7 @@ class Batches:
         recipe, device = self.recipe, self.strategy.device
         if state.batch == 0:  # an epoch that was begun keeps its order
             state.processes = self.strategy.readers
-        order = epoch_order(
-            recipe.seed, state.epoch, len(self.images), self.images.shards, recipe.batch, state.processes
-        )
+        order = self._order(state)
         order = order[state.batch * recipe.batch :]
         if (steps := self.steps - state.step) < self.per_epoch - state.batch:  # the last epoch may be a part of one
             order = order[: steps * recipe.batch]
@@ -67,6 +67,12 @@ class Batches:
             if in_worker is None:
                 images = self._finish(state)(0, images.to(device))
             yield images, labels.to(device), whole
+
+    def _order(self, state: TrainingState) -> NDArray[np.int64]:
+        recipe, images = self.recipe, self.images
+        if recipe.sampler == "balanced":
+            return balanced_epoch_order(recipe.seed, state.epoch, images.labels.numpy())
+        return epoch_order(recipe.seed, state.epoch, len(images), images.shards, recipe.batch, state.processes)
 
     def _size(self, batch: int) -> int:
         """How many images batch number `batch` of an epoch has, in all processes together."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from alexlab.data.input.store import Store
 from alexlab.errors import UserError
@@ -26,6 +25,7 @@ from alexlab.training.callbacks import Callback
 from alexlab.training.checkpointing import Checkpointer
 from alexlab.training.divergence import Diverged
 from alexlab.training.interruption import Interrupted, Interruption
+from alexlab.training.loss import class_weights, loss_of
 from alexlab.training.optimisers import ImageByImage
 from alexlab.training.schedule import MOST_PLATEAUS, set_rates
 from alexlab.training.seeds import seed_draws, seed_for
@@ -57,7 +57,8 @@ class Loop:
     last_evaluation: Evaluation | None = None
 
     def __post_init__(self) -> None:
-        self.loss = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
+        weights_K = class_weights(self.recipe, self.batches.images.labels)
+        self.loss = loss_of(self.recipe, weights_K, self.strategy.device)
         self.checkpointer = Checkpointer(self.recipe, self.strategy, self.folder)
         self.figures = Figures(self.folder, self.callback.recorded, writes=self.strategy.first)
         # Of the latest updates, the loss, the right answers and the images: still on the device.

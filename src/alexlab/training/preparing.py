@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from alexlab.data.images import Dataset
+from alexlab.data.balance import unequal
+from alexlab.data.images import Dataset, FileImages
 from alexlab.data.input.colour import pixel_statistics
 from alexlab.data.input.store import Store, memory_budget, unreadable
 from alexlab.data.input.transform import Transform
@@ -104,11 +105,17 @@ def prepared(asked: Recipe, settings: Settings, processes: Processes, before: Ru
         and (bad := cut_off(parts.test.at(levels_of(recipe)).images))
     ):
         raise UserError(unreadable(bad))  # not after the training, where the test images are decoded
+    if recipe.sampler == "balanced" and isinstance(parts.train.images, FileImages) and parts.train.images.files.remote:
+        raise UserError(
+            'sampler = "balanced" draws images from anywhere, and these are fetched shard by shard; take class_weights = "balanced".'
+        )
     if before:
         check_unchanged(parts, before.division or {}, str(before.folder))
     elif processes.is_first:
         held_out = {recipe.watch: parts.watched, **({"test": parts.test} if parts.test else {})}
         doubts = [*dataset.notes, *doubts, *suspicions(parts.train, held_out, dataset.classes)]
+        if recipe.class_weights == "none" and recipe.sampler == "shuffle":
+            doubts += unequal(parts.train, dataset.classes)
     network = _network(recipe, device, before.folder if before else None, doubts.append)
     recipe, ready, train, watched = _stores(recipe, parts, settings, processes, before)
     one_alone = _one_alone(network, recipe, len(parts.train), doubts.append)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from alexlab.data.usual import usual_among
+from alexlab.inference.evaluation import Evaluation
 from alexlab.parallel.processes import Processes
 from alexlab.runs import folder as run_folder
 from alexlab.runs.checkpoint import KEPT, checkpoints
@@ -65,8 +66,8 @@ def start_again(loop: Loop) -> None:
     (loop.folder / "result.json").unlink(missing_ok=True)
 
 
-def write_result(loop: Loop, state: str, seconds: float) -> None:
-    """Write how the training ended, by which a run is known to be finished."""
+def write_result(loop: Loop, state: str, seconds: float, final: Evaluation | None = None) -> None:
+    """Write how the training ended, by which a run is known to be finished; of the `final` evaluation what small classes count in."""
     reached = loop.state
     run_folder.write_json(
         loop.folder / "result.json",
@@ -80,12 +81,16 @@ def write_result(loop: Loop, state: str, seconds: float) -> None:
             "images_per_second": reached.images / reached.seconds if reached.seconds else None,
             "seconds": seconds,
             "rollbacks": reached.rollbacks,
+            **({"balanced_accuracy": final.balanced_accuracy, "macro_f1": final.macro_f1} if final else {}),
         },
     )
 
 
-def finish(loop: Loop, settings: Settings) -> None:
-    """Write the final figures. The test set is looked at once; where the recipe watches it, its last look is the final one."""
+def finish(loop: Loop, settings: Settings) -> Evaluation:
+    """Write the final figures, and return them.
+
+    The test set is looked at once; where the recipe watches it, its last look is the final one.
+    """
     evaluation, folder = loop.last_evaluation, loop.folder
     if evaluation is None or loop.recipe.watch == "validation" or loop.recipe.select == "best":
         evaluation = Run(folder).evaluate(
@@ -95,6 +100,7 @@ def finish(loop: Loop, settings: Settings) -> None:
         )
     run_folder.write_json(folder / "evaluation.json", evaluation.facts())
     write_file(folder / "predictions.csv", evaluation.table().encode())
+    return evaluation
 
 
 def tidy(folder: Path) -> None:

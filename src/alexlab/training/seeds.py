@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from alexlab.data.balance import balanced_order
 from alexlab.data.shards.order import shard_order
 
 
@@ -30,6 +31,11 @@ def epoch_order(
     if shards is not None:
         return shard_order(random, shards, batch, processes)
     return random.permutation(count).astype(np.int64)
+
+
+def balanced_epoch_order(seed: int, epoch: int, labels_N: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the order of an epoch that shows each class as often; see `data.balance.balanced_order`."""
+    return balanced_order(np.random.Generator(np.random.PCG64(seed_for(seed, "balanced order", epoch))), labels_N)
 
 
 def generator_for(seed: int, *what: str | int) -> torch.Generator:

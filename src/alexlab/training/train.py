@@ -225,17 +225,17 @@ def _run(loop: Loop, settings: Settings) -> None:
     """Train, and write in the first process how that ended; the others end here."""
     first = loop.strategy.first
     began = time.perf_counter()
-    state = "failed"
+    state, final = "failed", None
     try:
         ended = loop.run()
         if not first:
             raise Ended(INTERRUPTED if ended == "interrupted" else 0)
         if ended == "finished":
-            run_files.finish(loop, settings)
+            final = run_files.finish(loop, settings)
         state = ended
     finally:
         if first:
-            run_files.write_result(loop, state, time.perf_counter() - began)
+            run_files.write_result(loop, state, time.perf_counter() - began, final)
     if state == "finished":
         run_files.tidy(loop.folder)  # not before the run says that it is finished
 
