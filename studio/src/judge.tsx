@@ -20,7 +20,7 @@ interface Judged {
   pairs: { true: number; predicted: number; count: number }[];
 }
 
-interface Line {
+export interface Line {
   kind: string;
   step: number;
   epoch?: number;

@@ -4,10 +4,13 @@ import { useEffect, useState } from "preact/hooks";
 import { get, type ListedRun } from "./api";
 import { language, number, percent, speak, state, t, type Word } from "./i18n";
 import { Judge } from "./judge";
+import { Learn } from "./learn";
 import { Think } from "./think";
+import { Understand } from "./understand";
+import { Use } from "./use";
 import "./style.css";
 
-const VIEWS = { runs: Runs, think: Think, judge: Judge } as const;
+const VIEWS = { runs: Runs, think: Think, learn: Learn, judge: Judge, use: Use, understand: Understand } as const;
 type View = keyof typeof VIEWS;
 
 export interface Shown {

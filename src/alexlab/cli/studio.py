@@ -19,10 +19,18 @@ from alexlab.runs.folder import RUNS
 @click.option(
     "--token", envvar="ALEXLAB_TOKEN", help="What a browser brings; by default one is made where one is needed."
 )
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder below which image folders may be trained on; repeatable.",
+)
 @options.data_dir
-def studio(runs: Path, host: str, port: int, token: str | None, data_dir: Path | None) -> None:
-    """See the networks of the runs below RUNS think, in the browser."""
+def studio(runs: Path, host: str, port: int, token: str | None, roots: tuple[Path, ...], data_dir: Path | None) -> None:
+    """See the networks of the runs below RUNS think, judge them, use them and train others, in the browser."""
     try:
+        from alexlab.web.studio.learning import Trainings
         from alexlab.web.studio.opened import Runs
         from alexlab.web.studio.server import serve
     except ModuleNotFoundError as error:
@@ -30,4 +38,4 @@ def studio(runs: Path, host: str, port: int, token: str | None, data_dir: Path |
 
     if not runs.is_dir() and runs != RUNS:
         raise UserError(f"{runs}: no such folder; expected one with runs that `alexlab train` made.")
-    serve(Runs(runs, data_dir), host, port, token, ready=say)
+    serve(Runs(runs, data_dir), Trainings(runs, data_dir, roots), host, port, token, ready=say)

@@ -1,7 +1,9 @@
 """The studio's application: its addresses. What each answers is in the file of its subject."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -22,18 +24,23 @@ from alexlab.valid_json import to_json
 from alexlab.web.app import LOOPBACK
 from alexlab.web.bodies import Held, read_body
 from alexlab.web.errors import Refused
-from alexlab.web.studio import judging, thinking
+from alexlab.web.studio import judging, learning, thinking, understanding, using
 from alexlab.web.studio.guard import Guard
+from alexlab.web.studio.learning import Trainings
 from alexlab.web.studio.opened import Opened, Runs
 
 PAGE = Path(__file__).parent / "page"
 """Where the built page lies: in a wheel, or after `make studio` in a clone. It is not in git."""
 LARGEST_BODY = 32 << 20
 HELD = 256 << 20
+LARGEST_SCRIPT = 1 << 19
+EVERY = 0.5  # seconds between looks at a training
 NOT_BUILT = "The studio's page is not built. In a clone, `make studio` builds it (it takes nodejs and npm); a wheel has it built."
 
 
-def make_studio(runs: Runs, token: str | None = None, hosts: Sequence[str] | None = LOOPBACK) -> ASGIApp:
+def make_studio(
+    runs: Runs, trainings: Trainings, token: str | None = None, hosts: Sequence[str] | None = LOOPBACK
+) -> ASGIApp:
     """Make the application.
 
     Args:
@@ -116,8 +123,93 @@ def make_studio(runs: Runs, token: str | None = None, hosts: Sequence[str] | Non
         found = await asyncio.to_thread(lambda: thinking.png_of(opened(request), number, small))
         return Response(found, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
+    async def classify(request: Request) -> Response:
+        content, name = await body_of(request), request.query_params.get("name", "image")[:500]
+        inverted = request.query_params.get("invert") == "1"
+        return answer(await asyncio.to_thread(lambda: using.classified(opened(request), name, content, inverted)))
+
+    async def onnx(request: Request) -> Response:
+        content = await asyncio.to_thread(lambda: using.as_onnx(opened(request)))
+        headers = {"content-disposition": 'attachment; filename="network.onnx"'}
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    async def train(request: Request) -> Response:
+        try:
+            asked = json.loads(await body_of(request, 1 << 16))
+        except ValueError:
+            raise UserError("expected JSON.") from None
+        return answer(await asyncio.to_thread(trainings.add, asked))
+
+    def look_at(request: Request) -> Any:
+        return learning.dataset_facts(trainings.look_at(text(request, "dataset")))
+
+    async def contact(request: Request) -> Response:
+        name = text(request, "dataset")
+        found = await asyncio.to_thread(lambda: learning.sheet(trainings.look_at(name)))
+        return Response(found, media_type="image/png")
+
+    async def live(request: Request) -> Response:
+        name = request.path_params["name"]
+        first = await asyncio.to_thread(trainings.live, name)
+
+        async def events() -> AsyncIterator[str]:
+            now, said = first, ""
+            while not await request.is_disconnected():
+                if (text_now := to_json(now)) != said:
+                    said = text_now
+                    yield f"data: {said}\n\n"
+                await asyncio.sleep(EVERY)
+                now = await asyncio.to_thread(trainings.live, name)
+
+        return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+    async def check(request: Request) -> Response:
+        script = await body_of(request, LARGEST_SCRIPT)
+        language = request.query_params.get("language", "en")
+        return answer(await asyncio.to_thread(understanding.read, script, language))
+
+    async def drawn(request: Request) -> Response:
+        names, theme = request.query_params.getlist("network"), request.query_params.get("theme", "light")
+        found = await asyncio.to_thread(understanding.drawing, names, theme)
+        return Response(found, media_type="image/svg+xml")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async def start() -> None:
+            while True:
+                await asyncio.to_thread(trainings.start_next)
+                await asyncio.sleep(EVERY)
+
+        starting = asyncio.create_task(start())
+        try:
+            yield
+        finally:
+            starting.cancel()
+
     routes = [
         Route("/", page),
+        Route("/api/choices", threaded(lambda request: learning.choices())),
+        Route("/api/dataset", threaded(look_at)),
+        Route("/api/dataset.png", contact),
+        Route("/api/trainings", threaded(lambda request: {"trainings": trainings.jobs()})),
+        Route("/api/trainings", train, methods=["POST"]),
+        Route("/api/trainings/{name}/live", live),
+        Route(
+            "/api/trainings/{name}/stop",
+            threaded(lambda request: trainings.stop(request.path_params["name"])),
+            methods=["POST"],
+        ),
+        Route(
+            "/api/trainings/{name}/resume",
+            threaded(lambda request: trainings.go_on(request.path_params["name"])),
+            methods=["POST"],
+        ),
+        Route("/api/describe", threaded(lambda request: understanding.as_rows(text(request, "network")))),
+        Route("/api/compare", threaded(lambda request: understanding.beside(request.query_params.getlist("network")))),
+        Route("/api/diagram.svg", drawn),
+        Route("/api/check", check, methods=["POST"]),
+        Route("/api/runs/{run}/classify", classify, methods=["POST"]),
+        Route("/api/runs/{run}/onnx", onnx),
         Route("/api/runs", listed),
         Route("/api/runs/{run}", threaded(about)),
         Route("/api/runs/{run}/think", think, methods=["POST"]),
@@ -133,7 +225,7 @@ def make_studio(runs: Runs, token: str | None = None, hosts: Sequence[str] | Non
         Mount("/assets", StaticFiles(directory=PAGE / "assets", check_dir=False)),
     ]
     handlers: Any = {UserError: _mended, Refused: _refused, HTTPException: _unknown}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), token, hosts)
+    return Guard(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan), token, hosts)
 
 
 def answer(facts: Any, status: int = 200) -> Response:

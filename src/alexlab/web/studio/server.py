@@ -12,6 +12,7 @@ from alexlab.errors import UserError
 from alexlab.web.app import LOOPBACK
 from alexlab.web.server import LimitedProtocol, is_loopback
 from alexlab.web.studio.app import make_studio
+from alexlab.web.studio.learning import Trainings
 from alexlab.web.studio.opened import Runs
 
 
@@ -27,7 +28,9 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
-def serve(runs: Runs, host: str, port: int, token: str | None, ready: Callable[[str], None]) -> None:
+def serve(
+    runs: Runs, trainings: Trainings, host: str, port: int, token: str | None, ready: Callable[[str], None]
+) -> None:
     """Answer at `host`:`port` until the process is told to end. `ready` is told the address.
 
     Where others than this machine could ask, a token is needed; one is made where none is given.
@@ -39,7 +42,7 @@ def serve(runs: Runs, host: str, port: int, token: str | None, ready: Callable[[
     if not alone and not token:
         token = secrets.token_urlsafe(24)
     config = uvicorn.Config(
-        make_studio(runs, token, LOOPBACK if alone else None),
+        make_studio(runs, trainings, token, LOOPBACK if alone else None),
         host=host,
         port=port,
         log_level="warning",
