@@ -90,7 +90,7 @@ def test_a_training_is_stopped_and_goes_on(tmp_path: Path, monkeypatch: pytest.M
     until(lambda: trainings.jobs()[0]["state"] == "running")
     child = trainings._children[-1]
     child.send_signal(signal.SIGKILL)
-    child.wait()
+    until(lambda: all(each.poll() is not None for each in trainings._children))
     with pytest.raises(UserError, match="is not being trained"):
         trainings.stop("one")
     assert trainings._held is not None
