@@ -85,7 +85,7 @@ def test_what_fits() -> None:
     for network in ("alexnet-paper", "alexnet-2012"):
         check_fits("towers", network, 2)
     fits = {network.name for network in NETWORKS if hidden_units(network.name)}
-    assert {network.name for network in NETWORKS} - fits == {"mlp", "alexnet-paper", "alexnet-2012"}
+    assert {network.name for network in NETWORKS} - fits == {"mlp", "lenet-1998", "alexnet-paper", "alexnet-2012"}
     for name in fits:
         check_fits("hybrid", name, 2)
 
