@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexlab import Run
 from tests.conftest import write_photographs
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -131,6 +132,9 @@ def test_an_unreadable_image_is_reported_and_the_others_are_answered(alexlab: Co
         (("train", "lenet5", "digits", "--recipe", "qick"), "did you mean 'quick'"),
         (("train", "lenet5", "digits", "--set", "rat=1"), "did you mean 'rate'"),
         (("train", "lenet5", "digits", "--set", "rate"), "expected key=value"),
+        (("train", "lenet5", "digits", "--set", "lr"), "such as --set lr=0.05"),
+        (("train", "lenet5", "digits", "--set", "batch_size=4"), "did you mean 'batch'"),
+        (("train", "lenet5", "digits", "--set", "augment=rotate"), "did you mean 'turn' (turned by up to 15 degrees"),
         (("train", "lenet5", "digits", "--device", "gpu"), "unknown device 'gpu'"),
         (("train", "lenet5", "folder:nowhere"), "folder:nowhere was not found"),
         (("train", "alexnet-textbook", "digits", "--set", "input=40"), "65x65 and larger work"),
@@ -193,3 +197,31 @@ def test_ctrl_c_stops_cleanly_and_the_run_goes_on_to_the_same_weights(alexlab: C
     assert alexlab(*how, "--out", "whole").returncode == 0
     for name in ("best.safetensors", "last.safetensors", "metrics.jsonl", "evaluation.json"):
         assert Path("stopped", name).read_bytes() == Path("whole", name).read_bytes()
+
+
+def test_what_is_nearly_right_is_taken(alexlab: Command) -> None:
+    """A folder without a word before it, --lr, --batch and one augmentation; the run is called after the folder's last part."""
+    write_photographs(Path("my", "flowers"), each=10)
+    how = (
+        "--lr",
+        "0.25",
+        "--batch",
+        "8",
+        "--set",
+        "augment=turn",
+        "--set",
+        "input=[3,16,16]",
+        "--steps",
+        "1",
+        "--device",
+        "cpu",
+    )
+    done = alexlab("train", "lenet-relu", "my/flowers", *how)
+    assert done.returncode == 0, done.stderr
+    run = Run("runs/lenet-relu-flowers-1")
+    assert (run.recipe.rate, run.recipe.batch, run.recipe.augment) == (0.25, 8, ("turn",))
+    assert run.recipe.dataset == "folder:my/flowers"
+    found = alexlab(
+        "predict", str(run.folder), "my/flowers/red/0.png", "--json", "--device", "cpu"
+    )  # stopped in its first epoch
+    assert found.returncode == 0 and '"red"' in found.stdout and '"blue"' in found.stdout

@@ -16,6 +16,10 @@ from alexlab.showing import label, listed
 @click.argument("dataset", required=False)
 @click.option("--recipe", default="quick", show_default=True, help="A name of `alexlab recipes`, or a TOML file.")
 @click.option("--epochs", type=options.Finite(0, min_open=True), help="Instead of the recipe's; 0.5 is half of one.")
+@click.option(
+    "--lr", "--rate", "rate", type=options.Finite(0, min_open=True), help="The learning rate, instead of the recipe's."
+)
+@click.option("--batch", type=click.IntRange(1), help="Images in a batch, instead of the recipe's.")
 @click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe; repeatable."
@@ -84,6 +88,8 @@ def train(
     dataset: str | None,
     recipe: str,
     epochs: float | None,
+    rate: float | None,
+    batch: int | None,
     seed: int | None,
     settings: tuple[str, ...],
     pretrained: str | None,
@@ -129,6 +135,8 @@ def train(
         key: value
         for key, value in (
             ("epochs", epochs),
+            ("rate", rate),
+            ("batch", batch),
             ("seed", seed),
             ("pretrained", pretrained),
             ("classes", classes),

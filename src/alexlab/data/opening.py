@@ -59,6 +59,22 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("alexlab")) / "data"
 
 
+def full_name(name: str) -> str:
+    """Return the name of a dataset with its kind: `photos/flowers`, where that is a folder or an archive, as `folder:photos/flowers`.
+
+    A `.csv` file that is there is a list. A name of the catalogue, an address, and shards stay as they are, as does what is not there.
+    """
+    if ":" in name or is_known(name) or is_shards(_of_the_user(Path(name))):
+        return name
+    try:
+        path = _of_the_user(Path(name))
+        if path.is_dir() or (path.is_file() and path.name.lower().endswith(ARCHIVES)):
+            return f"folder:{name}"
+        return f"list:{name}" if path.is_file() and path.suffix.lower() == ".csv" else name
+    except (OSError, ValueError):  # a name that no file can have
+        return name
+
+
 def open_dataset(
     name: str,
     data_dir: Path | None = None,
@@ -71,7 +87,8 @@ def open_dataset(
 ) -> Dataset:
     """Return the dataset called `name`: one of the catalogue, or the user's own, `KIND:PATH` with a kind of `READERS` or "shards".
 
-    A folder with an index of shards needs no word before it, and an address (https://..., s3://...) is one of shards.
+    A folder, an archive or a `.csv` file that is there needs no word before it (`full_name`), nor a folder with an index of shards; an
+    address (https://..., s3://...) is one of shards.
 
     Args:
         seed: decides, with the images' names, which of them are the test where the source does not say.
@@ -83,6 +100,7 @@ def open_dataset(
     Raises:
         UserError: not found, or not as it should be; the message names the files wanted and every place looked at.
     """
+    name = name if at else full_name(name)
     kind, colon, _ = name.partition(":")
     divided_by = None if whole else seed
     if is_address(name):

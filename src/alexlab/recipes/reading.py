@@ -9,13 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from alexlab.errors import UserError, unknown
-from alexlab.recipes.schema import Recipe, renamed
+from alexlab.recipes.schema import ALSO, OTHER_WORDS, Recipe, renamed
 from alexlab.regular import check_regular
 from alexlab.showing import brief
 
 _FOLDER = files("alexlab.recipes") / "presets"
 PRESETS = tuple(sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml")))
 """Names of the recipes that come with alexlab: of the files in presets/."""
+
+EXAMPLES = {"rate": "0.05", "batch": "64", "epochs": "20", "seed": "1", "augment": "mirror", "optimiser": "adamw"}
+"""Values of keys, for a message that shows how one is set."""
 
 LONGEST = 100_000  # characters of a recipe
 
@@ -62,7 +65,12 @@ def parse_setting(setting: str) -> tuple[str, Any]:
     """Key and value of a `key=value`, the value in TOML; a bare word is a string."""
     key, equals, value = setting.partition("=")
     if not equals or not key.strip():
-        raise UserError(f"--set {setting}: expected key=value, such as --set rate=0.05.")
+        word = key.strip()
+        known = {**{each: each for each in Recipe.model_fields}, **ALSO, **OTHER_WORDS}.get(word)
+        example = (
+            f"--set {word if word in ALSO else known}={EXAMPLES.get(known, '...')}" if known else "--set rate=0.05"
+        )
+        raise UserError(f"--set {setting}: expected key=value, such as {example}.")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except (ValueError, RecursionError):
@@ -80,6 +88,10 @@ def _renamed(values: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _validated(values: Mapping[str, Any], where: str) -> Recipe:
     values = _renamed(values, where)
     for key in values:
+        if key in OTHER_WORDS:
+            raise UserError(
+                f"{where}: unknown key {key!r}: did you mean {OTHER_WORDS[key]!r}? `alexlab recipes show quick` lists them."
+            )
         if key not in Recipe.model_fields:
             raise UserError(
                 f"{where}: {unknown('key', str(key)[:100], Recipe.model_fields, 'alexlab recipes show quick')}"

@@ -17,6 +17,21 @@ from alexlab.recipes.schema import Recipe
 from alexlab.shape import Shape
 
 ONE_BY_ONE = "diagonal-lm"
+
+OTHER_AUGMENTATIONS = {
+    "rotate": "turn",
+    "rotation": "turn",
+    "flip": "mirror",
+    "hflip": "mirror",
+    "horizontal-flip": "mirror",
+    "translate": "shift",
+    "rrc": "random-resized-crop",
+    "random-crop": "crop",
+    "jitter": "colour",
+    "color": "colour",
+}
+"""What other programs call some words of `augment`."""
+
 MOST_TIMES = 32  # that an image is stored wider or higher than the network sees it
 HELD = 4  # batches at once, at least: that which is computed on, and those that are made ahead
 FLOAT32 = 4  # bytes
@@ -155,6 +170,10 @@ def _check_augment(augment: tuple[str, ...], view: str, store: Shape, input: Sha
     if "colour" in augment and "colour-as-written" in augment:
         raise UserError("augment has both colour and colour-as-written; choose one.")
     for word in augment:
+        if word in OTHER_AUGMENTATIONS:
+            raise UserError(
+                f"unknown augmentation {word!r}: did you mean {OTHER_AUGMENTATIONS[word]!r} ({AUGMENTATIONS[OTHER_AUGMENTATIONS[word]]})?"
+            )
         if word not in AUGMENTATIONS:
             raise unknown("augmentation", word, AUGMENTATIONS)
     if "crop" in augment and "random-resized-crop" in augment:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from alexlab.data.split import SmallClasses
@@ -16,6 +16,29 @@ from alexlab.errors import UserError
 
 ALSO = {"lr": "rate"}
 """Other words for keys, as PyTorch's optimisers have them."""
+
+OTHER_WORDS = {
+    "learning_rate": "rate",
+    "batch_size": "batch",
+    "bs": "batch",
+    "wd": "weight_decay",
+    "optimizer": "optimiser",
+    "opt": "optimiser",
+    "scheduler": "schedule",
+    "lr_schedule": "schedule",
+    "val_split": "hold_out",
+    "validation_split": "hold_out",
+    "image_size": "input",
+    "img_size": "input",
+    "augmentation": "augment",
+    "augmentations": "augment",
+    "early_stopping": "patience",
+    "gradient_clipping": "clip",
+    "amp": "precision",
+    "model": "network",
+    "data": "dataset",
+}
+"""What other programs call some keys; they are not taken, and an error names ours."""
 
 OPTIMISERS = tuple(
     sorted(
@@ -48,6 +71,11 @@ def _rising(levels: tuple[float, ...]) -> tuple[float, ...]:
     if levels and (len(levels) != 2 or levels[1] - levels[0] < SMALLEST):
         raise PydanticCustomError("levels", "two numbers of which the second is the larger, or none")
     return levels
+
+
+def _one_word(value: Any) -> Any:
+    """Return one word as a list of one, as augment=mirror has it on a command line."""
+    return (value,) if isinstance(value, str) and value not in ("dataset", "") else value
 
 
 def _optimiser(value: Any) -> str:
@@ -101,7 +129,7 @@ class Recipe(BaseModel):
     pixels: Literal["0-1", "0-255"] = "0-1"
     mean: Literal["dataset", "image"] | Annotated[tuple[Finite, ...], Field(max_length=MOST_VALUES)] = ()
     std: Literal["dataset"] | Annotated[tuple[Divisor, ...], Field(max_length=MOST_VALUES)] = ()
-    augment: Literal["dataset"] | Words = ()
+    augment: Annotated[Literal["dataset"] | Words, BeforeValidator(_one_word)] = ()
 
     # the update
     optimiser: Optimiser = "sgd"

@@ -60,7 +60,7 @@ def take_name(filling: Path, recipe: Recipe, out: Path | None) -> Path:
     Raises:
         UserError: `out` exists by now.
     """
-    name = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{recipe.network}-{recipe.dataset}").strip("-")[-80:]
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{recipe.network}-{_last_part(recipe.dataset)}").strip("-")[-80:]
     for number in range(1, 1_000_000):
         folder = out or RUNS / f"{name}-{number}"
         try:
@@ -75,6 +75,15 @@ def take_name(filling: Path, recipe: Recipe, out: Path | None) -> Path:
             if out is not None:
                 raise _exists(out) from None
     raise UserError(f"{RUNS} is full of runs called {name}.")
+
+
+def _last_part(dataset: str) -> str:
+    """Return what a run is called after: of `folder:photos/flowers.zip` the word flowers."""
+    kind, colon, path = dataset.partition(":")
+    last = Path(path).name if colon else dataset
+    for ending in (".tar.gz", ".tar", ".tgz", ".zip", ".csv"):
+        last = last.removesuffix(ending)
+    return last or kind
 
 
 def _exists(out: Path) -> UserError:

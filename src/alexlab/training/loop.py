@@ -92,6 +92,8 @@ class Loop:
             ended = self._updates() or self._evaluate()
             if ended:
                 self._save()
+                if not self._has_weights():
+                    self.checkpointer.save_weights(self.saver, "last", state.step)
                 return ended
             early = self._ends_early()
             state.begin_epoch()
@@ -223,6 +225,10 @@ class Loop:
 
     def _enough(self) -> bool:
         return self.steps_wanted is not None and self.state.step >= self.steps_wanted
+
+    def _has_weights(self) -> bool:
+        """Whether an epoch has ended with weights that `predict` takes; of the first one that is stopped they are written, too."""
+        return self.strategy.from_first((self.folder / "best.safetensors").exists())
 
     @property
     def _rolls_back(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from alexlab.data.opening import full_name
 from alexlab.data.understanding import in_words
 from alexlab.errors import UserError
 from alexlab.networks.naming import is_own
@@ -143,6 +144,7 @@ def _asked(network: str | None, dataset: str | None, recipe: str, values: dict[s
     """Return the recipe with everything that was named beside it."""
     named = {key: value for key, value in (("network", network), ("dataset", dataset)) if value}
     chosen = overridden(read_recipe(recipe), {**named, **values}, "setting")
+    chosen = overridden(chosen, {"dataset": full_name(chosen.dataset)}, "setting") if chosen.dataset else chosen
     for key in ("network", "dataset"):
         if not getattr(chosen, key):
             raise UserError(f"the recipe {recipe} names no {key}; say which: alexlab train NETWORK DATASET.")

@@ -19,6 +19,7 @@ from alexlab.data.progress import Progress
 from alexlab.errors import UserError
 
 CHUNK = 1 << 15  # read at a time: what a broken connection loses at most
+UNREACHABLE = 2  # tries, where there is no way to the publisher: no network, or nobody who listens
 TRIES = 5  # that bring nothing new; those that do are not counted,
 MOST_TRIES = 100  # up to so many
 PAUSE = 1.0  # seconds before the second try, then twice as long each time, up to
@@ -99,7 +100,9 @@ def is_right(file: File, path: Path) -> bool:
 def _bring(file: File, part: Path, progress: Progress | None) -> None:
     """Try until `part` is as long as it should be."""
     problem: Exception = OSError("the connection ended early")
-    without_progress = tries = 0
+    without_progress = tries = (
+        0  # a publisher that cannot be reached at all is tried UNREACHABLE times: a second, not fifteen
+    )
     while without_progress < TRIES and tries < MOST_TRIES:
         if without_progress:
             time.sleep(min(PAUSE * 2 ** (without_progress - 1), LONGEST_PAUSE))
@@ -111,6 +114,8 @@ def _bring(file: File, part: Path, progress: Progress | None) -> None:
             problem = OSError("the connection ended early")
         except urllib3.exceptions.HTTPError as error:
             problem = error
+            if tries == UNREACHABLE == without_progress + 1 and _no_way(error):
+                break
         except Final as error:
             problem = error
             break
@@ -120,6 +125,13 @@ def _bring(file: File, part: Path, progress: Progress | None) -> None:
         f"fetching {file.url}{file.name} failed after {tries} tr{'ies' if tries > 1 else 'y'} ({_short(problem)}). "
         f"Try again (it carries on where it stopped), or put the file into {part.parent} by hand."
     )
+
+
+def _no_way(error: urllib3.exceptions.HTTPError) -> bool:
+    """Whether there is no connection at all, at once: the name is not known, or the address refuses."""
+    reason = getattr(error, "reason", None) or error
+    reason = reason.original_error if isinstance(reason, urllib3.exceptions.ProxyError) else reason
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
 def _carry_on(file: File, part: Path, progress: Progress | None) -> bool:
