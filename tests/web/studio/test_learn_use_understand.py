@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from alexlab.runs.run import Run
+from tests.waiting import until
 from tests.web.studio.browser import Browser
 
 
@@ -60,7 +61,7 @@ def test_a_network_unfolds_into_its_arithmetic_and_a_script_is_read(browser: Bro
     page.get_by_text("floor((28 - 5 + 2*0)/1) + 1 = 24").first.wait_for()
     page.get_by_label("Compare with").select_option("lenet5")
     page.locator("tr.differs").first.wait_for()
-    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    until(lambda: page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)"))
     page.get_by_role("textbox").fill(
         "import torch\nfrom torch import nn\n\n"
         "net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.Softmax(dim=1))\n"
